@@ -1,0 +1,60 @@
+"""Outrider: background jobs and batches for Python on Valkey/Redis."""
+
+from outrider.app import App
+from outrider.batch import Batch
+from outrider.client import EnqueuedJob
+from outrider.context import RunningJob, current_job
+from outrider.errors import (
+    ArgumentError,
+    BatchCancelled,
+    BatchFailed,
+    BatchFinished,
+    BatchNotFound,
+    ConfigError,
+    Discard,
+    EnqueueError,
+    Kill,
+    NotSerializable,
+    OutriderError,
+    PayloadTooLarge,
+    Retry,
+    Snooze,
+    StoreError,
+    StoreUnavailable,
+    UnknownJob,
+)
+from outrider.membership import current_batch, valid_within_batch
+from outrider.payload import Draft
+from outrider.status import BatchStatus, FailedJob
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "App",
+    "ArgumentError",
+    "Batch",
+    "BatchCancelled",
+    "BatchFailed",
+    "BatchFinished",
+    "BatchNotFound",
+    "BatchStatus",
+    "ConfigError",
+    "Discard",
+    "Draft",
+    "EnqueueError",
+    "EnqueuedJob",
+    "FailedJob",
+    "Kill",
+    "NotSerializable",
+    "OutriderError",
+    "PayloadTooLarge",
+    "Retry",
+    "RunningJob",
+    "Snooze",
+    "StoreError",
+    "StoreUnavailable",
+    "UnknownJob",
+    "current_batch",
+    "current_job",
+    "valid_within_batch",
+]

@@ -1,0 +1,201 @@
+"""Batches: jobs that belong together, and callbacks for when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outrider import callbacks, clock
+from outrider.client import Flow, Load
+from outrider.context import blocks, running
+from outrider.errors import BatchFinished, EnqueueError
+from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
+from outrider.options import check_queue, clean_tags
+from outrider.payload import Draft
+from outrider.status import not_found
+from outrider.store import batch as store
+
+if TYPE_CHECKING:
+    from outrider.app import App
+
+MAX_BLOCK = 5000
+RESERVE = 64
+
+
+class Batch:
+    """A batch being made or added to.
+
+    Nothing is written before the first block of jobs is committed. `on` may be called at any time.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        bid: str | None = None,
+        description: str | None = None,
+        callback_queue: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
+        self.app = app
+        self.bid = bid or new_bid()
+        self.description = description
+        self.callback_queue = None if callback_queue is None else check_queue(callback_queue)
+        self.tags = clean_tags(tags)
+        self.exists = bid is not None
+        self._callbacks: dict[str, list[str]] = {event: [] for event in EVENTS}
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.bid}>"
+
+    def on(self, event: str, target: Any, /, **options: Any) -> Batch:
+        """Call `target` back at an event: complete, success, death or settled.
+
+        `target` is a job of the app (called with status and the options as keywords), a class
+        marked `@app.callbacks` (its method on_<event> gets status and the options as a dict), or
+        the name of either. For an event that has fired, the callback is pushed at once. Raises
+        ConfigError for a wrong event or target, TypeError for options that do not fit.
+        """
+        self.app.perform(self._on(event, target, options))
+        return self
+
+    async def aon(self, event: str, target: Any, /, **options: Any) -> Batch:
+        """The same for asyncio: once the batch exists, `on` writes to the server."""
+        await self.app.aperform(self._on(event, target, options))
+        return self
+
+    def jobs(self) -> Block:
+        """A block, for `with` or `async with`: jobs enqueued inside belong to the batch.
+
+        All are pushed in one atomic step at its end, and none if it is left by an exception.
+        """
+        return Block(self)
+
+    def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
+        event = callbacks.check_event(event)
+        found = self.app.target(target, event)
+        text = callbacks.encode(found, options, self.callback_queue)
+        if not self.exists:
+            self._callbacks[event].append(text)
+            return
+        answer = yield store.listen(
+            self.app.keys, bid=self.bid, event=event, callback=text, now=clock.now_ms()
+        )
+        if answer == store.UNKNOWN:
+            raise not_found(self.bid)
+
+    def fields(self) -> list[str | int]:
+        """The batch's first fields, as the committing script takes them."""
+        fields: list[str | int] = []
+        if self.description is not None:
+            fields += ["description", self.description]
+        if self.tags:
+            fields += ["tags", msgspec.json.encode(self.tags).decode()]
+        for event, texts in self._callbacks.items():
+            if texts:
+                fields += [f"callbacks:{event}", len(texts)]
+            for index, text in enumerate(texts):
+                fields += [f"cb:{event}:{index}", text]
+        return fields or ["tags", "[]"]
+
+
+class Block:
+    """Jobs that are committed to a batch together."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.app = batch.app
+        self._batch = batch
+        self._load = Load()
+        self._first_queue = ""
+        self._ranges: list[list[int]] = []
+        self._free = 0
+        self._token: Token[tuple[Any, ...]] | None = None
+        self._ended = False
+
+    def __enter__(self) -> Block:
+        self._begin()
+        return self
+
+    async def __aenter__(self) -> Block:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._end()
+        if error is None:
+            self.app.perform(self._commit())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._end()
+        if error is None:
+            await self.app.aperform(self._commit())
+
+    def number(self, draft: Draft) -> Flow[None]:
+        """Make a draft a member: give it its number in the batch, and so its jid."""
+        if self._ended:
+            raise EnqueueError(f"the block of batch {self._batch.bid} has ended already")
+        if self._load.count >= MAX_BLOCK:
+            raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
+        if not self._free:
+            first = 0
+            if self._batch.exists:
+                first = yield store.reserve(self.app.keys, bid=self._batch.bid, count=RESERVE)
+                self._check(first)
+            self._free = RESERVE if self._batch.exists else MAX_BLOCK
+            self._ranges.append([first, 0])
+        first, used = self._ranges[-1]
+        if first + used >= FIRST_CALLBACK:
+            raise EnqueueError(f"batch {self._batch.bid} is full")
+        draft.bid = self._batch.bid
+        draft.jid = member_jid(draft.bid, first + used)
+
+    def add(self, draft: Draft, payload: str, now: float) -> None:
+        """Take a numbered and encoded draft in."""
+        self._ranges[-1][1] += 1
+        self._free -= 1
+        self._first_queue = self._first_queue or draft.queue
+        self._load.add(draft, payload, now)
+
+    def _begin(self) -> None:
+        if self._token is not None or self._ended:
+            raise EnqueueError("a block is used once: call batch.jobs() again")
+        job = running.get()
+        if job is not None and job.callback_of == self._batch.bid:
+            raise BatchFinished(
+                f"a callback can't add to batch {self._batch.bid}, whose event called it"
+            )
+        self._token = blocks.set((*blocks.get(), self))
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._token is not None:
+            blocks.reset(self._token)
+
+    def _commit(self) -> Flow[None]:
+        batch = self._batch
+        answer = yield store.commit(
+            self.app.keys,
+            bid=batch.bid,
+            create=[] if batch.exists else batch.fields(),
+            ranges=[(first, count) for first, count in self._ranges if count],
+            queues=self._load.groups(),
+            scheduled=self._load.scheduled,
+            first_queue=self._first_queue,
+            now=clock.now_ms(),
+        )
+        self._check(answer)
+        batch.exists = True
+
+    def _check(self, answer: int) -> None:
+        if answer == store.UNKNOWN:
+            raise not_found(self._batch.bid)
+        if answer == store.SETTLED:
+            raise BatchFinished(f"batch {self._batch.bid} is settled: nothing can be added any more")

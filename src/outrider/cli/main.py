@@ -1,0 +1,98 @@
+"""`outrider`: the commands, and one clear line for everything that can go wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from outrider import __version__, logs
+from outrider.errors import OutriderError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="outrider")
+def cli() -> None:
+    """Background jobs and batches for Python on Valkey/Redis."""
+
+
+@cli.command()
+@click.argument("target")
+@click.option("-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue to serve.")
+@click.option("-c", "concurrency", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("-p", "processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--timeout", type=click.FloatRange(0), default=25.0, show_default=True)
+@click.option("--drain", is_flag=True, help="Stop once nothing is left to do.")
+@click.option("--log-level", type=click.Choice(logs.LEVELS), default="info", show_default=True)
+def worker(
+    target: str,
+    queues: tuple[str, ...],
+    concurrency: int,
+    processes: int,
+    timeout: float,
+    drain: bool,
+    log_level: str,
+) -> None:
+    """Run the jobs of TARGET: module:attribute, or a module with an `app`.
+
+    Queues given with weights are served in proportion, without weights strictly in their order;
+    with no -q, the queues of all registered jobs. TSTP: take no new jobs. TERM, INT: stop; jobs
+    unfinished after --timeout seconds go back to their queues. TTIN: write stacks to the log.
+    """
+    from outrider.worker.order import QueueOrder
+    from outrider.worker.supervisor import Supervisor, WorkerOptions
+
+    order = QueueOrder.parse(queues) if queues else None
+    os.environ[logs.LEVEL_VARIABLE] = log_level
+    logs.configure(log_level)
+    options = WorkerOptions(target, order, concurrency, processes, timeout, drain)
+    Supervisor(options).run()
+
+
+@cli.command()
+@click.argument("bid")
+@click.option("--watch", is_flag=True, help="Follow it with a progress bar until it is settled.")
+@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
+@click.option("--prefix", default="", help="The prefix of the app's keys.")
+def batch(bid: str, watch: bool, url: str | None, prefix: str) -> None:
+    """Show how the batch BID stands."""
+    from outrider.cli.batch import show
+
+    show(bid, watch=watch, url=url, prefix=prefix)
+
+
+@cli.command()
+@click.option("--images", type=click.Path(path_type=Path), help="Your own folder of photographs.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("outrider-demo"), show_default=True
+)
+@click.option("--chaos", is_flag=True, help="Kill a worker process in the middle.")
+def demo(images: Path | None, output: Path, chaos: bool) -> None:
+    """Resize a gallery of photographs in a batch, and publish it as a page."""
+    from outrider.demo.run import run_demo
+
+    sys.exit(run_demo(images, output, chaos=chaos, workers=2))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; errors become one line and a non-zero status, never a traceback."""
+    try:
+        cli.main(arguments, prog_name="outrider", standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except OutriderError as error:
+        _fail(str(error), 1)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"outrider: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)

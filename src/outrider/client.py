@@ -1,0 +1,160 @@
+"""Putting jobs into the store: drafts through the middleware, encoded, pushed in one step.
+
+Operations that need Python between requests are flows: generators that yield Calls and are given
+the answers. `App.perform` and `App.aperform` drive them, so nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from outrider import clock
+from outrider.arguments import Signature, encode_plain
+from outrider.context import blocks
+from outrider.errors import ConfigError
+from outrider.ids import new_jid
+from outrider.options import Options, check_queue, to_seconds
+from outrider.payload import Draft, encode
+from outrider.script import Call
+from outrider.store import queue as store
+
+if TYPE_CHECKING:
+    from outrider.app import App
+
+T = TypeVar("T")
+Flow = Generator[Call[Any], Any, T]
+BULK = 1000
+MAX_AHEAD = 10 * 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueuedJob:
+    """A job that was handed over. `at` is when it is due, in seconds, None for at once."""
+
+    jid: str
+    job: str
+    queue: str
+    bid: str | None = None
+    at: float | None = None
+
+
+def make_draft(
+    job: str, options: Options, args: Sequence[Any], kwargs: dict[str, Any], at: float | None
+) -> Draft:
+    """A draft with the options written out."""
+    limits = {
+        name: None if (value := getattr(options, name)) is None else to_seconds(value)
+        for name in ("retry_for", "expires_in", "timeout")
+    }
+    return Draft(
+        job,
+        list(args),
+        kwargs,
+        options.queue or "default",
+        options.retry,
+        at=at,
+        tags=list(options.tags),
+        **limits,
+    )
+
+
+def finish(app: App, draft: Draft, signature: Signature | None, now: float) -> str | None:
+    """Send a draft through the middleware and encode it; None when it was vetoed."""
+    encoded: list[str] = []
+
+    def innermost(final: Draft) -> Draft:
+        check_queue(final.queue)
+        carry = encode_plain if signature is None else signature.encode
+        args, kwargs = carry(final.args, final.kwargs)
+        stamp = final.at is None or final.at <= now
+        encoded.append(
+            encode(final, args, kwargs, now=now, max_bytes=app.max_payload, stamp=stamp)
+        )
+        return final
+
+    draft.jid = draft.jid or new_jid()
+    passed = app.middleware.through(draft, innermost)
+    return encoded[-1] if passed is not None and encoded else None
+
+
+def enqueue(app: App, draft: Draft, signature: Signature | None) -> Flow[EnqueuedJob | None]:
+    """Enqueue one job: into the open block if there is one, else at once. None when vetoed."""
+    jobs = yield from enqueue_all(app, [draft], signature)
+    return jobs[0]
+
+
+def enqueue_all(
+    app: App, drafts: Iterable[Draft], signature: Signature | None
+) -> Flow[list[EnqueuedJob | None]]:
+    """Enqueue many jobs, a thousand in one round trip."""
+    block = open_block(app)
+    done: list[EnqueuedJob | None] = []
+    for chunk in _chunks(drafts, BULK):
+        now, load = clock.now(), Load()
+        for draft in chunk:
+            if block is not None:
+                yield from block.number(draft)
+            payload = finish(app, draft, signature, now)
+            if payload is None:
+                done.append(None)
+                continue
+            (load if block is None else block).add(draft, payload, now)
+            done.append(EnqueuedJob(draft.jid, draft.job, draft.queue, draft.bid, draft.at))
+        if block is None and load.count:
+            yield store.push(app.keys, queues=load.groups(), scheduled=load.scheduled)
+    return done
+
+
+class Load:
+    """Payloads sorted by where they go."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.queues: dict[str, list[str]] = {}
+        self.scheduled: list[str | float] = []
+
+    def add(self, draft: Draft, payload: str, now: float) -> None:
+        """Sort in one payload."""
+        self.count += 1
+        if draft.at is None or draft.at <= now:
+            self.queues.setdefault(draft.queue, []).append(payload)
+        else:
+            self.scheduled += [f"{draft.at:.3f}", payload]
+
+    def groups(self) -> list[store.QueueGroup]:
+        """The queues with their payloads, as scripts take them."""
+        return list(self.queues.items())
+
+
+def open_block(app: App) -> Any:
+    """The innermost block of this app that is open here, or None."""
+    return next((block for block in reversed(blocks.get()) if block.app is app), None)
+
+
+def due_in(delay: Any) -> float:
+    """The time that is `delay` (seconds or timedelta) from now."""
+    return due_at(clock.now() + to_seconds(delay))
+
+
+def due_at(when: datetime | float) -> float:
+    """Seconds since the epoch of an aware datetime; ConfigError for anything unclear."""
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise ConfigError(
+                f"{when!r} has no time zone: use an aware datetime, such as "
+                "datetime.now(timezone.utc) + timedelta(hours=1)"
+            )
+        when = when.timestamp()
+    if not -MAX_AHEAD < when - clock.now() < MAX_AHEAD:
+        raise ConfigError(f"a job can't be due at {when!r}: that is more than ten years away")
+    return round(when, 3)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,27 @@
+"""Where settings come from: arguments first, then the environment, then what is safe."""
+
+from __future__ import annotations
+
+import os
+
+from outrider.errors import ConfigError
+
+EMBEDDED = "embedded://"
+
+
+def server_url(given: str | None) -> str:
+    """The URL to use: what was given, else OUTRIDER_URL, else REDIS_URL.
+
+    With none of them the embedded server is meant, but only under `outrider demo`, `outrider dev`
+    and pytest: in production a forgotten setting must not become an empty server. Raises
+    ConfigError there.
+    """
+    url = given or os.environ.get("OUTRIDER_URL") or os.environ.get("REDIS_URL")
+    if url:
+        return url
+    if "PYTEST_VERSION" in os.environ:
+        return EMBEDDED
+    raise ConfigError(
+        "no server is configured: give App a URL, or set OUTRIDER_URL or REDIS_URL "
+        "(redis://localhost:6379/0); for a server of its own, App('embedded://')"
+    )

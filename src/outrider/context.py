@@ -1,0 +1,88 @@
+"""The running job and the open block, as code inside them sees them."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outrider.payload import Job
+
+
+class RunningJob:
+    """The job that is running here.
+
+    `attempt` counts from 1. `token` grows with every claim of any job: a fencing token for the
+    user's own database. `app` is the app that runs it.
+    """
+
+    __slots__ = ("_job", "app", "args", "kwargs", "owner", "token")
+
+    def __init__(self, app: Any, job: Job, token: int, owner: str) -> None:
+        self.app = app
+        self._job = job
+        self.token = token
+        self.owner = owner
+        self.args: list[Any] = job.args
+        self.kwargs: dict[str, Any] = job.kwargs or {}
+
+    @property
+    def jid(self) -> str:
+        """The job's id: the same for all attempts."""
+        return self._job.jid
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self._job.name
+
+    @property
+    def queue(self) -> str:
+        """The queue it came from."""
+        return self._job.queue
+
+    @property
+    def bid(self) -> str | None:
+        """The batch that it is a member of."""
+        return self._job.bid
+
+    @property
+    def callback_of(self) -> str | None:
+        """The batch whose callback this is."""
+        return self._job.cb.partition(":")[0] if self._job.cb else None
+
+    @property
+    def tags(self) -> list[str]:
+        """The job's tags."""
+        return self._job.tags or []
+
+    @property
+    def attempt(self) -> int:
+        """1 at the first run, 2 at the first retry, and so on."""
+        count = self._job.retry_count
+        return 1 if count is None else count + 2
+
+    def still_mine(self) -> bool:
+        """Whether this run's claim still stands: ask before an act that can't be undone."""
+        return bool(self.app.perform(self._claim()))
+
+    async def astill_mine(self) -> bool:
+        """The same for asyncio."""
+        return bool(await self.app.aperform(self._claim()))
+
+    def _claim(self) -> Any:
+        from outrider.store import queue
+
+        return queue.stands(self.app.keys, self.owner, self.token)
+
+
+running: ContextVar[RunningJob | None] = ContextVar("outrider_running", default=None)
+blocks: ContextVar[tuple[Any, ...]] = ContextVar("outrider_blocks", default=())
+
+
+def current_job() -> RunningJob:
+    """The job that is running here; LookupError outside of one."""
+    job = running.get()
+    if job is None:
+        raise LookupError("no job is running here: current_job() is for code inside a job")
+    return job

@@ -1,0 +1,6 @@
+"""A Valkey that needs no setup: found, started, shared and stopped by Outrider itself."""
+
+from outrider.embedded.server import Server, find_server
+from outrider.embedded.shared import shared_url
+
+__all__ = ["Server", "find_server", "shared_url"]

@@ -1,0 +1,123 @@
+"""Every error Outrider raises on purpose, and the words a job may raise to steer itself.
+
+A class's docstring is its meaning; the message says what happened, with what, and what to do.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class OutriderError(Exception):
+    """The root of every error that Outrider raises."""
+
+
+class ConfigError(OutriderError, ValueError):
+    """A setting, an option or a target is wrong."""
+
+
+class ServerNotFound(OutriderError):
+    """There is no server binary for the embedded Valkey."""
+
+
+class ServerStartFailed(OutriderError):
+    """The embedded Valkey did not start."""
+
+
+class StoreError(OutriderError):
+    """The server refused a request, or answered what it should never answer."""
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """The server could not be reached, or did not answer in time.
+
+    `executed` is False when the request certainly had no effect, None when that is not known.
+    """
+
+    def __init__(self, message: str, *, executed: bool | None = None) -> None:
+        super().__init__(message)
+        self.executed = executed
+
+
+class EnqueueError(OutriderError):
+    """A job could not be enqueued; nothing was written."""
+
+
+class PayloadTooLarge(EnqueueError, ValueError):
+    """A job's JSON is larger than the app allows."""
+
+
+class NotSerializable(OutriderError, TypeError):
+    """An argument cannot travel as JSON and come back the same."""
+
+
+class ArgumentError(OutriderError, TypeError):
+    """An argument that arrived does not fit the parameter's annotation."""
+
+
+class UnknownJob(OutriderError, LookupError):
+    """The worker's app has no job of this name."""
+
+
+class UnreadablePayload(OutriderError, ValueError):
+    """A queue held something that is no job."""
+
+
+class BatchNotFound(OutriderError, KeyError):
+    """No batch of this id is known: it never was, has expired, or was deleted."""
+
+    def __str__(self) -> str:  # KeyError would show the message in quotes
+        return str(self.args[0]) if self.args else ""
+
+
+class BatchFinished(OutriderError):
+    """The batch is settled, so nothing more can be added."""
+
+
+class BatchCancelled(OutriderError):
+    """The batch, or one above it, is cancelled, so nothing more can be added."""
+
+
+class BatchFailed(OutriderError):
+    """What a join waits for can no longer come."""
+
+
+class Steer(Exception):
+    """The root of the words a running job may raise to say what becomes of it.
+
+    They are not errors of Outrider, so that `except OutriderError` in a job never swallows one.
+    """
+
+
+class Retry(Steer):
+    """A failure with a delay of its own: run again after `delay` (seconds or timedelta).
+
+    It counts as a failed attempt; when attempts are exhausted the job dies.
+    """
+
+    def __init__(self, delay: float | timedelta, reason: str = "") -> None:
+        super().__init__(reason)
+        self.delay = _seconds(delay)
+
+
+class Snooze(Steer):
+    """Neither a run nor a failure: the same job comes again after `delay` (seconds or timedelta)."""
+
+    def __init__(self, delay: float | timedelta, reason: str = "") -> None:
+        super().__init__(reason)
+        self.delay = _seconds(delay)
+
+
+class Discard(Steer):
+    """Done with: no retry, no dead set. In a batch it counts for success."""
+
+
+class Kill(Steer):
+    """Dead at once, whatever attempts are left."""
+
+
+def _seconds(delay: float | timedelta) -> float:
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+    if not 0 <= seconds <= 10 * 366 * 86_400:
+        raise ValueError(f"delay must be between 0 seconds and 10 years, not {delay!r}")
+    return seconds

@@ -1,0 +1,1 @@
+"""Looking at what is there: queues, batches, numbers. The working side never imports this."""

@@ -1,0 +1,157 @@
+"""The protocol of one request, written once: what to send, what an answer means, when to try again.
+
+`exchange` is a generator of steps: it yields `Send` and is given the answers (or a `Lost` is thrown
+into it), and it yields `Pause`. A sync and an async executor perform the steps; neither decides
+anything. What each error means for the request is in the table of `docs/internals.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from outrider.errors import StoreError, StoreUnavailable
+from outrider.script import Call, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send these commands in one piece, and read an answer to each."""
+
+    commands: list[tuple[Word, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+class Lost(Exception):
+    """The connection failed. `executed` is False when nothing had been sent yet."""
+
+    def __init__(self, reason: str, *, executed: bool | None) -> None:
+        super().__init__(reason)
+        self.executed = executed
+
+
+class Lane:
+    """A producer lane: it belongs to one connection and has one request in flight."""
+
+    __slots__ = ("name", "number")
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Become a lane that nobody else has."""
+        self.name = os.urandom(8).hex()
+        self.number = 0
+
+
+class Meaning(Enum):
+    """What an error answer says of the request."""
+
+    WAIT = "not executed; the server cannot now"
+    LOAD = "not executed; the server has forgotten the script"
+    REFUSED = "refused, and will be refused again"
+
+
+_WAIT = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+
+
+def meaning(error: Exception) -> Meaning:
+    """What an error answer of the server means for the request that it answers."""
+    text = str(error)
+    if type(error).__name__ == "NoScriptError" or text.startswith("NOSCRIPT"):
+        return Meaning.LOAD
+    if type(error).__name__ == "BusyLoadingError" or text.startswith(_WAIT):
+        return Meaning.WAIT
+    return Meaning.REFUSED
+
+
+def exchange(
+    calls: Sequence[Call[Any]], lane: Lane, patience: float, where: object
+) -> Generator[Send | Pause, list[Any], list[Any]]:
+    """Perform Calls in one round trip, and again as often as it takes within `patience` seconds.
+
+    Raises StoreUnavailable when the server does not answer, StoreError when it refuses.
+    """
+    commands = [_words(call, lane) for call in calls]
+    answers: list[Any] = [None] * len(calls)
+    pending = list(range(len(calls)))
+    deadline, attempt, executed = time.monotonic() + patience, 0, False
+    while pending:
+        reason = ""
+        try:
+            given = yield Send([commands[i] for i in pending])
+        except Lost as lost:
+            reason = str(lost)
+            executed = None if lost.executed is None else executed
+        else:
+            pending, reason = _sort(calls, commands, answers, pending, given, lane)
+        if reason:
+            if time.monotonic() >= deadline:
+                raise StoreUnavailable(
+                    f"the server at {where} does not answer ({reason}); "
+                    "is it running, and is the URL right?",
+                    executed=executed,
+                )
+            yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0))
+            attempt += 1
+    return answers
+
+
+def _sort(
+    calls: Sequence[Call[Any]],
+    commands: list[tuple[Word, ...]],
+    answers: list[Any],
+    pending: list[int],
+    given: list[Any],
+    lane: Lane,
+) -> tuple[list[int], str]:
+    """File the answers; return what has to be sent again, and why if that should wait."""
+    again, reason = [], ""
+    for i, answer in zip(pending, given, strict=True):
+        call = calls[i]
+        if isinstance(answer, Exception):
+            what = meaning(answer)
+            if what is Meaning.REFUSED:
+                raise StoreError(f"the server refused {_name(call)}: {answer}")
+            if what is Meaning.LOAD and call.script is not None:
+                commands[i] = ("EVAL", call.script.source, *commands[i][2:])
+            else:
+                reason = str(answer)
+            again.append(i)
+        elif call.laned and answer == 0:
+            lane.renew()
+            commands[i] = _words(call, lane)
+            again.append(i)
+        else:
+            answers[i] = call.decode(answer)
+    return again, reason
+
+
+def _words(call: Call[Any], lane: Lane) -> tuple[Word, ...]:
+    if call.script is None:
+        return call.words
+    guards, rest = call.words[:2], call.words[2:]
+    if call.laned:
+        lane.number += 1
+        digest = hashlib.blake2b(digest_size=8)
+        for word in rest:
+            digest.update(word if isinstance(word, bytes) else str(word).encode())
+            digest.update(b"\0")
+        rest = (lane.name, lane.number, digest.hexdigest(), *rest)
+    return ("EVALSHA", call.script.sha, 2, *guards, *rest)
+
+
+def _name(call: Call[Any]) -> str:
+    return call.script.name if call.script is not None else str(call.words[0])

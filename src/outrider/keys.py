@@ -1,0 +1,67 @@
+"""Every key on the server: the only place that spells one, for Python and for Lua alike.
+
+The table below is documentation and code at once. `Keys` makes names from it; `script.py` generates
+from it what a Lua script needs (`key_retry`, `key_queue(name)` …), so the two cannot drift apart.
+Names without `o:` are Sidekiq's own (Sidekiq 8, open-source part); those with it are ours alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class KeySpec(NamedTuple):
+    """One kind of key: how it is spelled, what lies there, and for how long."""
+
+    template: str
+    type: str
+    lifetime: str
+    meaning: str
+
+
+TABLE: dict[str, KeySpec] = {
+    # -- shared with Sidekiq ------------------------------------------------------------------
+    "queues": KeySpec("queues", "set", "none", "names of all queues ever pushed to"),
+    "queue": KeySpec("queue:{}", "list", "none", "payloads; pushed at the head, taken at the tail"),
+    "schedule": KeySpec("schedule", "zset", "none", "payloads by due time, seconds"),
+    "retry": KeySpec("retry", "zset", "none", "failed payloads by the time of the next attempt"),
+    "dead": KeySpec("dead", "zset", "trimmed", "payloads by time of death; 10,000 or 180 days"),
+    "paused": KeySpec("paused", "set", "none", "names of paused queues"),
+    "processes": KeySpec("processes", "set", "pruned", "identities of live workers"),
+    "process": KeySpec("{}", "hash", "60 s", "what a worker says of itself at each beat"),
+    "work": KeySpec("{}:work", "hash", "60 s", "slot -> running job, for people to look at"),
+    "signals": KeySpec("{}-signals", "list", "60 s", "TSTP, TERM or TTIN for one worker"),
+    "stat": KeySpec("stat:{}", "string", "none; days 5 years", "processed, failed; also by day"),
+    # -- ours ---------------------------------------------------------------------------------
+    "guard": KeySpec("o:guard", "none", "-", "never exists; see docs/internals.md, Cluster"),
+    "guard2": KeySpec("o:guard:2", "none", "-", "never exists either"),
+    "lane": KeySpec("o:lane:{}", "string", "7 days", "last push of one producer connection"),
+    "clock": KeySpec("o:clock", "hash", "none", "the virtual clock: vt and last, ms"),
+    "leases": KeySpec("o:leases", "zset", "none", "identity -> end of its lease, virtual ms"),
+    "owners": KeySpec("o:owners:{}", "hash", "lease", "child -> its last claim request"),
+    "claims": KeySpec("o:claims:{}", "hash", "lease", "token -> payload held by one child"),
+    "tokens": KeySpec("o:tokens", "string", "none", "the last claim token given out"),
+    "batches": KeySpec("o:batches", "zset", "none", "bids that are not settled, by activity, ms"),
+    "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
+    "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),
+    "failures": KeySpec("o:failures:{}", "hash", "as its batch", "number -> failing or dead member"),
+}
+
+GUARD = TABLE["guard"].template
+
+
+class Keys:
+    """Names of all keys under one prefix.
+
+    `prefix` is put before every key; "" shares the keys of Sidekiq.
+    """
+
+    __slots__ = ("guards", "prefix")
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
+        self.guards = (f"{prefix}{GUARD}", f"{prefix}{TABLE['guard2'].template}")
+
+    def __call__(self, kind: str, name: str = "") -> str:
+        """The key of this kind; `name` fills the template's blank."""
+        return self.prefix + TABLE[kind].template.replace("{}", name)

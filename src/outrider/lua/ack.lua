@@ -1,0 +1,93 @@
+#!lua flags=allow-oom
+--- @include "lib/batch"
+--- @include "lib/dead"
+--- @include "lib/stats"
+-- Reports outcomes: `done` are tokens of jobs that succeeded; `others` are lists of
+-- {kind, token, payload, at in ms, failure}. Each leaves the claims and arrives at its next place here.
+-- Returns the tokens whose claim no longer stood: they changed nothing.
+local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
+local last = redis.call('HGET', owners, child .. ':ack')
+if last and request <= tonumber(last) then return {} end
+
+local tokens, held, lost = {}, {}, {}
+for _, token in ipairs(done) do table.insert(tokens, string.format('%d', token)) end
+for _, other in ipairs(others) do table.insert(tokens, string.format('%d', other[2])) end
+if #tokens > 0 then held = redis.call('HMGET', claims, unpack(tokens)) end
+
+local changes, callbacks, ran, failed = {}, {}, 0, 0
+local retries, snoozed, released, dead, notes = {}, {}, {}, {}, {}
+
+local function change(bid, number, state)
+  if not changes[bid] then changes[bid] = {} end
+  table.insert(changes[bid], { number, state })
+end
+
+for i = 1, #done do
+  local payload = held[i]
+  if not payload then
+    table.insert(lost, done[i])
+  else
+    ran = ran + 1
+    if not is_plain(payload) then
+      local jid, _, bid, cb = read(payload)
+      if bid then change(bid, member_number(jid), SUCCEEDED) end
+      if cb then table.insert(callbacks, { cb, 'succeeded' }) end
+    end
+  end
+end
+
+-- A member that another copy has brought to its end goes nowhere from here.
+local function is_over(bid, jid)
+  if not bid or redis.call('EXISTS', key_batch(bid)) == 0 then return false end
+  return slot_states(bid, { member_number(jid) })[1] > FAILING
+end
+
+local function place(kind, payload, at, failure, jid, queue, bid, cb)
+  if kind == 'release' then table.insert(released, { queue = queue or 'default', payload = payload }); return end
+  if kind == 'snooze' then
+    table.insert(snoozed, seconds(at)); table.insert(snoozed, payload); return
+  end
+  ran = ran + 1
+  if kind ~= 'discard' then failed = failed + 1 end
+  if is_over(bid, jid) then return end
+  local state, word = DEAD, 'dead'
+  if kind == 'retry' then
+    table.insert(retries, seconds(at)); table.insert(retries, payload)
+    state, word = FAILING, 'failing'
+  elseif kind == 'discard' then
+    state, word = DISCARDED, 'discarded'
+  elseif kind == 'dead' then
+    table.insert(dead, payload)
+  end
+  if bid then
+    change(bid, member_number(jid), state)
+    if failure ~= '' then table.insert(notes, { bid, member_number(jid), failure }) end
+  end
+  if cb then table.insert(callbacks, { cb, word }) end
+end
+
+for i, other in ipairs(others) do
+  local payload = held[#done + i]
+  if not payload then
+    table.insert(lost, other[2])
+  else
+    local jid, queue, bid, cb = read(payload)
+    local next_payload = other[3] ~= '' and other[3] or payload
+    place(other[1], next_payload, other[4], other[5], jid, queue, bid, cb)
+  end
+end
+
+redis.call('HSET', owners, child .. ':ack', string.format('%d', request))
+if #retries > 0 then call_many('ZADD', key_retry, retries) end
+if #snoozed > 0 then call_many('ZADD', key_schedule, snoozed) end
+bury(dead, now)
+give_back(released)
+if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end
+count('processed', ran, day)
+count('failed', failed, day)
+for _, note in ipairs(notes) do
+  if redis.call('EXISTS', key_batch(note[1])) == 1 then note_failure(note[1], note[2], note[3]) end
+end
+for bid, list in pairs(changes) do advance(bid, list, now) end
+for _, callback in ipairs(callbacks) do callback_is(callback[1], callback[2], now) end
+return lost

@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+--- @include "lib/time"
+-- Renews a worker's lease and shows it to people. `register` is 1 for the first beat; later, a
+-- lease that lapsed meanwhile is an answer: {0, now, ''}. Else {1, server's time in ms, signal or ''}.
+local now = server_now(override)
+local vt = tick(now)
+if register == 0 and not redis.call('ZSCORE', key_leases, identity) then return { 0, now, '' } end
+redis.call('ZADD', key_leases, string.format('%d', vt + life), identity)
+redis.call('SADD', key_processes, identity)
+redis.call('HSET', key_process(identity), 'beat', string.format('%.3f', now / 1000), unpack(fields))
+redis.call('EXPIRE', key_process(identity), 60)
+local board = key_work(identity)
+redis.call('DEL', board)
+for _, job in ipairs(work) do
+  local payload = redis.call('HGET', key_claims(identity .. ':' .. job[2]), string.format('%d', job[3]))
+  if payload then
+    local queue = string.match(payload, '"queue":"([^"\\]+)"') or ''
+    redis.call('HSET', board, job[1], string.format('{"queue":%s,"payload":%s,"run_at":%d}',
+      cjson.encode(queue), cjson.encode(payload), job[4]))
+  end
+end
+if #work > 0 then redis.call('EXPIRE', board, 60) end
+return { 1, now, redis.call('RPOP', key_signals(identity)) or '' }

@@ -1,0 +1,86 @@
+#!lua flags=allow-oom
+--- @include "lib/batch"
+--- @include "lib/dead"
+-- Takes up to `want` jobs from the queues in the order given, into the claims of one child.
+-- Paused queues are left out; expired jobs and members that ran already are dropped, and their batch
+-- is told. Returns {1, first token, payload ...}, or {0} when the child is fenced (its lease lapsed).
+-- A request sent again is answered with what the first one took.
+local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
+local last, first, count = string.match(redis.call('HGET', owners, child) or '', '^(%d+) (%d+) (%d+)')
+if not last or request < tonumber(last) then return { 0 } end
+if request == tonumber(last) then
+  local answer = { 1, tonumber(first) }
+  for token = tonumber(first), tonumber(first) + tonumber(count) - 1 do
+    table.insert(answer, redis.call('HGET', claims, token) or '')
+  end
+  return answer
+end
+
+local taken, trims, members, unreadable, late = {}, {}, {}, {}, {}
+
+-- Whether a job should run; what should not is noted for its place.
+local function admit(payload, queue, at)
+  if is_plain(payload) then return payload end
+  local jid, home, bid, cb, expiry = read(payload)
+  if not jid then table.insert(unreadable, payload); return false end
+  if home ~= queue then
+    payload = string.sub(payload, 1, -2) .. ',"queue":"' .. queue .. '"}'
+  end
+  local lapsed = expiry and expiry * 1000 < now
+  if bid then
+    if not members[bid] then members[bid] = {} end
+    table.insert(members[bid], { number = member_number(jid), at = at, lapsed = lapsed })
+  elseif lapsed then
+    table.insert(late, { payload = payload, cb = cb })
+    return false
+  end
+  return payload
+end
+
+for _, queue in ipairs(queues) do
+  if #taken >= want then break end
+  if redis.call('SISMEMBER', key_paused, queue) == 0 then
+    local found = redis.call('LRANGE', key_queue(queue), #taken - want, -1)
+    for i = #found, 1, -1 do table.insert(taken, admit(found[i], queue, #taken + 1)) end
+    if #found > 0 then table.insert(trims, { queue, #found }) end
+  end
+end
+
+-- Members of batches: one look at their slots decides who runs.
+local changes = {}
+for bid, list in pairs(members) do
+  local numbers, change = {}, {}
+  for i, member in ipairs(list) do numbers[i] = member.number end
+  for i, state in ipairs(slot_states(bid, numbers)) do
+    local member = list[i]
+    if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end
+    if member.lapsed and state == FAILING then
+      table.insert(change, { member.number, DEAD })
+      table.insert(unreadable, taken[member.at])
+      taken[member.at] = false
+    elseif member.lapsed or state > FAILING then
+      if state == WAITING then table.insert(change, { member.number, EXPIRED }) end
+      taken[member.at] = false
+    end
+  end
+  if #change > 0 then changes[bid] = change end
+end
+
+local fields, answer, n = {}, { 1, 0 }, 0
+for _, payload in ipairs(taken) do if payload then n = n + 1; answer[n + 2] = payload end end
+first = redis.call('INCRBY', key_tokens, n) - n + 1
+answer[2] = first
+for i = 1, n do
+  fields[2 * i - 1], fields[2 * i] = string.format('%d', first + i - 1), answer[i + 2]
+end
+if n > 0 then call_many('HSET', claims, fields) end
+redis.call('HSET', owners, child, string.format('%d %d %d', request, first, n))
+for _, job in ipairs(late) do
+  -- An attempt was made already: it dies with its error. One that never ran is simply over.
+  if string.find(job.payload, '"retry_count":', 1, true) then table.insert(unreadable, job.payload) end
+  if job.cb then callback_is(job.cb, 'expired', now) end
+end
+bury(unreadable, now)
+for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end
+for bid, change in pairs(changes) do advance(bid, change, now) end
+return answer

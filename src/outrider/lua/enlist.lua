@@ -1,0 +1,6 @@
+#!lua flags=allow-oom
+-- Registers a child of a worker, before it starts, so that it may claim. Returns 1, or 0 when the
+-- worker's lease has lapsed.
+if not redis.call('ZSCORE', key_leases, identity) then return 0 end
+redis.call('HSETNX', key_owners(identity), child, '0 0 0')
+return 1

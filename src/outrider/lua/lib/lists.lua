@@ -1,0 +1,28 @@
+-- Calls a command with many arguments in pieces that fit Lua's stack.
+local CHUNK = 4000
+
+local function call_many(command, key, values)
+  for first = 1, #values, CHUNK do
+    redis.call(command, key, unpack(values, first, math.min(first + CHUNK - 1, #values)))
+  end
+end
+
+local function push_all(queue, payloads)
+  if #payloads == 0 then return end
+  redis.call('SADD', key_queues, queue)
+  call_many('LPUSH', key_queue(queue), payloads)
+end
+
+-- Gives jobs back to the front of their queues; `jobs` in the order they were taken.
+local function give_back(jobs)
+  local by_queue = {}
+  for i = #jobs, 1, -1 do
+    local queue = jobs[i].queue
+    if not by_queue[queue] then by_queue[queue] = {} end
+    table.insert(by_queue[queue], jobs[i].payload)
+  end
+  for queue, payloads in pairs(by_queue) do
+    redis.call('SADD', key_queues, queue)
+    call_many('RPUSH', key_queue(queue), payloads)
+  end
+end

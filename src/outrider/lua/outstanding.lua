@@ -1,0 +1,17 @@
+#!lua
+-- Counts what a draining worker still has to wait for: queued in these queues (paused ones left
+-- out), due by `until` in schedule or retry, or claimed by any worker. Returns the count.
+local total = 0
+for _, queue in ipairs(queues) do
+  if redis.call('SISMEMBER', key_paused, queue) == 0 then total = total + redis.call('LLEN', key_queue(queue)) end
+end
+local latest = string.format('%.3f', horizon / 1000)
+total = total + redis.call('ZCOUNT', key_schedule, '-inf', latest) + redis.call('ZCOUNT', key_retry, '-inf', latest)
+for _, identity in ipairs(redis.call('ZRANGE', key_leases, 0, -1)) do
+  for _, child in ipairs(redis.call('HKEYS', key_owners(identity))) do
+    if not string.find(child, ':', 1, true) then
+      total = total + redis.call('HLEN', key_claims(identity .. ':' .. child))
+    end
+  end
+end
+return total

@@ -1,0 +1,26 @@
+"""What a running job may ask of the batch that it belongs to."""
+
+from __future__ import annotations
+
+from outrider.batch import Batch
+from outrider.context import current_job
+from outrider.store import batch as store
+
+
+def current_batch() -> Batch | None:
+    """The batch that the running job is a member of, open for adding; None outside of one."""
+    job = current_job()
+    return None if job.bid is None else Batch(job.app, bid=job.bid)
+
+
+def valid_within_batch() -> bool:
+    """Whether the running job's work is still wanted: False once its batch is cancelled."""
+    job = current_job()
+    return job.bid is None or not job.app.perform(store.is_cancelled(job.app.keys, job.bid))
+
+
+async def avalid_within_batch() -> bool:
+    """The same for asyncio."""
+    job = current_job()
+    call = store.is_cancelled(job.app.keys, job.bid or "")
+    return job.bid is None or not await job.app.aperform(call)

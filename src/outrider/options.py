@@ -1,0 +1,85 @@
+"""The options of a job: what `@app.job(...)` declares and `.using(...)` changes for one call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from outrider.errors import ConfigError
+
+Seconds = float | timedelta
+Backoff = Callable[..., float]
+
+# Names stand in keys and, unescaped, in payloads; braces would change a key's slot on a cluster.
+_QUEUE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_JOB = re.compile(r'[^"\\\x00-\x1f\s]{1,200}')
+DEFAULT_RETRIES = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a job is queued, retried and limited. Times are in seconds or timedeltas.
+
+    `queue` None means undeclared, which is "default". `retry` is True (25 times), a number, or
+    False: die at the first failure, outside the dead set. `retry_for` limits retries by time.
+    `backoff` is f(n) or f(n, error) -> seconds, n from 0. Raises ConfigError for a wrong value.
+    """
+
+    queue: str | None = None
+    retry: bool | int = True
+    retry_for: Seconds | None = None
+    backoff: Backoff | None = None
+    expires_in: Seconds | None = None
+    timeout: Seconds | None = None
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.queue is not None:
+            check_queue(self.queue)
+        if not isinstance(self.retry, int) or self.retry < 0:
+            raise ConfigError(f"retry must be True, False or a number from 0, not {self.retry!r}")
+        for name in ("retry_for", "expires_in", "timeout"):
+            value = getattr(self, name)
+            if value is not None and to_seconds(value) <= 0:
+                raise ConfigError(f"{name} must be more than 0 seconds, not {value!r}")
+        if self.backoff is not None and not callable(self.backoff):
+            raise ConfigError(f"backoff must be a function, not {self.backoff!r}")
+
+    def changed(self, **changes: Any) -> Options:
+        """A copy with some options changed."""
+        if "tags" in changes:
+            changes["tags"] = clean_tags(changes["tags"])
+        return replace(self, **changes)
+
+
+def check_queue(name: object) -> str:
+    """The name itself, when it may be a queue's; ConfigError otherwise."""
+    if not isinstance(name, str) or not _QUEUE.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no queue name: use 1 to 128 letters, digits or any of _ . : -"
+        )
+    return name
+
+
+def check_job_name(name: object) -> str:
+    """The name itself, when it may be a job's; ConfigError otherwise."""
+    if not isinstance(name, str) or not _JOB.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no job name: use 1 to 200 characters, no quotes, backslashes or spaces"
+        )
+    return name
+
+
+def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tags as a tuple of texts; ConfigError for anything else."""
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+        raise ConfigError(f"tags must be a list of texts, not {tags!r}")
+    return tuple(tags)
+
+
+def to_seconds(value: Seconds) -> float:
+    """Seconds of a number or a timedelta."""
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)

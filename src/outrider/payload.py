@@ -1,0 +1,118 @@
+"""A job on the wire: Sidekiq's JSON, with a fixed beginning that scripts can read by one match.
+
+Ours begin `{"jid":…,"bid":…?,"cb":…?,"expiry":…?,"class":…,"queue":…,` before anything of the
+user's. Times are float seconds, which every version of Sidekiq reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from outrider.errors import PayloadTooLarge, UnreadablePayload
+
+_json = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Draft:
+    """A job about to be enqueued, as enqueue middleware sees and may change it.
+
+    `at` is the due time in seconds since the epoch, None for now. `extra` are fields of its own
+    that travel with the job and survive retries. `jid` is known once the innermost step is done.
+    """
+
+    job: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    queue: str
+    retry: bool | int = True
+    retry_for: float | None = None
+    expires_in: float | None = None
+    timeout: float | None = None
+    at: float | None = None
+    tags: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+    jid: str = ""
+    bid: str | None = None
+
+
+class Job(msgspec.Struct, rename={"name": "class"}):
+    """A payload as the worker reads it. Fields of others are kept in the bytes, not here."""
+
+    jid: str
+    name: str
+    args: list[Any]
+    queue: str = "default"
+    kwargs: dict[str, Any] | None = None
+    bid: str | None = None
+    cb: str | None = None
+    retry: bool | int | None = True
+    retry_for: float | None = None
+    retry_count: int | None = None
+    timeout: float | None = None
+    tags: list[str] | None = None
+    created_at: float | int | None = None
+    failed_at: float | int | None = None
+
+
+_decoder = msgspec.json.Decoder(Job)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def decode(payload: bytes) -> Job:
+    """Read a payload; UnreadablePayload when it is no job."""
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadablePayload(f"not a job: {error}") from None
+
+
+def encode(
+    draft: Draft, args: bytes, kwargs: bytes | None, *, now: float, max_bytes: int, stamp: bool
+) -> str:
+    """The payload of a draft whose arguments are JSON already.
+
+    `stamp` adds `enqueued_at`, for jobs that go straight to a queue. Raises PayloadTooLarge.
+    """
+    parts = [f'{{"jid":"{draft.jid}",']
+    if draft.bid is not None:
+        parts.append(f'"bid":"{draft.bid}",')
+    if draft.expires_in is not None:
+        due = now if draft.at is None else max(draft.at, now)
+        parts.append(f'"expiry":{due + draft.expires_in:.3f},')
+    parts.append(f'"class":"{draft.job}","queue":"{draft.queue}","args":{args.decode()}')
+    if kwargs is not None:
+        parts.append(f',"kwargs":{kwargs.decode()}')
+    parts.append(f',"retry":{_text(draft.retry)},"created_at":{now:.3f}')
+    for name in ("retry_for", "timeout", "tags"):
+        value = getattr(draft, name)
+        if value:
+            parts.append(f',"{name}":{_text(value)}')
+    for name, value in draft.extra.items():
+        parts.append(f",{_text(name)}:{_text(value)}")
+    parts.append(f',"enqueued_at":{now:.3f}}}' if stamp else "}")
+    payload = "".join(parts)
+    # A character takes up to four bytes: only count bytes when it could matter.
+    if len(payload) * 4 > max_bytes and (size := len(payload.encode())) > max_bytes:
+        raise PayloadTooLarge(
+            f"{draft.job} would be {size:,} bytes, more than the limit of {max_bytes:,} "
+            "(max_payload): store the data elsewhere and pass a reference to it"
+        )
+    return payload
+
+
+def changed(payload: bytes, fields: dict[str, Any], drop: Sequence[str] = ()) -> str:
+    """The payload with some fields set or dropped, all others byte for byte as they were."""
+    content: dict[str, Any] = _fields.decode(payload)
+    for name in drop:
+        content.pop(name, None)
+    content.update(fields)
+    return _text(content)
+
+
+def _text(value: Any) -> str:
+    return _json.encode(value).decode()

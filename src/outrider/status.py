@@ -1,0 +1,286 @@
+"""What is known of a batch: a picture of one moment, read in one round trip."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Generator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from outrider import clock
+from outrider.client import Flow
+from outrider.context import running
+from outrider.errors import BatchFailed, BatchNotFound
+from outrider.ids import EVENTS
+from outrider.store import batch as store
+
+if TYPE_CHECKING:
+    from outrider.app import App
+
+Milestone = Literal["complete", "success", "settled"]
+_WAITING, _FAILING, _DEAD, _CANCELLED, _DELETED = "s1", "s2", "s6", "s7", "s8"
+
+
+class FailedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a batch that is failing or dead now. `failed_at` in seconds since the epoch."""
+
+    jid: str
+    job: str
+    error_class: str
+    error_message: str
+    failed_at: float
+
+
+class CallbackState(NamedTuple):
+    """A callback of a batch. `state` is waiting, queued, failing, succeeded, dead or discarded."""
+
+    event: str
+    target: str
+    state: str
+
+
+class BatchStatus:
+    """How a batch stands. Numbers are of its own jobs; times are aware datetimes or None.
+
+    Made by `app.batches[bid]`; `refresh` reads it again.
+    """
+
+    def __init__(self, app: App, bid: str, fields: dict[str, bytes], failed: dict[str, bytes]):
+        self.app = app
+        self.bid = bid
+        self._fields = fields
+        self._failed = failed
+
+    def __repr__(self) -> str:
+        return (
+            f"<BatchStatus {self.bid}: {self.pending} of {self.total} pending, "
+            f"{self.failures} failures>"
+        )
+
+    @classmethod
+    def flow(cls, app: App, bid: str) -> Flow[BatchStatus | None]:
+        """Read a batch; None when it is unknown."""
+        fields = yield store.read(app.keys, bid)
+        if "v" not in fields:
+            return None
+        failed = {}
+        if int(fields.get(_FAILING, 0)) or int(fields.get(_DEAD, 0)):
+            failed = yield store.failures(app.keys, bid)
+        return cls(app, bid, fields, failed)
+
+    def refresh(self) -> BatchStatus:
+        """Read it again; returns itself. Raises BatchNotFound when it has expired meanwhile."""
+        return self._become(self.app.perform(self.flow(self.app, self.bid)))
+
+    async def arefresh(self) -> BatchStatus:
+        """Read it again; returns itself. Raises BatchNotFound when it has expired meanwhile."""
+        return self._become(await self.app.aperform(self.flow(self.app, self.bid)))
+
+    def _become(self, other: BatchStatus | None) -> BatchStatus:
+        if other is None:
+            raise not_found(self.bid)
+        self._fields, self._failed = other._fields, other._failed
+        return self
+
+    # -- what it is -------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str | None:
+        """What its maker called it."""
+        return self._text("description")
+
+    @property
+    def parent_bid(self) -> str | None:
+        """The batch that it is a child of."""
+        return self._text("parent")
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return msgspec.json.decode(self._fields.get("tags", b"[]"), type=list[str])
+
+    @property
+    def created_at(self) -> datetime:
+        """When its first block was committed."""
+        return clock.utc(self._number("created_at") / 1000)
+
+    @property
+    def callbacks(self) -> list[CallbackState]:
+        """Its callbacks, and what became of each."""
+        found = []
+        for event in EVENTS:
+            for index in range(self._number(f"callbacks:{event}")):
+                target = msgspec.json.decode(self._fields[f"cb:{event}:{index}"])[1]
+                state = self._text(f"cs:{event}:{index}") or "waiting"
+                found.append(CallbackState(event, target, state))
+        return found
+
+    # -- how it stands ----------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Jobs ever committed."""
+        return self._number("total")
+
+    @property
+    def pending(self) -> int:
+        """Jobs that have not succeeded, expired, or left otherwise: waiting, failing or dead."""
+        return self._number(_WAITING) + self.failures
+
+    @property
+    def failures(self) -> int:
+        """Jobs that are failing or dead now."""
+        return self._number(_FAILING) + self.dead
+
+    @property
+    def dead(self) -> int:
+        """Jobs that are dead now."""
+        return self._number(_DEAD)
+
+    @property
+    def cancelled(self) -> int:
+        """Jobs that were cancelled."""
+        return self._number(_CANCELLED)
+
+    @property
+    def percent(self) -> float:
+        """How much is done, 0 to 100; 100 for an empty batch."""
+        return 100.0 if not self.total else (self.total - self.pending) / self.total * 100
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left at the pace so far; None when nothing is done or nothing is left."""
+        done = self.total - self.pending
+        left = self._number(_WAITING) + self._number(_FAILING)
+        if not done or not left:
+            return None
+        return (clock.now() - self.created_at.timestamp()) / done * left
+
+    @property
+    def complete_at(self) -> datetime | None:
+        """When every job had run at least once."""
+        return self._time("complete")
+
+    @property
+    def success_at(self) -> datetime | None:
+        """When every job had succeeded."""
+        return self._time("success")
+
+    @property
+    def death_at(self) -> datetime | None:
+        """When the first job died."""
+        return self._time("death")
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """When no job could run any more."""
+        return self._time("settled")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every job has run at least once."""
+        return self.complete_at is not None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether every job has succeeded."""
+        return self.success_at is not None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether a job has died."""
+        return self.death_at is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no job can run any more."""
+        return self.settled_at is not None
+
+    @property
+    def failure_info(self) -> list[FailedJob]:
+        """Members that are failing or dead now: up to 1,000 of them."""
+        failed = [msgspec.json.decode(text, type=FailedJob) for text in self._failed.values()]
+        return sorted(failed, key=lambda job: job.jid)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, as the status endpoint gives it; times are float seconds."""
+        return {
+            "bid": self.bid,
+            "description": self.description,
+            "total": self.total,
+            "pending": self.pending,
+            "failures": self.failures,
+            "dead": self.dead,
+            "cancelled": self.cancelled,
+            "complete": self.is_complete,
+            "success": self.is_success,
+            "settled": self.is_settled,
+            "percent": self.percent,
+            "created_at": self.created_at.timestamp(),
+            "parent_bid": self.parent_bid,
+            "fail_info": [msgspec.to_builtins(job) for job in self.failure_info],
+        }
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    def join(self, timeout: float | None = None, until: Milestone = "complete") -> BatchStatus:
+        """Wait until the batch is complete, successful or settled; returns itself.
+
+        Raises TimeoutError after `timeout` seconds, BatchFailed when it can't come any more, and
+        RuntimeError inside a job of the batch, which would wait for itself.
+        """
+        for pause in self._waits(timeout, until):
+            time.sleep(pause)
+            self.refresh()
+        return self
+
+    async def ajoin(
+        self, timeout: float | None = None, until: Milestone = "complete"
+    ) -> BatchStatus:
+        """The same for asyncio."""
+        for pause in self._waits(timeout, until):
+            await asyncio.sleep(pause)
+            await self.arefresh()
+        return self
+
+    def _waits(self, timeout: float | None, until: Milestone) -> Generator[float, None, None]:
+        job = running.get()
+        if job is not None and self.bid in (job.bid, job.callback_of):
+            raise RuntimeError(f"job {job.jid} would wait for its own batch {self.bid}")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.01
+        while self._time(until) is None:
+            if self.is_settled:
+                raise BatchFailed(
+                    f"batch {self.bid} is settled without {until}: {self.dead} dead, "
+                    f"{self.cancelled} cancelled of {self.total}"
+                )
+            left = pause if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(
+                    f"batch {self.bid} is not {until} after {timeout} s: "
+                    f"{self.pending} of {self.total} pending"
+                )
+            yield min(pause, left)
+            pause = min(pause * 1.5, 0.25)
+
+    # -- fields -----------------------------------------------------------------------------------
+
+    def _number(self, name: str) -> int:
+        return int(self._fields.get(name, 0))
+
+    def _text(self, name: str) -> str | None:
+        value = self._fields.get(name)
+        return None if value is None else value.decode()
+
+    def _time(self, event: str) -> datetime | None:
+        ms = self._number(f"{event}_at")
+        return clock.utc(ms / 1000) if ms else None
+
+
+def not_found(bid: str) -> BatchNotFound:
+    """The error for a batch that is not known."""
+    return BatchNotFound(f"no batch {bid!r}: it never was, has expired, or was deleted")

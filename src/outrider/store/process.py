@@ -1,0 +1,88 @@
+"""Operations on workers: their leases, their children, and what is left of the dead."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from outrider.keys import Keys
+from outrider.script import Call, command, script
+
+
+class Beat(NamedTuple):
+    """The answer to a heartbeat. `alive` is False when the lease had lapsed; `now` in ms."""
+
+    alive: bool
+    now: int
+    signal: str
+
+
+class Reaped(NamedTuple):
+    """The worker whose lease lapsed ('' for none), and how many of its jobs were given back."""
+
+    identity: str
+    moved: int
+
+
+@script(decode=lambda answer: Beat(bool(answer[0]), answer[1], answer[2].decode()))
+def beat(
+    keys: Keys,
+    *,
+    identity: str,
+    life: int,
+    register: int,
+    fields: list[str | int],
+    work: list[tuple[str, str, int, int]],
+    override: int,
+) -> Beat:
+    """Renew a lease for `life` ms of the virtual clock.
+
+    `work` are the running jobs: (slot name, child, token, started at in seconds). `override` is a
+    time in ms instead of the server's, for tests; 0 otherwise.
+    """
+    raise NotImplementedError
+
+
+@script()
+def enlist(keys: Keys, *, identity: str, child: str) -> bool:
+    """Let a child of this worker claim jobs; False when the worker's lease has lapsed."""
+    raise NotImplementedError
+
+
+@script()
+def recall(keys: Keys, *, identity: str, child: str, limit: int) -> int:
+    """Give a dead child's jobs back to the front of their queues."""
+    raise NotImplementedError
+
+
+@script(decode=lambda answer: Reaped(answer[0].decode(), answer[1]))
+def reap(keys: Keys, *, limit: int, override: int) -> Reaped:
+    """Give back the jobs of one worker whose lease has lapsed."""
+    raise NotImplementedError
+
+
+@script()
+def farewell(keys: Keys, *, identity: str, limit: int) -> int:
+    """Take a worker off the lists, and give back what it holds."""
+    raise NotImplementedError
+
+
+def identities(keys: Keys) -> Call[list[str]]:
+    """Identities of the workers that said they live."""
+    return command(
+        "SMEMBERS", keys("processes"), decode=lambda answer: sorted(i.decode() for i in answer)
+    )
+
+
+def busy(keys: Keys, identity: str) -> Call[int | None]:
+    """How many jobs a worker ran at its last beat; None when it is gone."""
+    return command(
+        "HGET",
+        keys("process", identity),
+        "busy",
+        decode=lambda answer: None if answer is None else int(answer),
+    )
+
+
+def counter(keys: Keys, name: str) -> Call[int]:
+    """One of the statistics, such as `processed` or `failed:2026-11-21`."""
+    return command("GET", keys("stat", name), decode=lambda answer: int(answer or 0))

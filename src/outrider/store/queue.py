@@ -1,0 +1,118 @@
+"""Operations on queues: putting jobs there, claiming them, reporting what became of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from outrider.keys import Keys
+from outrider.script import Call, command, script
+
+QueueGroup = tuple[str, list[str]]
+
+
+class Claimed(NamedTuple):
+    """Jobs that a child now holds; `payloads[i]` has the token `first + i`.
+
+    An empty payload stands for a job of a repeated request that is no longer held. `fenced` says
+    that the worker's lease has lapsed: it holds nothing any more.
+    """
+
+    fenced: bool
+    first: int
+    payloads: list[bytes]
+
+
+class Other(NamedTuple):
+    """An outcome other than success, as the acknowledgement carries it.
+
+    `kind` is retry, dead, gone (dead, but outside the dead set), discard, snooze or release.
+    `payload` is empty when the job goes on with the bytes it has. `at` is a time in ms.
+    """
+
+    kind: str
+    token: int
+    payload: str = ""
+    at: int = 0
+    failure: str = ""
+
+
+def _claimed(answer: list[int | bytes]) -> Claimed:
+    if answer[0] == 0:
+        return Claimed(True, 0, [])
+    return Claimed(False, answer[1], answer[2:])  # type: ignore[arg-type]
+
+
+@script(laned=True)
+def push(
+    keys: Keys,
+    *,
+    queues: list[QueueGroup],
+    scheduled: list[str | float],
+) -> int:
+    """Put jobs on queues and into the schedule (flat list of score, payload)."""
+    raise NotImplementedError
+
+
+@script(decode=_claimed)
+def claim(
+    keys: Keys, *, identity: str, child: str, request: int, now: int, queues: list[str], want: int
+) -> Claimed:
+    """Take up to `want` jobs (500 at most) into the claims of a child."""
+    raise NotImplementedError
+
+
+@script()
+def ack(
+    keys: Keys,
+    *,
+    identity: str,
+    child: str,
+    request: int,
+    now: int,
+    day: str,
+    done: list[int],
+    others: list[Other],
+) -> list[int]:
+    """Report outcomes (500 at most); the tokens that no longer counted come back."""
+    raise NotImplementedError
+
+
+@script()
+def outstanding(keys: Keys, *, queues: list[str], horizon: int) -> int:
+    """Count what a draining worker has to wait for; `horizon` in ms."""
+    raise NotImplementedError
+
+
+def size(keys: Keys, queue: str) -> Call[int]:
+    """How many jobs wait on a queue."""
+    return command("LLEN", keys("queue", queue), decode=int)
+
+
+def names(keys: Keys) -> Call[list[str]]:
+    """Names of all queues ever pushed to, sorted."""
+    return command(
+        "SMEMBERS",
+        keys("queues"),
+        decode=lambda answer: sorted(name.decode("utf-8", "replace") for name in answer),
+    )
+
+
+def wait(keys: Keys, queue: str, seconds: float) -> Call[bool]:
+    """Wait until the queue holds a job, and leave it where it is; False after `seconds`.
+
+    The tail is moved to the tail: it wakes at any push, also of other programs, and moves nothing.
+    """
+    key = keys("queue", queue)
+    return command(
+        "BLMOVE", key, key, "RIGHT", "RIGHT", seconds, decode=lambda answer: answer is not None
+    )
+
+
+def is_paused(keys: Keys, queue: str) -> Call[bool]:
+    """Whether the queue is paused."""
+    return command("SISMEMBER", keys("paused"), queue, decode=bool)
+
+
+def stands(keys: Keys, owner: str, token: int) -> Call[bool]:
+    """Whether the claim of this token still stands; `owner` is identity:child."""
+    return command("HEXISTS", keys("claims", owner), token, decode=bool)

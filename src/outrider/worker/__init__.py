@@ -1,0 +1,1 @@
+"""The worker: a supervisor that runs no user code, and children that run nothing else."""

@@ -1,0 +1,49 @@
+"""Messages between the supervisor and a child: JSON lines over a socket pair.
+
+The end of the stream is a message too: the other side is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """One end of the conversation."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self._buffer = b""
+
+    def send(self, **message: Any) -> bool:
+        """Send a message; False when the other side is gone."""
+        try:
+            self.socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> list[Message] | None:
+        """Messages that are there, waiting for at least some bytes; None when the stream ended."""
+        try:
+            data = self.socket.recv(65536)
+        except OSError:
+            return None
+        if not data:
+            return None
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def messages(self) -> Iterator[Message]:
+        """All messages until the stream ends."""
+        while (found := self.receive()) is not None:
+            yield from found
+
+    def close(self) -> None:
+        """Close this end."""
+        self.socket.close()

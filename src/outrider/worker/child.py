@@ -1,0 +1,121 @@
+"""A child of the supervisor: imports the user's code and runs jobs until told to stop.
+
+Started as `python -m outrider.worker.child TARGET CHANNEL_FD TABLE_FD SLOTS`. It says what it found
+in the target, and is told who it is. When the supervisor is gone, it stops by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import NoReturn
+
+from outrider import config, logs
+from outrider.app import App
+from outrider.errors import OutriderError, StoreUnavailable
+from outrider.worker.channel import Channel, Message
+from outrider.worker.order import QueueOrder
+from outrider.worker.perform import Performer
+from outrider.worker.pump import Fenced, Pump
+from outrider.worker.runner import Runner
+from outrider.worker.slots import SlotTable
+from outrider.worker.target import load
+
+log = logging.getLogger("outrider.worker")
+CLEAN, BAD_TARGET, FENCED = 0, 3, 4
+ORPHAN_GRACE = 15.0
+
+
+def main() -> NoReturn:
+    """Run a child; never returns."""
+    target, channel_fd, table_fd, slots = sys.argv[1], *map(int, sys.argv[2:5])
+    _die_with_parent()
+    # A whole stack dump even while a job holds the interpreter; the terminal's signals are the
+    # supervisor's to interpret.
+    faulthandler.register(signal.SIGTTIN, all_threads=True)
+    for name in ("SIGINT", "SIGTSTP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # Threads that wait for the interpreter get it within a millisecond instead of five.
+    sys.setswitchinterval(0.001)
+    logs.configure(os.environ.get(logs.LEVEL_VARIABLE, "info"))
+    channel = Channel(socket.socket(fileno=channel_fd))
+    try:
+        app = load(target)
+        url = config.server_url(app.configured_url)
+    except OutriderError as error:
+        channel.send(failed=str(error))
+        _leave(BAD_TARGET)
+    queues = sorted({job.options.queue or "default" for job in app.registry})
+    channel.send(hello={"url": url, "prefix": app.keys.prefix, "queues": queues})
+    messages = channel.messages()
+    start = next(messages, None)
+    if start is None or "start" not in start:
+        _leave(CLEAN)
+    _Child(app, channel, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
+
+
+class _Child:
+    def __init__(
+        self, app: App, channel: Channel, table: SlotTable, slots: int, start: Message
+    ) -> None:
+        identity, child = start["identity"], start["child"]
+        weights = None if start["weights"] is None else tuple(start["weights"])
+        order = QueueOrder(tuple(start["queues"]), weights)
+        self._channel = channel
+        self._pump = Pump(app.executor, app.keys, identity, child, order)
+        self._runner = Runner(
+            Performer(app, f"{identity}:{child}"), slots, table, self._pump.notify
+        )
+        self._stopped = threading.Event()
+
+    def run(self, messages: Iterator[Message]) -> NoReturn:
+        """Pump on this thread; listen to the supervisor on another."""
+        threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        try:
+            self._pump.run(self._runner)
+        except Fenced:
+            log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
+            _leave(FENCED)
+        except StoreUnavailable as error:
+            log.error("%s; unfinished jobs return when the lease ends", error)
+            _leave(CLEAN)
+        self._channel.send(idle=True)
+        self._stopped.wait()
+        _leave(CLEAN)
+
+    def _listen(self, messages: Iterator[Message]) -> None:
+        for message in messages:
+            if "quiet" in message:
+                self._pump.quiet()
+            if "stop" in message:
+                self._pump.stop(message["stop"])
+                self._stopped.set()
+        # The supervisor is gone, and with it whoever keeps the lease alive.
+        self._pump.stop(ORPHAN_GRACE)
+        self._stopped.set()
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends this process with its parent; elsewhere the channel's end does."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _leave(status: int) -> NoReturn:
+    # Threads of user code that never end must not keep the process.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The children of a supervisor: starting them, noticing their death, counting their deaths."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+
+from outrider.worker.channel import Channel
+from outrider.worker.slots import SlotTable
+
+FREE_DEATHS = 5
+PER_SECONDS = 60.0
+MAX_PAUSE = 30.0
+
+
+class Child:
+    """One child process. `number` is never used twice by the same supervisor."""
+
+    def __init__(self, number: int, target: str, slots: int) -> None:
+        self.name = str(number)
+        self.idle = False
+        self.started = False
+        ours, theirs = socket.socketpair()
+        memory = tempfile.TemporaryFile()
+        memory.truncate(SlotTable.size_for(slots))
+        fds = (theirs.fileno(), memory.fileno())
+        arguments = [target, *map(str, fds), str(slots)]
+        # A session of its own: the terminal's Ctrl-C is for the supervisor to interpret.
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "outrider.worker.child", *arguments],
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        self.channel = Channel(ours)
+        self.table = SlotTable(memory.fileno(), slots)
+        memory.close()
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended."""
+        return self.process.poll() is not None
+
+    def start(self, identity: str, queues: list[str], weights: list[int] | None) -> None:
+        """Tell it who it is, and let it work."""
+        self.started = True
+        self.channel.send(
+            start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
+        )
+
+    def dump_stacks(self) -> None:
+        """Have it write the stacks of all its threads to standard error."""
+        if not self.dead:
+            os.kill(self.process.pid, signal.SIGTTIN)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Give back what belonged to a dead child."""
+        self.channel.close()
+        self.table.close()
+
+
+class Deaths:
+    """How long to wait before the next child: not at all for the first five deaths a minute."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def pause(self) -> float:
+        """Note a death; seconds to wait until its successor may start."""
+        now = time.monotonic()
+        self._times.append(now)
+        while self._times[0] < now - PER_SECONDS:
+            self._times.popleft()
+        extra = len(self._times) - FREE_DEATHS
+        return 0.0 if extra <= 0 else min(MAX_PAUSE, 2.0 ** (extra - 1))

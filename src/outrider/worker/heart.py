@@ -1,0 +1,119 @@
+"""The heartbeat: keeps the lease, and shows the worker and its running jobs to people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from outrider import clock
+from outrider.io import Executor
+from outrider.keys import Keys
+from outrider.store import process
+from outrider.worker.crew import Child
+from outrider.worker.keeping import BEAT, LIFE_MS
+from outrider.worker.order import QueueOrder
+
+log = logging.getLogger("outrider.worker")
+SIGNALS = {"TSTP": signal.SIGTSTP, "TERM": signal.SIGTERM, "TTIN": signal.SIGTTIN}
+
+
+class Heart:
+    """Renews the worker's lease every 5 seconds; also the worker's idea of the server's time."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        keys: Keys,
+        order: QueueOrder,
+        concurrency: int,
+        children: Callable[[], list[Child]],
+    ) -> None:
+        self.identity = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(6).hex()}"
+        self.quiet = False
+        self._executor = executor
+        self._keys = keys
+        self._concurrency = concurrency
+        self._children = children
+        self._info = json.dumps(self._about(order))
+        self._register = 1
+        self._ahead = 0
+        self._rtt_us = 0
+
+    def now(self) -> int:
+        """The server's time in ms, as far as known: the clocks of hosts differ."""
+        return clock.now_ms() + self._ahead
+
+    def tick(self) -> float:
+        """Beat once."""
+        work = [
+            (f"{child.name}-{job.slot}", child.name, job.token, job.started_at // 1000)
+            for child in self._children()
+            for job in child.table.running()
+        ]
+        started = time.perf_counter()
+        beat = self._executor.run(
+            process.beat(
+                self._keys,
+                identity=self.identity,
+                life=LIFE_MS,
+                register=self._register,
+                fields=self._fields(len(work)),
+                work=work,
+                override=0,
+            )
+        )
+        self._rtt_us = int((time.perf_counter() - started) * 1e6)
+        self._ahead = beat.now - clock.now_ms()
+        if not beat.alive:
+            log.error("the lease had lapsed, and jobs held here were given to others; registering")
+            self._register = 1
+            return 0.0
+        self._register = 0
+        if beat.signal in SIGNALS:
+            os.kill(os.getpid(), SIGNALS[beat.signal])
+        return BEAT
+
+    def _fields(self, busy: int) -> list[str | int]:
+        pids = [os.getpid(), *(child.process.pid for child in self._children())]
+        return [
+            *("info", self._info),
+            *("concurrency", self._concurrency),
+            *("busy", busy),
+            *("quiet", "true" if self.quiet else "false"),
+            *("rtt_us", self._rtt_us),
+            *("rss", sum(map(_rss_kb, pids))),
+        ]
+
+    def _about(self, order: QueueOrder) -> dict[str, object]:
+        # Field names and shapes are Sidekiq 8's, so that its web UI shows this worker.
+        weights = dict(zip(order.names, order.weights or (0,) * len(order.names), strict=True))
+        mode = "strict" if order.weights is None else "weighted"
+        capsule = {"concurrency": self._concurrency, "mode": mode, "weights": weights}
+        return {
+            "hostname": socket.gethostname(),
+            "started_at": clock.now(),
+            "pid": os.getpid(),
+            "tag": Path.cwd().name,
+            "concurrency": self._concurrency,
+            "capsules": {"default": capsule},
+            "queues": list(order.names),
+            "weights": [weights],
+            "labels": ["outrider"],
+            "identity": self.identity,
+            "version": "8.0.0",
+            "embedded": False,
+        }
+
+
+def _rss_kb(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024

@@ -1,0 +1,139 @@
+"""What a supervisor does at intervals: heartbeat and lease, due jobs, dead workers' jobs, drain.
+
+Each is a `Loop` with one method that does one round and says when to come back. One thread runs
+them all by their time; none may take long.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from outrider.errors import StoreError, StoreUnavailable
+from outrider.io import Executor
+from outrider.keys import Keys
+from outrider.store import process, queue, schedule
+
+log = logging.getLogger("outrider.worker")
+LIFE_MS = 30_000
+BEAT = 5.0
+SCHEDULE = 1.0
+SLICE = 250
+
+
+class Loop(Protocol):
+    """One round at a time."""
+
+    def tick(self) -> float:
+        """Do one round; seconds until the next."""
+        ...
+
+
+class Scheduler:
+    """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time."""
+
+    def __init__(self, executor: Executor, keys: Keys, now: Callable[[], int]) -> None:
+        self._executor = executor
+        self._keys = keys
+        self._now = now
+
+    def tick(self) -> float:
+        """Move one slice of each set."""
+        now = self._now()
+        calls = [
+            schedule.promote(self._keys, name=name, now=now, limit=SLICE)
+            for name in ("schedule", "retry")
+        ]
+        found: list[schedule.Promoted] = self._executor.run_all(calls)
+        if any(one.moved == SLICE for one in found):
+            return 0.0
+        ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
+        return max(0.0, min([SCHEDULE, *ahead]))
+
+
+class Reaper:
+    """Gives back the jobs of workers whose lease has lapsed, wherever they ran."""
+
+    def __init__(self, executor: Executor, keys: Keys) -> None:
+        self._executor = executor
+        self._keys = keys
+
+    def tick(self) -> float:
+        """Give back one slice of one worker's jobs."""
+        found = self._executor.run(process.reap(self._keys, limit=SLICE, override=0))
+        if not found.identity:
+            return BEAT
+        log.warning("worker %s is lost: %d of its jobs go back", found.identity, found.moved)
+        return 0.0
+
+
+class Drain:
+    """Calls `done` once nothing is queued, due, or running anywhere."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        keys: Keys,
+        queues: Sequence[str],
+        now: Callable[[], int],
+        done: Callable[[], None],
+    ) -> None:
+        self._executor = executor
+        self._keys = keys
+        self._queues = list(queues)
+        self._now = now
+        self._done = done
+
+    def tick(self) -> float:
+        """Count what is left."""
+        call = queue.outstanding(self._keys, queues=self._queues, horizon=self._now() + 1000)
+        if self._executor.run(call):
+            return 0.05
+        self._done()
+        return 3600.0
+
+
+class Keeper:
+    """Runs loops on one thread, and keeps on while the server is away."""
+
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self._due = {loop: 0.0 for loop in loops}
+        self._event = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="outrider-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self, loop: Loop) -> None:
+        """Have a loop's next round now."""
+        self._due[loop] = 0.0
+        self._event.set()
+
+    def stop(self) -> None:
+        """Finish the round and end the thread."""
+        self._stopped = True
+        self._event.set()
+        self._thread.join(10.0)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._event.clear()
+            for loop, due in sorted(self._due.items(), key=lambda entry: entry[1]):
+                if due <= time.monotonic() and not self._stopped:
+                    self._due[loop] = time.monotonic() + self._tick(loop)
+            self._event.wait(max(0.0, min(self._due.values()) - time.monotonic()))
+
+    @staticmethod
+    def _tick(loop: Loop) -> float:
+        try:
+            return loop.tick()
+        except StoreUnavailable as error:
+            log.error("%s: %s", type(loop).__name__.lower(), error)
+        except StoreError:
+            log.exception("%s failed; trying again", type(loop).__name__.lower())
+        return 1.0

@@ -1,0 +1,186 @@
+"""Runs claimed jobs: plain functions on threads, coroutines on an event loop, sharing the slots.
+
+A slot is the right to run one job at a time. It wanders: a thread that meets an async job hands the
+slot to the loop, which hands it back for a plain one. Whoever holds a slot takes jobs from `ready`
+until it is empty, so a slow job never holds up others behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from outrider import clock
+from outrider.worker.perform import Outcome, Performer, Prepared
+from outrider.worker.slots import SlotTable
+
+
+class Item(NamedTuple):
+    """A claimed job that waits for a slot. `since` is a monotonic time in seconds."""
+
+    token: int
+    payload: bytes
+    since: float
+
+
+class Runner:
+    """Threads and a loop over one deque of jobs; outcomes gather in `outcomes`.
+
+    `notify` is called when there is an outcome or a free slot to look at.
+    """
+
+    def __init__(
+        self, performer: Performer, slots: int, table: SlotTable, notify: Callable[[], None]
+    ) -> None:
+        self.ready: deque[Item] = deque()
+        self.outcomes: deque[Outcome] = deque()
+        self.slots = slots
+        self._performer = performer
+        self._table = table
+        self._notify = notify
+        self._free: deque[int] = deque(range(slots))
+        self._calls: SimpleQueue[int] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def active(self) -> int:
+        """How many slots are taken."""
+        return self.slots - len(self._free)
+
+    def feed(self, items: Iterable[Item], slots: int) -> None:
+        """Add jobs, and set up to `slots` more slots to work."""
+        self.ready.extend(items)
+        self.rouse(slots)
+
+    def rouse(self, slots: int) -> None:
+        """Set up to `slots` free slots to work."""
+        for _ in range(slots):
+            try:
+                slot = self._free.popleft()
+            except IndexError:
+                return
+            self._assign(slot)
+
+    def running(self) -> list[int]:
+        """Tokens of the jobs that run now."""
+        return [job.token for job in self._table.running()]
+
+    def cancel_async(self) -> None:
+        """Cancel the coroutines that run; their jobs have no outcome."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
+    # -- threads ----------------------------------------------------------------------------------
+
+    def _assign(self, slot: int) -> None:
+        with self._lock:
+            if self._idle <= self._calls.qsize() and self._threads < self.slots:
+                self._threads += 1
+                name = f"outrider-{self._threads}"
+                threading.Thread(target=self._thread, name=name, daemon=True).start()
+        self._calls.put(slot)
+
+    def _thread(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            slot = self._calls.get()
+            with self._lock:
+                self._idle -= 1
+            self._work(slot)
+
+    def _work(self, slot: int) -> None:
+        ready, outcomes, performer, table = self.ready, self.outcomes, self._performer, self._table
+        while True:
+            try:
+                item = ready.popleft()
+            except IndexError:
+                self._release(slot)
+                return
+            table.start(slot, item.token, clock.now_ms())
+            prepared = performer.prepare(item.payload, item.token)
+            if type(prepared) is not Prepared:
+                outcomes.append(prepared)
+            elif prepared.code.is_async:
+                self._hand_over(slot, prepared)
+                return
+            else:
+                outcomes.append(performer.run(prepared))
+            self._notify()
+
+    def _release(self, slot: int) -> None:
+        self._table.clear(slot)
+        self._free.append(slot)
+        if self.ready:
+            # A job came between the last look and the release; nobody else would wake for it.
+            self.rouse(1)
+        self._notify()
+
+    # -- coroutines -------------------------------------------------------------------------------
+
+    def _hand_over(self, slot: int, prepared: Prepared) -> None:
+        with self._lock:
+            if self._loop is None:
+                self._loop = _new_loop()
+                thread = threading.Thread(
+                    target=self._loop.run_forever, name="outrider-async", daemon=True
+                )
+                thread.start()
+        self._loop.call_soon_threadsafe(self._spawn, slot, prepared)
+
+    def _spawn(self, slot: int, prepared: Prepared) -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(self._awork(slot, prepared))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _awork(self, slot: int, prepared: Prepared) -> None:
+        try:
+            self.outcomes.append(await self._performer.arun(prepared))
+        finally:
+            self._notify()
+            self._continue(slot)
+
+    def _continue(self, slot: int) -> None:
+        """Go on with the next job, without leaving the loop if it is async too."""
+        while True:
+            try:
+                item = self.ready.popleft()
+            except IndexError:
+                self._release(slot)
+                return
+            self._table.start(slot, item.token, clock.now_ms())
+            prepared = self._performer.prepare(item.payload, item.token)
+            if type(prepared) is not Prepared:
+                self.outcomes.append(prepared)
+            elif prepared.code.is_async:
+                self._spawn(slot, prepared)
+                return
+            else:
+                self.ready.appendleft(item)
+                self._assign(slot)
+                return
+
+
+def items(first: int, payloads: Iterable[bytes]) -> list[Item]:
+    """Claimed payloads as items; those that a repeated claim no longer held are left out."""
+    now = time.monotonic()
+    return [Item(first + i, payload, now) for i, payload in enumerate(payloads) if payload]
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: Any = uvloop.new_event_loop()
+    return loop  # type: ignore[no-any-return]

@@ -1,0 +1,71 @@
+"""The end of a schedule: faults stop, everything is delivered, and all must come to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from outrider.store.queue import Other
+from tests.simulator.hands import Beat, Enlist, Pause, Reap, Revive
+from tests.simulator.messages import Ack, Outstanding, Promote, same
+from tests.simulator.simulation import LIFE, QUEUES, Simulation, Worker
+from tests.simulator.world import Violation
+
+PATIENCE = 400
+
+
+def drain(sim: Simulation) -> None:
+    """Let one last worker finish everything, some of it badly; then bring the dead back."""
+    for name in sorted(sim.model.paused):
+        sim.send(Pause(name, False))
+    worker = Worker(("last:1:0", "0"))
+    sim.send(Beat(worker.key[0], LIFE, 1, sim.server_clock()))
+    sim.send(Enlist(worker.key))
+    repeat(sim, lambda: reap_others(sim, worker))
+    repeat(sim, lambda: finish(sim, worker, badly=True))
+    check_rest(sim)
+    for payload in sorted(sim.before.scored("dead")):
+        sim.send(Revive("dead", payload, QUEUES[0]))
+    repeat(sim, lambda: finish(sim, worker, badly=False))
+    check_rest(sim)
+
+
+def repeat(sim: Simulation, work: Callable[[], bool]) -> None:
+    """Repeat until nothing is left; that must not take for ever."""
+    for _ in range(PATIENCE):
+        if not work():
+            return
+    raise Violation("a drain comes to its end", sim.model.places)
+
+
+def reap_others(sim: Simulation, worker: Worker) -> bool:
+    """Time passes, and only the last worker beats."""
+    sim.now += 10_000
+    sim.send(Beat(worker.key[0], LIFE, 0, sim.server_clock()))
+    sim.send(Reap("", 250, sim.server_clock()))
+    return len(sim.before.scored("o:leases")) > 1
+
+
+def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
+    """Promote, claim and report until all is quiet."""
+    sim.now += 400_000
+    moved = sum(sim.send(Promote(name, sim.now, 250)).moved for name in ("schedule", "retry"))
+    answer = sim.claim(worker, sim.next_claim(worker, 40, list(QUEUES)))
+    worker.acked += 1
+    tokens = list(worker.held)
+    dead = [token for token in tokens if badly and sim.chance(0.1)]
+    done = [token for token in tokens if token not in dead]
+    others = [Other("dead", token) for token in dead]
+    sim.send(Ack(worker.key, worker.acked, sim.now, done, others))
+    worker.held.clear()
+    left = sum(len(jobs) for jobs in sim.before.queues.values())
+    return bool(moved or answer.payloads or left)
+
+
+def check_rest(sim: Simulation) -> None:
+    """Nothing is held any more, and every batch is settled."""
+    sim.send(Outstanding(list(QUEUES), sim.now + 10**9))
+    same("nothing is left", set(), {place for _, place in sim.model.places} - {"dead"})
+    same("no claim is left", {}, sim.before.claims)
+    for bid, batch in sim.model.batches.items():
+        if not batch.is_finished:
+            raise Violation("every batch settles", (bid, batch))

@@ -1,0 +1,223 @@
+"""The rest of what can reach the server: the life of workers, and people who move things by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from outrider.script import Call
+from outrider.store import process
+from tests.simulator.messages import Message, in_front, same
+from tests.simulator.model import Child, Model
+from tests.simulator.payloads import read
+from tests.simulator.world import KEYS, Snapshot, Violation, Wire
+
+
+@dataclass
+class Beat(Message):
+    """A worker says that it lives."""
+
+    identity: str
+    life: int
+    register: int
+    override: int
+
+    def call(self) -> Call[Any]:
+        return process.beat(
+            KEYS,
+            identity=self.identity,
+            life=self.life,
+            register=self.register,
+            fields=["info", "{}"],
+            work=[],
+            override=self.override,
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.tick(self.override)
+        alive = bool(self.register) or self.identity in model.leases
+        same("a beat says whether the lease stands", (alive, self.override, ""), tuple(answer))
+        if alive:
+            model.leases[self.identity] = model.virtual + self.life
+
+
+@dataclass
+class Enlist(Message):
+    """A child may claim from now on."""
+
+    child: tuple[str, str]
+
+    def call(self) -> Call[Any]:
+        return process.enlist(KEYS, identity=self.child[0], child=self.child[1])
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        same("only a worker that lives has children", self.child[0] in model.leases, answer)
+        if answer:
+            model.children.setdefault(self.child, Child())
+
+
+def give_back(model: Model, before: Snapshot, after: Snapshot, identity: str) -> int:
+    """Expect the claims of one worker that are gone on their queues; how many there were."""
+    moved = 0
+    for key in [key for key in before.claims if key[0] == identity]:
+        old = before.held(key)
+        back = sorted(old.keys() - after.held(key).keys(), reverse=True)
+        same("the newest claims go back first", sorted(old, reverse=True)[: len(back)], back)
+        moved += len(back)
+        for token in back:
+            job = read(old[token])
+            model.take(job.id, "claim")
+            model.put(job.id, "queue")
+        in_front(before, after, [old[token] for token in back])
+    return moved
+
+
+def forget_worker(model: Model, identity: str) -> None:
+    """A worker is gone with all its children."""
+    model.leases.pop(identity, None)
+    for key in [key for key in model.children if key[0] == identity]:
+        del model.children[key]
+
+
+def fence_children(model: Model, after: Snapshot, identity: str) -> None:
+    """Which children a slice has reached is the server's choice."""
+    left = after.owners.get(identity, {})
+    for key in [key for key in model.children if key[0] == identity]:
+        said = left.get(key[1])
+        if said is None:
+            del model.children[key]
+        elif said == b"gone":
+            model.children[key].gone = True
+
+
+@dataclass
+class Recall(Message):
+    """A supervisor gives a dead child's jobs back."""
+
+    child: tuple[str, str]
+    limit: int
+
+    def call(self) -> Call[Any]:
+        return process.recall(
+            KEYS, identity=self.child[0], child=self.child[1], limit=self.limit
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        held = len(before.held(self.child))
+        same("a recall moves what it says", min(held, self.limit), answer)
+        same("a recall gives back", answer, give_back(model, before, after, self.child[0]))
+        if self.child in model.children:
+            model.children[self.child].gone = True
+            if held <= self.limit:
+                del model.children[self.child]
+
+
+@dataclass
+class Farewell(Message):
+    """A worker stops in good order."""
+
+    identity: str
+    limit: int
+
+    def call(self) -> Call[Any]:
+        return process.farewell(KEYS, identity=self.identity, limit=self.limit)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        self.expect_return(model, before, after, self.identity, answer)
+
+    def expect_return(
+        self, model: Model, before: Snapshot, after: Snapshot, identity: str, moved: int
+    ) -> None:
+        """Check one slice of the return of all that a worker holds."""
+        held = sum(len(jobs) for (owner, _), jobs in before.claims.items() if owner == identity)
+        same("a slice moves what it may", min(held, self.limit), moved)
+        same("a slice gives back", moved, give_back(model, before, after, identity))
+        if moved < self.limit:
+            forget_worker(model, identity)
+        else:
+            fence_children(model, after, identity)
+
+
+@dataclass
+class Reap(Farewell):
+    """Any supervisor gives back what a lost host held."""
+
+    identity: str
+    limit: int
+    override: int
+
+    def call(self) -> Call[Any]:
+        return process.reap(KEYS, limit=self.limit, override=self.override)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.tick(self.override)
+        lapsed = {name for name, end in model.leases.items() if end < model.virtual}
+        if not answer.identity:
+            same("lapsed leases are reaped", set(), lapsed)
+            return
+        if answer.identity not in lapsed:
+            raise Violation("no live worker is reaped", answer.identity)
+        self.expect_return(model, before, after, answer.identity, answer.moved)
+
+
+@dataclass
+class Deliver(Message):
+    """Somebody puts a text on a queue: another client, or a copy of what is there already."""
+
+    queue: str
+    payload: str
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        jid = read(self.payload.encode()).id
+        if jid in model.seen:
+            model.doubled.add(jid)
+        model.put(jid, "queue")
+
+
+@dataclass
+class Revive(Message):
+    """Somebody moves a job from the dead set, or another one, to a queue."""
+
+    source: str
+    payload: bytes
+    queue: str
+
+    def perform(self, wire: Wire) -> Any:
+        wire.command("ZREM", KEYS(self.source), self.payload)
+        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        jid = read(self.payload).id
+        model.take(jid, self.source)
+        model.put(jid, "queue")
+
+
+@dataclass
+class Pause(Message):
+    """Somebody pauses a queue, or lets it go on."""
+
+    queue: str
+    on: bool
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("SADD" if self.on else "SREM", KEYS("paused"), self.queue)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        (model.paused.add if self.on else model.paused.discard)(self.queue)
+
+
+@dataclass
+class Forget(Message):
+    """The time of a finished batch has come: the server removes its keys."""
+
+    bid: str
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("DEL", *(KEYS(kind, self.bid) for kind in ("batch", "slots", "failures")))
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        del model.batches[self.bid]
+        model.forgotten.add(self.bid)

@@ -1,0 +1,186 @@
+"""What must hold after every step; each check takes the snapshot alone, or compares it to the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from outrider.ids import EVENTS
+from tests.simulator.messages import same
+from tests.simulator.model import DEAD, FAILING, OPEN, STEP, WAITING, Model
+from tests.simulator.payloads import read
+from tests.simulator.world import Snapshot, Violation
+
+_SETS = ("schedule", "retry", "dead")
+_LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches"}
+_PAIRS = [(byte >> 4, byte & 15) for byte in range(256)]
+
+
+def check(before: Snapshot, after: Snapshot, model: Model) -> None:
+    """Raise the first Violation found in `after`."""
+    check_places(after, model)
+    check_owners(after)
+    check_clock(before, after, model)
+    check_statistics(after, model)
+    same("batches are known until forgotten", set(model.batches), set(after.batches))
+    for bid in after.batches:
+        if _changed(bid, before, after):
+            check_counts(bid, after)
+            check_events(bid, before, after)
+            check_batch(bid, after, model)
+        check_life(bid, after)
+    check_leftovers(after)
+
+
+def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
+    return before.batches.get(bid) != after.batches[bid] or before.slots.get(
+        bid
+    ) != after.slots.get(bid)
+
+
+def places(after: Snapshot) -> Counter[tuple[str, str]]:
+    """How many copies of each job lie in each place."""
+    found: Counter[tuple[str, str]] = Counter()
+    for jobs in after.queues.values():
+        found.update((read(payload).id, "queue") for payload in jobs)
+    for name in _SETS:
+        found.update((read(payload).id, name) for payload in after.scored(name))
+    for held in after.claims.values():
+        found.update((read(payload).id, "claim") for payload in held.values())
+    return found
+
+
+def check_places(after: Snapshot, model: Model) -> None:
+    """Every job is in exactly the one place where it should be, every copy accounted for."""
+    found = places(after)
+    if found == model.places:
+        return
+    for (jid, place), expected in list(model.places.items()):
+        # Copies that are equal to the byte are one in a sorted set.
+        if jid in model.doubled and place in _SETS and 0 < found[jid, place] < expected:
+            model.places[jid, place] = found[jid, place]
+    missing, surplus = model.places - found, found - model.places
+    if missing or surplus:
+        raise Violation("every job is in one place", f"missing {missing}, surplus {surplus}")
+
+
+def check_owners(after: Snapshot) -> None:
+    """Claims belong to children that are known, and children to workers with a lease."""
+    workers = {name.decode() for name in after.scored("o:leases")}
+    for identity in after.owners:
+        if identity not in workers:
+            raise Violation("owners have a lease", (identity, after.owners[identity]))
+    for identity, child in after.claims:
+        if child not in after.owners.get(identity, {}):
+            raise Violation("claims have an owner", (identity, child))
+
+
+def check_clock(before: Snapshot, after: Snapshot, model: Model) -> None:
+    """The virtual clock never goes back, and moves by one step at most."""
+    old, new = (dict(_clock(snapshot)).get(b"vt", b"0") for snapshot in (before, after))
+    moved = int(new) - int(old)
+    if not 0 <= moved <= STEP:
+        raise Violation("the virtual clock is bounded", moved)
+    same("the virtual clock", model.virtual, int(new))
+
+
+def _clock(snapshot: Snapshot) -> zip[tuple[bytes, bytes]]:
+    words = iter(snapshot.rest.get("o:clock", []))
+    return zip(words, words, strict=True)
+
+
+def check_statistics(after: Snapshot, model: Model) -> None:
+    """Each run is counted once."""
+    for name, expected in (("processed", model.processed), ("failed", model.failed)):
+        same(f"{name} is counted once", expected, int(after.rest.get(f"stat:{name}", 0)))
+
+
+def states(after: Snapshot, bid: str) -> Counter[int]:
+    """How many slots of a batch are in each state; holes are left out."""
+    found = Counter(state for byte in after.slots.get(bid, b"") for state in _PAIRS[byte])
+    del found[0]
+    return found
+
+
+def number(after: Snapshot, bid: str, name: str) -> int:
+    """A number in the hash of a batch."""
+    return int(after.batches[bid].get(name, 0))
+
+
+def check_counts(bid: str, after: Snapshot) -> None:
+    """Counts are those of the slots, and sum up to the total."""
+    found = states(after, bid)
+    counts = {state: number(after, bid, f"s{state}") for state in range(1, 9)}
+    same("counts equal slots", {state: found[state] for state in counts}, counts)
+    same("counts sum up to total", number(after, bid, "total"), sum(counts.values()))
+    waiting = [
+        name
+        for name, state in after.batches[bid].items()
+        if name.startswith("cs:") and state.decode() in OPEN
+    ]
+    same("callbacks_open", len(waiting), number(after, bid, "callbacks_open"))
+
+
+def check_events(bid: str, before: Snapshot, after: Snapshot) -> None:
+    """What is due has fired in the same step; time stamps are set once."""
+    found, old, new = states(after, bid), before.batches.get(bid, {}), after.batches[bid]
+    stamps = {event: new.get(f"{event}_at") for event in EVENTS}
+    if not found[WAITING] and not stamps["complete"]:
+        raise Violation("complete fires when it is due", bid)
+    if not found[WAITING] and not found[FAILING] and not stamps["settled"]:
+        raise Violation("settled fires when it is due", bid)
+    if found[DEAD] and not stamps["death"]:
+        raise Violation("death fires when it is due", bid)
+    if stamps["success"] and not stamps["settled"]:
+        raise Violation("success implies settled", bid)
+    if stamps["settled"] and not stamps["complete"]:
+        raise Violation("settled implies complete", bid)
+    for event, stamp in stamps.items():
+        if old.get(f"{event}_at", stamp) != stamp:
+            raise Violation("time stamps are set once", (bid, event))
+
+
+def check_batch(bid: str, after: Snapshot, model: Model) -> None:
+    """A batch is as the contract's table has it: members, events, callbacks."""
+    known, fields = model.batches[bid], after.batches[bid]
+    nibbles = [state for byte in after.slots.get(bid, b"") for state in _PAIRS[byte]]
+    members = {place: state for place, state in enumerate(nibbles) if state}
+    same(f"members of {bid}", known.slots, members)
+    fired = {event for event in EVENTS if f"{event}_at" in fields}
+    same(f"events of {bid}", known.fired, fired)
+    callbacks = {
+        (event, int(index)): state.decode()
+        for name, state in fields.items()
+        if name.startswith("cs:")
+        for _, event, index in [name.split(":")]
+    }
+    pushed = {key: state for key, state in known.callbacks.items() if state}
+    same(f"callbacks of {bid}", pushed, callbacks)
+
+
+def check_life(bid: str, after: Snapshot) -> None:
+    """Only what is finished has a time to live, and all keys of a batch the same."""
+    fields = after.batches[bid]
+    busy = any(int(fields.get(name, 0)) for name in ("s1", "s2"))
+    unsettled = busy or "settled_at" not in fields
+    lives = unsettled or int(fields.get("callbacks_open", 0)) > 0
+    for key in (f"o:batch:{bid}", f"o:slots:{bid}", f"o:failures:{bid}"):
+        if key in after.ttl and (after.ttl[key] < 0) != lives:
+            raise Violation("only what is finished has a time to live", (key, after.ttl[key]))
+    if (bid.encode() in after.scored("o:batches")) != unsettled:
+        raise Violation("o:batches holds what is not settled", bid)
+
+
+def check_leftovers(after: Snapshot) -> None:
+    """No key of ours outlives its owner."""
+    for key, ttl in after.ttl.items():
+        head, _, name = key.removeprefix("o:").partition(":")
+        if not key.startswith("o:") or key in _LIFELESS or head in {"owners", "claims"}:
+            continue
+        if head == "lane" and ttl > 0:
+            continue
+        if head in {"batch", "slots", "failures"} and "v" in after.batches.get(name, {}):
+            continue
+        raise Violation("no key outlives its owner", key)
+    for bid, noted in after.failures.items():
+        if len(noted) > 1000:
+            raise Violation("failures are bounded", (bid, len(noted)))

@@ -1,0 +1,73 @@
+"""Payloads as the simulator writes and reads them; reading shares nothing with the Lua code."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from outrider.ids import FIRST_CALLBACK
+
+_CALLBACK = re.compile(r"([0-9a-f]+):([a-z]+):(\d+)")
+_MEMBER = re.compile(r"[0-9a-f]{8}")
+
+
+class Job(NamedTuple):
+    """What a payload says. `id` is the jid, or the whole text of what is no job."""
+
+    id: str
+    readable: bool
+    member: tuple[str, int] | None = None
+    callback: tuple[str, str, int] | None = None
+    expiry: float | None = None
+    tried: bool = False
+
+
+def write(jid: str, queue: str, **fields: Any) -> str:
+    """A payload of ours: `bid` and `expiry` stand before `class`, all else after `queue`."""
+    early = {name: fields.pop(name) for name in ("bid", "expiry") if name in fields}
+    return dump({"jid": jid, **early, "class": "app.job", "queue": queue, "args": [], **fields})
+
+
+def dump(value: object) -> str:
+    """JSON as our clients write it, without blanks."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def retried(payload: bytes) -> str:
+    """The payload of a job that goes into its next attempt."""
+    job = json.loads(payload)
+    return dump({**job, "retry_count": job.get("retry_count", -1) + 1})
+
+
+@lru_cache(maxsize=200_000)
+def read(payload: bytes) -> Job:
+    """Read a payload."""
+    try:
+        job = json.loads(payload)
+    except ValueError:
+        job = None
+    if not (
+        isinstance(job, dict)
+        and isinstance(job.get("jid"), str)
+        and isinstance(job.get("class"), str)
+    ):
+        return Job(payload.decode("latin-1"), readable=False)
+    jid, bid = job["jid"], job.get("bid")
+    callback = _CALLBACK.fullmatch(str(job.get("cb")))
+    return Job(
+        jid,
+        True,
+        _member(jid, bid) if isinstance(bid, str) else None,
+        (callback[1], callback[2], int(callback[3])) if callback else None,
+        job.get("expiry"),
+        "retry_count" in job,
+    )
+
+
+def _member(jid: str, bid: str) -> tuple[str, int] | None:
+    if not jid.startswith(bid) or not _MEMBER.fullmatch(jid[len(bid) :]):
+        return None
+    number = int(jid[len(bid) :], 16)
+    return (bid, number) if number < FIRST_CALLBACK else None

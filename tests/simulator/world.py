@@ -1,0 +1,149 @@
+"""The server as the simulator sees it: a wire to send scripts by, and snapshots of all its keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from outrider.io import Address
+from outrider.keys import Keys
+from outrider.script import Call, Script, Word
+
+KEYS = Keys("sim:")
+
+_SNAPSHOT = """#!lua
+local read = {
+  string = function(key) return redis.call('GET', key) end,
+  list = function(key) return redis.call('LRANGE', key, 0, -1) end,
+  set = function(key) return redis.call('SMEMBERS', key) end,
+  hash = function(key) return redis.call('HGETALL', key) end,
+  zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end,
+}
+local all = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+  local kind = redis.call('TYPE', key)['ok']
+  table.insert(all, { key, redis.call('TTL', key), read[kind](key) })
+end
+return all
+"""
+
+
+class Violation(AssertionError):
+    """An invariant does not hold; `name` says which one."""
+
+    def __init__(self, name: str, detail: object = "") -> None:
+        super().__init__(f"{name}: {detail}")
+        self.name = name
+
+
+class Ticket(NamedTuple):
+    """The place of a request in its producer lane."""
+
+    lane: str
+    number: int
+
+
+class Wire:
+    """One connection. `faulty` replaces scripts by name, so that faults can be planted."""
+
+    def __init__(self, url: str, faulty: Mapping[str, Script] | None = None) -> None:
+        self._connection = Address(url).connection()
+        self._connection.connect()
+        self._faulty = faulty or {}
+        self._loaded: set[str] = set()
+        self.snapshot_sha = self.command("SCRIPT", "LOAD", _SNAPSHOT)
+
+    def command(self, *words: Word) -> Any:
+        """Send a plain command. A refusal is a violation: nothing we send may be refused."""
+        from redis.exceptions import ResponseError
+
+        self._connection.send_packed_command(self._connection.pack_command(*words))
+        try:
+            return self._connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            raise Violation("no script fails", error) from None
+
+    def run(self, call: Call[Any], ticket: Ticket | None = None) -> Any:
+        """Perform a Call, and give its answer as the stub decodes it."""
+        if call.script is None:
+            return call.decode(self.command(*call.words))
+        script = self._faulty.get(call.script.name, call.script)
+        if script.sha not in self._loaded:
+            self.command("SCRIPT", "LOAD", script.source)
+            self._loaded.add(script.sha)
+        lane = (*ticket, digest(call)) if ticket else ()
+        words = (*call.words[:2], *lane, *call.words[2:])
+        return call.decode(self.command("EVALSHA", script.sha, 2, *words))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.disconnect()
+
+
+def digest(call: Call[Any]) -> str:
+    """What a lane remembers of a request."""
+    return hashlib.blake2b(repr(call.words).encode(), digest_size=8).hexdigest()
+
+
+Child = tuple[str, str]
+Scored = dict[bytes, float]
+
+
+@dataclass
+class Snapshot:
+    """All keys at one instant, by kind; `ttl` by whole key, without the prefix."""
+
+    ttl: dict[str, int] = field(default_factory=dict)
+    queues: dict[str, list[bytes]] = field(default_factory=dict)
+    sets: dict[str, Scored] = field(default_factory=dict)
+    claims: dict[Child, dict[int, bytes]] = field(default_factory=dict)
+    owners: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    batches: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    slots: dict[str, bytes] = field(default_factory=dict)
+    failures: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def held(self, child: Child) -> dict[int, bytes]:
+        """The claims of one child, by token."""
+        return self.claims.get(child, {})
+
+    def scored(self, name: str) -> Scored:
+        """A time-ordered set: payload -> score."""
+        return self.sets.get(name, {})
+
+
+def snapshot(wire: Wire) -> Snapshot:
+    """Read everything in one round trip."""
+    now = Snapshot()
+    prefix = len(KEYS.prefix)
+    for raw, ttl, value in wire.command("EVALSHA", wire.snapshot_sha, 0, KEYS.prefix):
+        key = raw.decode()[prefix:]
+        now.ttl[key] = ttl
+        _file(now, key, value)
+    return now
+
+
+def _file(now: Snapshot, key: str, value: Any) -> None:
+    head, _, name = key.removeprefix("o:").partition(":")
+    ours = key.startswith("o:")
+    if key.startswith("queue:"):
+        now.queues[key[6:]] = value
+    elif key in {"schedule", "retry", "dead", "o:leases", "o:batches"}:
+        now.sets[key] = {word: float(score) for word, score in _pairs(value)}
+    elif ours and head == "claims":
+        identity, _, child = name.rpartition(":")
+        now.claims[identity, child] = {int(token): payload for token, payload in _pairs(value)}
+    elif ours and head in {"owners", "batch", "failures"}:
+        place = {"owners": now.owners, "batch": now.batches, "failures": now.failures}[head]
+        place[name] = {word.decode(): payload for word, payload in _pairs(value)}
+    elif ours and head == "slots":
+        now.slots[name] = value
+    else:
+        now.rest[key] = value
+
+
+def _pairs(flat: list[Any]) -> zip[tuple[Any, Any]]:
+    words = iter(flat)
+    return zip(words, words, strict=True)
