@@ -214,7 +214,7 @@ def _parameter(parameter: inspect.Parameter, scope: dict[str, Any]) -> _Paramete
         if parameter.default is None:
             annotation = Optional[annotation]  # noqa: UP045 - only known at run time
         shape = shapes.type_info(annotation)
-    except Exception:  # noqa: BLE001 - evaluating an annotation may raise anything
+    except Exception:
         return _Parameter(parameter.name, shown, None)
     usable = not _is_plain(shape) and all(
         is_model(part.cls) for part in _inside(shape) if isinstance(part, shapes.CustomType)

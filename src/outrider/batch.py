@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import msgspec
 
 from outrider import callbacks, clock
-from outrider.client import Flow, Load
+from outrider.client import Load
 from outrider.context import blocks, running
 from outrider.errors import BatchFinished, EnqueueError
+from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
 from outrider.options import check_queue, clean_tags
 from outrider.payload import Draft
 from outrider.status import not_found
 from outrider.store import batch as store
-
-if TYPE_CHECKING:
-    from outrider.app import App
 
 MAX_BLOCK = 5000
 RESERVE = 64
@@ -34,14 +32,14 @@ class Batch:
 
     def __init__(
         self,
-        app: App,
+        hub: Hub,
         *,
         bid: str | None = None,
         description: str | None = None,
         callback_queue: str | None = None,
         tags: Sequence[str] = (),
     ) -> None:
-        self.app = app
+        self.hub = hub
         self.bid = bid or new_bid()
         self.description = description
         self.callback_queue = None if callback_queue is None else check_queue(callback_queue)
@@ -60,12 +58,12 @@ class Batch:
         the name of either. For an event that has fired, the callback is pushed at once. Raises
         ConfigError for a wrong event or target, TypeError for options that do not fit.
         """
-        self.app.perform(self._on(event, target, options))
+        self.hub.perform(self._on(event, target, options))
         return self
 
     async def aon(self, event: str, target: Any, /, **options: Any) -> Batch:
         """The same for asyncio: once the batch exists, `on` writes to the server."""
-        await self.app.aperform(self._on(event, target, options))
+        await self.hub.aperform(self._on(event, target, options))
         return self
 
     def jobs(self) -> Block:
@@ -77,13 +75,13 @@ class Batch:
 
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
         event = callbacks.check_event(event)
-        found = self.app.target(target, event)
+        found = self.hub.target(target, event)
         text = callbacks.encode(found, options, self.callback_queue)
         if not self.exists:
             self._callbacks[event].append(text)
             return
         answer = yield store.listen(
-            self.app.keys, bid=self.bid, event=event, callback=text, now=clock.now_ms()
+            self.hub.keys, bid=self.bid, event=event, callback=text, now=clock.now_ms()
         )
         if answer == store.UNKNOWN:
             raise not_found(self.bid)
@@ -107,7 +105,7 @@ class Block:
     """Jobs that are committed to a batch together."""
 
     def __init__(self, batch: Batch) -> None:
-        self.app = batch.app
+        self.hub = batch.hub
         self._batch = batch
         self._load = Load()
         self._first_queue = ""
@@ -116,27 +114,33 @@ class Block:
         self._token: Token[tuple[Any, ...]] | None = None
         self._ended = False
 
-    def __enter__(self) -> Block:
+    def __enter__(self) -> Self:
         self._begin()
         return self
 
-    async def __aenter__(self) -> Block:
+    async def __aenter__(self) -> Self:
         self._begin()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self._end()
         if error is None:
-            self.app.perform(self._commit())
+            self.hub.perform(self._commit())
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self._end()
         if error is None:
-            await self.app.aperform(self._commit())
+            await self.hub.aperform(self._commit())
 
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
@@ -147,7 +151,7 @@ class Block:
         if not self._free:
             first = 0
             if self._batch.exists:
-                first = yield store.reserve(self.app.keys, bid=self._batch.bid, count=RESERVE)
+                first = yield store.reserve(self.hub.keys, bid=self._batch.bid, count=RESERVE)
                 self._check(first)
             self._free = RESERVE if self._batch.exists else MAX_BLOCK
             self._ranges.append([first, 0])
@@ -182,7 +186,7 @@ class Block:
     def _commit(self) -> Flow[None]:
         batch = self._batch
         answer = yield store.commit(
-            self.app.keys,
+            self.hub.keys,
             bid=batch.bid,
             create=[] if batch.exists else batch.fields(),
             ranges=[(first, count) for first, count in self._ranges if count],
@@ -198,4 +202,6 @@ class Block:
         if answer == store.UNKNOWN:
             raise not_found(self._batch.bid)
         if answer == store.SETTLED:
-            raise BatchFinished(f"batch {self._batch.bid} is settled: nothing can be added any more")
+            raise BatchFinished(
+                f"batch {self._batch.bid} is settled: nothing can be added any more"
+            )

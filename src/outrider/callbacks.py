@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,21 @@ from outrider.errors import ConfigError
 from outrider.ids import EVENTS
 from outrider.options import Options
 from outrider.registry import Registry, module_name
+
+
+@runtime_checkable
+class Registered(Protocol):
+    """A function that `@app.job` made a job."""
+
+    name: str
+    function: Callable[..., Any]
+    options: Options
+    signature: Signature
+
+    @property
+    def callback_signature(self) -> Signature:
+        """How it is called as a callback: the status comes first, from the worker."""
+        ...
 
 
 class Target(NamedTuple):

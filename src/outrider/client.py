@@ -1,32 +1,28 @@
 """Putting jobs into the store: drafts through the middleware, encoded, pushed in one step.
 
-Operations that need Python between requests are flows: generators that yield Calls and are given
-the answers. `App.perform` and `App.aperform` drive them, so nothing is written twice.
+Operations that need Python between requests are flows, which `App.perform` and `App.aperform`
+drive, so nothing is written twice.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from outrider import clock
 from outrider.arguments import Signature, encode_plain
 from outrider.context import blocks
 from outrider.errors import ConfigError
+from outrider.hub import Flow, Hub
 from outrider.ids import new_jid
 from outrider.options import Options, check_queue, to_seconds
 from outrider.payload import Draft, encode
-from outrider.script import Call
 from outrider.store import queue as store
 
-if TYPE_CHECKING:
-    from outrider.app import App
-
 T = TypeVar("T")
-Flow = Generator[Call[Any], Any, T]
 BULK = 1000
 MAX_AHEAD = 10 * 366 * 86_400
 
@@ -46,23 +42,21 @@ def make_draft(
     job: str, options: Options, args: Sequence[Any], kwargs: dict[str, Any], at: float | None
 ) -> Draft:
     """A draft with the options written out."""
-    limits = {
-        name: None if (value := getattr(options, name)) is None else to_seconds(value)
-        for name in ("retry_for", "expires_in", "timeout")
-    }
     return Draft(
         job,
         list(args),
         kwargs,
         options.queue or "default",
         options.retry,
+        retry_for=to_seconds(options.retry_for),
+        expires_in=to_seconds(options.expires_in),
+        timeout=to_seconds(options.timeout),
         at=at,
         tags=list(options.tags),
-        **limits,
     )
 
 
-def finish(app: App, draft: Draft, signature: Signature | None, now: float) -> str | None:
+def finish(hub: Hub, draft: Draft, signature: Signature | None, now: float) -> str | None:
     """Send a draft through the middleware and encode it; None when it was vetoed."""
     encoded: list[str] = []
 
@@ -71,41 +65,39 @@ def finish(app: App, draft: Draft, signature: Signature | None, now: float) -> s
         carry = encode_plain if signature is None else signature.encode
         args, kwargs = carry(final.args, final.kwargs)
         stamp = final.at is None or final.at <= now
-        encoded.append(
-            encode(final, args, kwargs, now=now, max_bytes=app.max_payload, stamp=stamp)
-        )
+        encoded.append(encode(final, args, kwargs, now=now, max_bytes=hub.max_payload, stamp=stamp))
         return final
 
     draft.jid = draft.jid or new_jid()
-    passed = app.middleware.through(draft, innermost)
+    passed = hub.middleware.through(draft, innermost)
     return encoded[-1] if passed is not None and encoded else None
 
 
-def enqueue(app: App, draft: Draft, signature: Signature | None) -> Flow[EnqueuedJob | None]:
+def enqueue(hub: Hub, draft: Draft, signature: Signature | None) -> Flow[EnqueuedJob | None]:
     """Enqueue one job: into the open block if there is one, else at once. None when vetoed."""
-    jobs = yield from enqueue_all(app, [draft], signature)
+    jobs = yield from enqueue_all(hub, [draft], signature)
     return jobs[0]
 
 
 def enqueue_all(
-    app: App, drafts: Iterable[Draft], signature: Signature | None
+    hub: Hub, drafts: Iterable[Draft], signature: Signature | None
 ) -> Flow[list[EnqueuedJob | None]]:
     """Enqueue many jobs, a thousand in one round trip."""
-    block = open_block(app)
+    block = open_block(hub)
     done: list[EnqueuedJob | None] = []
     for chunk in _chunks(drafts, BULK):
         now, load = clock.now(), Load()
         for draft in chunk:
             if block is not None:
                 yield from block.number(draft)
-            payload = finish(app, draft, signature, now)
+            payload = finish(hub, draft, signature, now)
             if payload is None:
                 done.append(None)
                 continue
             (load if block is None else block).add(draft, payload, now)
             done.append(EnqueuedJob(draft.jid, draft.job, draft.queue, draft.bid, draft.at))
         if block is None and load.count:
-            yield store.push(app.keys, queues=load.groups(), scheduled=load.scheduled)
+            yield store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
     return done
 
 
@@ -130,9 +122,9 @@ class Load:
         return list(self.queues.items())
 
 
-def open_block(app: App) -> Any:
+def open_block(hub: Hub) -> Any:
     """The innermost block of this app that is open here, or None."""
-    return next((block for block in reversed(blocks.get()) if block.app is app), None)
+    return next((block for block in reversed(blocks.get()) if block.hub is hub), None)
 
 
 def due_in(delay: Any) -> float:

@@ -101,7 +101,7 @@ class Retry(Steer):
 
 
 class Snooze(Steer):
-    """Neither a run nor a failure: the same job comes again after `delay` (seconds or timedelta)."""
+    """Neither a run nor a failure: the job comes again after `delay` (seconds or timedelta)."""
 
     def __init__(self, delay: float | timedelta, reason: str = "") -> None:
         super().__init__(reason)

@@ -6,15 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from outrider import client
 from outrider.arguments import Signature
 from outrider.client import EnqueuedJob
+from outrider.hub import Flow, Hub
 from outrider.options import Options, Seconds
-
-if TYPE_CHECKING:
-    from outrider.app import App
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,9 +27,9 @@ class Job(Generic[P, R]):
     enqueue middleware vetoed the job.
     """
 
-    def __init__(self, app: App, function: Callable[P, R], name: str, options: Options) -> None:
+    def __init__(self, hub: Hub, function: Callable[P, R], name: str, options: Options) -> None:
         functools.update_wrapper(self, function)
-        self.app = app
+        self.hub = hub
         self.function = function
         self.name = name
         self.options = options
@@ -106,53 +104,53 @@ class Call(Generic[P]):
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
         """See `Job.enqueue`."""
-        return self._job.app.perform(self._flow(args, kwargs, None))
+        return self._job.hub.perform(self._flow(args, kwargs, None))
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
         """See `Job.enqueue`."""
-        return await self._job.app.aperform(self._flow(args, kwargs, None))
+        return await self._job.hub.aperform(self._flow(args, kwargs, None))
 
     def enqueue_in(
         self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
     ) -> EnqueuedJob | None:
         """See `Job.enqueue_in`."""
-        return self._job.app.perform(self._flow(args, kwargs, client.due_in(delay)))
+        return self._job.hub.perform(self._flow(args, kwargs, client.due_in(delay)))
 
     async def aenqueue_in(
         self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
     ) -> EnqueuedJob | None:
         """See `Job.enqueue_in`."""
-        return await self._job.app.aperform(self._flow(args, kwargs, client.due_in(delay)))
+        return await self._job.hub.aperform(self._flow(args, kwargs, client.due_in(delay)))
 
     def enqueue_at(
         self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> EnqueuedJob | None:
         """See `Job.enqueue_at`."""
-        return self._job.app.perform(self._flow(args, kwargs, client.due_at(when)))
+        return self._job.hub.perform(self._flow(args, kwargs, client.due_at(when)))
 
     async def aenqueue_at(
         self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> EnqueuedJob | None:
         """See `Job.enqueue_at`."""
-        return await self._job.app.aperform(self._flow(args, kwargs, client.due_at(when)))
+        return await self._job.hub.aperform(self._flow(args, kwargs, client.due_at(when)))
 
     def enqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
         """See `Job.enqueue_many`."""
-        return self._job.app.perform(self._bulk(calls))
+        return self._job.hub.perform(self._bulk(calls))
 
     async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
         """See `Job.enqueue_many`."""
-        return await self._job.app.aperform(self._bulk(calls))
+        return await self._job.hub.aperform(self._bulk(calls))
 
     def _flow(
         self, args: Sequence[Any], kwargs: dict[str, Any], at: float | None
-    ) -> client.Flow[EnqueuedJob | None]:
+    ) -> Flow[EnqueuedJob | None]:
         job = self._job
         draft = client.make_draft(job.name, self._options, args, kwargs, at)
-        return client.enqueue(job.app, draft, job.signature)
+        return client.enqueue(job.hub, draft, job.signature)
 
-    def _bulk(self, calls: Iterable[Sequence[Any]]) -> client.Flow[list[str | None]]:
+    def _bulk(self, calls: Iterable[Sequence[Any]]) -> Flow[list[str | None]]:
         job = self._job
         drafts = (client.make_draft(job.name, self._options, args, {}, None) for args in calls)
-        done = yield from client.enqueue_all(job.app, drafts, job.signature)
+        done = yield from client.enqueue_all(job.hub, drafts, job.signature)
         return [None if one is None else one.jid for one in done]

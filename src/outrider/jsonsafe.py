@@ -107,7 +107,7 @@ def carry(value: Any, annotation: Any) -> tuple[bytes, Fault | None]:
         arrived = receive(decode_json(text), annotation)
     except RecursionError:
         return b"", _too_deep()
-    except Exception as error:  # noqa: BLE001 - the classes' own code runs here
+    except Exception as error:
         return b"", Fault("", f"{type_name(type(value))} does not fit: {error}")
     return text, loss(value, arrived)
 

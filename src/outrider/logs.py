@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 
 from outrider.errors import ConfigError
 
 LEVELS = ("debug", "info", "warning", "error")
-LEVEL_VARIABLE = "OUTRIDER_LOG_LEVEL"
 FIELDS = ("jid", "job", "queue", "bid", "elapsed", "error", "child", "tokens")
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 
@@ -31,9 +29,7 @@ def configure(level: str) -> None:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {
-        name: value for name in FIELDS if (value := getattr(record, name, None)) is not None
-    }
+    return {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
 
 
 class JsonFormatter(logging.Formatter):
@@ -58,11 +54,11 @@ class HumanFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a coloured line."""
-        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         colour = _COLOURS.get(record.levelname, "\x1b[36m")
         facts = " ".join(f"\x1b[2m{name}=\x1b[0m{value}" for name, value in _fields(record).items())
         level = f"{colour}{record.levelname.lower():7}\x1b[0m"
-        line = f"\x1b[2m{clock}\x1b[0m {level} {record.getMessage()}  {facts}".rstrip()
+        time = self.formatTime(record, "%H:%M:%S")
+        line = f"\x1b[2m{time}\x1b[0m {level} {record.getMessage()}  {facts}".rstrip()
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

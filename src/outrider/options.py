@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, overload
 
 from outrider.errors import ConfigError
 
@@ -39,7 +39,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.queue is not None:
             check_queue(self.queue)
-        if not isinstance(self.retry, int) or self.retry < 0:
+        if not _is_count(self.retry):
             raise ConfigError(f"retry must be True, False or a number from 0, not {self.retry!r}")
         for name in ("retry_for", "expires_in", "timeout"):
             value = getattr(self, name)
@@ -53,6 +53,10 @@ class Options:
         if "tags" in changes:
             changes["tags"] = clean_tags(changes["tags"])
         return replace(self, **changes)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 def check_queue(name: object) -> str:
@@ -80,6 +84,12 @@ def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def to_seconds(value: Seconds) -> float:
-    """Seconds of a number or a timedelta."""
+@overload
+def to_seconds(value: Seconds) -> float: ...
+@overload
+def to_seconds(value: None) -> None: ...
+def to_seconds(value: Seconds | None) -> float | None:
+    """Seconds of a number or a timedelta; None of None."""
+    if value is None:
+        return None
     return value.total_seconds() if isinstance(value, timedelta) else float(value)

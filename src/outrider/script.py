@@ -30,7 +30,7 @@ P = ParamSpec("P")
 Word = str | bytes | int | float
 LANE = (("lane", str), ("number", int), ("digest", bytes))
 
-_INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.M)
+_INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.MULTILINE)
 _KEY = re.compile(r"\bkey_([a-z0-9]+)\b")
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -87,7 +87,7 @@ def script(
         load = cache(lambda: _load(stub.__name__, parameters))
         SCRIPTS[stub.__name__] = load
 
-        def build(keys: Keys, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        def build(keys: Keys, /, *_: P.args, **kwargs: P.kwargs) -> Call[T]:
             given: list[Any] = [kwargs[name] for name in names]
             words = [_pack(v) if pack else v for v, pack in zip(given, packed, strict=True)]
             return Call(load(), (*keys.guards, *words), read, laned)

@@ -6,19 +6,16 @@ import asyncio
 import time
 from collections.abc import Generator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from outrider import clock
-from outrider.client import Flow
 from outrider.context import running
 from outrider.errors import BatchFailed, BatchNotFound
+from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS
 from outrider.store import batch as store
-
-if TYPE_CHECKING:
-    from outrider.app import App
 
 Milestone = Literal["complete", "success", "settled"]
 _WAITING, _FAILING, _DEAD, _CANCELLED, _DELETED = "s1", "s2", "s6", "s7", "s8"
@@ -48,8 +45,8 @@ class BatchStatus:
     Made by `app.batches[bid]`; `refresh` reads it again.
     """
 
-    def __init__(self, app: App, bid: str, fields: dict[str, bytes], failed: dict[str, bytes]):
-        self.app = app
+    def __init__(self, hub: Hub, bid: str, fields: dict[str, bytes], failed: dict[str, bytes]):
+        self.hub = hub
         self.bid = bid
         self._fields = fields
         self._failed = failed
@@ -61,28 +58,28 @@ class BatchStatus:
         )
 
     @classmethod
-    def flow(cls, app: App, bid: str) -> Flow[BatchStatus | None]:
+    def flow(cls, hub: Hub, bid: str) -> Flow[BatchStatus | None]:
         """Read a batch; None when it is unknown."""
-        fields = yield store.read(app.keys, bid)
+        fields = yield store.read(hub.keys, bid)
         if "v" not in fields:
             return None
         failed = {}
         if int(fields.get(_FAILING, 0)) or int(fields.get(_DEAD, 0)):
-            failed = yield store.failures(app.keys, bid)
-        return cls(app, bid, fields, failed)
+            failed = yield store.failures(hub.keys, bid)
+        return cls(hub, bid, fields, failed)
 
     def refresh(self) -> BatchStatus:
         """Read it again; returns itself. Raises BatchNotFound when it has expired meanwhile."""
-        return self._become(self.app.perform(self.flow(self.app, self.bid)))
+        return self._become(self.hub.perform(self.flow(self.hub, self.bid)))
 
     async def arefresh(self) -> BatchStatus:
         """Read it again; returns itself. Raises BatchNotFound when it has expired meanwhile."""
-        return self._become(await self.app.aperform(self.flow(self.app, self.bid)))
+        return self._become(await self.hub.aperform(self.flow(self.hub, self.bid)))
 
     def _become(self, other: BatchStatus | None) -> BatchStatus:
         if other is None:
             raise not_found(self.bid)
-        self._fields, self._failed = other._fields, other._failed
+        vars(self).update(vars(other))
         return self
 
     # -- what it is -------------------------------------------------------------------------------

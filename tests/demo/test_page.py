@@ -54,7 +54,7 @@ class Reader(HTMLParser):
 def make(images: Path, output: Path, *, lose: str = "") -> manifest.Manifest:
     """What the batches do, without them; the rendition whose path ends as `lose` is lost."""
     found = find_photos(images)
-    plan = folder.Plan(found.photos, [40, 80, 160], ["webp", "jpeg", "png"], found.ignored)
+    plan = folder.Plan(found.photos, [40, 80, 160, 320], ["webp", "jpeg", "png"], found.ignored)
     folder.prepare(output, plan)
     errors = []
     for photo in plan.photos:
@@ -99,7 +99,7 @@ def test_the_manifest_lists_every_rendition_as_it_is(images: Path, tmp_path: Pat
     assert data["ignored"] == 1
     assert data["failures"] == []
     files = [file for photo in data["photos"] for file in photo["renditions"]]
-    assert len(files) == 27 == made.renditions
+    assert len(files) == 36 == made.renditions
     for file in files:
         path = output / file["path"]
         assert path.stat().st_size == file["bytes"]
@@ -181,13 +181,16 @@ def test_every_id_is_there_once_and_every_popover_target_exists(
 
 
 def test_names_and_reasons_are_text_and_nothing_may_run(images: Path, tmp_path: Path) -> None:
-    (images / "<img src=x>.jpg").write_text("no picture")
-    make(images, tmp_path / "out")
+    odd = images / "<img src=x>.jpg"
+    odd.write_text("no picture")
+    figures = make(images, tmp_path / "out").figures
+    manifest.write_manifest(tmp_path / "out", figures, [f"{odd}: a <b>bold</b> reason"])
+    page.write_page(tmp_path / "out")
     text, reader = (tmp_path / "out" / "index.html").read_text("utf-8"), read(tmp_path / "out")
     assert reader.all("script") == []
     assert ODD in reader.text
     assert len(reader.all("img")) == text.count("<img") == 3
-    assert "<img src=x>.jpg — cannot identify image file" in reader.text
+    assert "<img src=x>.jpg — a <b>bold</b> reason" in reader.text
     assert not [name for _, found in reader.elements for name in found if name.startswith("on")]
     assert not [found for _, found in reader.elements if "style" in found]
 
@@ -213,10 +216,10 @@ def test_a_broken_file_is_named_with_the_reason_and_the_rest_is_shown(
 ) -> None:
     (images / "broken.jpg").write_text("no picture")
     made = make(images, tmp_path / "out")
-    assert made.failures == [manifest.Failure("broken.jpg", "cannot identify image file", 9)]
+    assert made.failures == [manifest.Failure("broken.jpg", "cannot identify image file", 12)]
     assert "broken.jpg" not in {photo.name for photo in made.photos}
     reader = read(tmp_path / "out")
-    assert "broken.jpg — cannot identify image file (9 renditions missing)" in reader.text
+    assert "broken.jpg — cannot identify image file (12 renditions missing)" in reader.text
     assert len(reader.all("img")) == 3
 
 
@@ -225,9 +228,10 @@ def test_a_failure_that_no_job_told_of_has_its_reason_all_the_same(
 ) -> None:
     (images / "broken.jpg").write_text("no picture")
     make(images, tmp_path / "out")
-    figures = manifest.Figures(jobs=36, seconds=1.0, failed=9)
-    made = manifest.write_manifest(tmp_path / "out", figures, ["/another/broken.jpg: no luck"])
-    assert made.failures == [manifest.Failure("broken.jpg", "cannot identify image file", 9)]
+    figures = manifest.Figures(jobs=48, seconds=1.0, failed=12)
+    errors = [f"{images / 'another.jpg'}: a reason of its own"]
+    made = manifest.write_manifest(tmp_path / "out", figures, errors)
+    assert made.failures == [manifest.Failure("broken.jpg", "cannot identify image file", 12)]
 
 
 def test_a_photograph_that_lacks_one_rendition_is_shown_and_told_of(
@@ -250,8 +254,8 @@ def test_a_gallery_of_nothing_but_broken_files_is_a_page_too(tmp_path: Path) -> 
 def test_the_headline_figures_are_those_of_the_batch(images: Path, tmp_path: Path) -> None:
     made = make(images, tmp_path / "out")
     text = re.sub(r"\s+", " ", read(tmp_path / "out").text)
-    assert "A batch of 27 resizes, done in 2.5 seconds." in text
-    for figure in ("photographs3", "renditions27", "seconds2.5", "jobs a second11", "failed jobs0"):
+    assert "A batch of 36 resizes, done in 2.5 seconds." in text
+    for figure in ("photographs3", "renditions36", "seconds2.5", "jobs a second14", "failed jobs0"):
         assert figure in text
     assert f"written{page.size(made.bytes)}" in text
 

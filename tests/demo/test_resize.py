@@ -98,6 +98,14 @@ def test_a_picture_stands_upright_whatever_its_exif(
     assert dimensions(source) == (80 * large, 40 * large)
 
 
+def test_a_long_picture_that_must_be_turned_is_decoded_large_enough(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = saved(Image.new("RGB", (1600, 200)), tmp_path / "a.jpg", exif=exif)
+    info = resize(source, str(tmp_path / "b"), 150, "png")
+    assert (info["width"], info["height"]) == (150, 1200)
+
+
 @pytest.mark.parametrize("format", formats())
 @pytest.mark.parametrize(
     "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "LAB"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: know nothing of jobs or servers
     ("errors", "clock", "ids", "version"),
-    ("backoff", "config"),
+    ("backoff", "config", "logs"),
     # 1: names, payloads and options, as plain values
     ("keys", "jsonsafe"),
     ("arguments", "payload", "options"),
@@ -24,9 +24,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("registry",),
     ("middleware",),
     ("callbacks",),
+    ("hub",),
     ("client",),
     ("status",),
     ("batch",),
+    ("membership",),
     ("job",),
     ("inspection/*",),
     # 6
@@ -51,7 +53,7 @@ TEST_LIMITS = (500, 40)
 # Who alone may do what, as modules or packages of src/outrider (names as in LAYERS).
 MAY_IMPORT_REDIS = ("io/*",)
 MAY_SPELL_KEYS = ("keys",)
-MAY_READ_ENVIRON = ("config",)
+MAY_READ_ENVIRON = ("config", "demo/run")
 MAY_READ_CLOCK = ("clock",)
 
 # How the keys in outrider/keys.py begin: a string that begins so is a key.
@@ -61,4 +63,4 @@ KEY_HEADS = ("o:", "queue:", "stat:")
 MAY_SLEEP = ("tests/process/",)
 
 # Operations in lua/ are called through stubs with one of these decorators.
-STUB_DECORATORS = ("script", "script_with")
+STUB_DECORATORS = ("script",)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from outrider.store.queue import Other
 from tests.simulator.hands import Beat, Enlist, Pause, Reap, Revive
 from tests.simulator.messages import Ack, Outstanding, Promote, same
-from tests.simulator.simulation import LIFE, QUEUES, Simulation, Worker
+from tests.simulator.simulation import LIFE, QUEUES, SERVED, Simulation, Worker
 from tests.simulator.world import Violation
 
 PATIENCE = 400
@@ -49,7 +49,7 @@ def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
     """Promote, claim and report until all is quiet."""
     sim.now += 400_000
     moved = sum(sim.send(Promote(name, sim.now, 250)).moved for name in ("schedule", "retry"))
-    answer = sim.claim(worker, sim.next_claim(worker, 40, list(QUEUES)))
+    answer = sim.claim(worker, sim.next_claim(worker, 40, list(SERVED)))
     worker.acked += 1
     tokens = list(worker.held)
     dead = [token for token in tokens if badly and sim.chance(0.1)]
@@ -63,7 +63,7 @@ def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
 
 def check_rest(sim: Simulation) -> None:
     """Nothing is held any more, and every batch is settled."""
-    sim.send(Outstanding(list(QUEUES), sim.now + 10**9))
+    sim.send(Outstanding(list(SERVED), sim.now + 10**9))
     same("nothing is left", set(), {place for _, place in sim.model.places} - {"dead"})
     same("no claim is left", {}, sim.before.claims)
     for bid, batch in sim.model.batches.items():

@@ -58,18 +58,18 @@ class Enlist(Message):
 
 def give_back(model: Model, before: Snapshot, after: Snapshot, identity: str) -> int:
     """Expect the claims of one worker that are gone on their queues; how many there were."""
-    moved = 0
+    backs = []
     for key in [key for key in before.claims if key[0] == identity]:
         old = before.held(key)
         back = sorted(old.keys() - after.held(key).keys(), reverse=True)
         same("the newest claims go back first", sorted(old, reverse=True)[: len(back)], back)
-        moved += len(back)
         for token in back:
             job = read(old[token])
             model.take(job.id, "claim")
             model.put(job.id, "queue")
-        in_front(before, after, [old[token] for token in back])
-    return moved
+        backs.append([old[token] for token in back])
+    in_front(before, after, backs)
+    return sum(len(back) for back in backs)
 
 
 def forget_worker(model: Model, identity: str) -> None:

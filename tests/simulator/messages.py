@@ -318,7 +318,7 @@ class Ack(Message):
         same("late outcomes are reported", lost, answer)
         self._expect_outcomes(model, held)
         back = [held[o.token] for o in self.others if o.kind == "release" and o.token in held]
-        in_front(before, after, back[::-1])
+        in_front(before, after, [back[::-1]])
 
     def _expect_outcomes(self, model: Model, held: dict[int, bytes]) -> None:
         changes: list[tuple[Job, int]] = []
@@ -360,24 +360,30 @@ class Ack(Message):
             model.put(job.id, self._PLACES[kind])
 
 
-def in_front(before: Snapshot, after: Snapshot, back: list[bytes]) -> None:
-    """Jobs given back lie at the front of their queues, the last of `back` first; new ones behind."""
+def in_front(before: Snapshot, after: Snapshot, backs: list[list[bytes]]) -> None:
+    """Jobs given back lie at the front of their queues, the last of each list first; new ones behind."""
+    most = sum(len(back) for back in backs)
     for name, jobs in after.queues.items():
         old = before.queues.get(name, [])
-        if old and jobs != old and not any(
-            _is_grown(old, jobs, back, grown) for grown in range(len(back) + 1)
-        ):
-            raise Violation("queues keep their order", (name, old, jobs, back))
+        grown = range(most + 1)
+        if old and jobs != old and not any(_is_grown(old, jobs, backs, by) for by in grown):
+            raise Violation("queues keep their order", (name, old[-3:], jobs[-3:], backs))
 
 
-def _is_grown(old: list[bytes], jobs: list[bytes], back: list[bytes], grown: int) -> bool:
-    end = len(jobs) - grown
+def _is_grown(
+    old: list[bytes], jobs: list[bytes], backs: list[list[bytes]], by: int
+) -> bool:
+    end = len(jobs) - by
     start, front = end - len(old), jobs[end:]
     return (
         start >= 0
         and jobs[start:end] == old
-        and not set(jobs[:start]) & set(back)
-        and front == [payload for payload in back if payload in front]
+        and not any(set(jobs[:start]) & set(back) for back in backs)
+        and all(
+            [payload for payload in back if payload in front]
+            == [payload for payload in front if payload in back]
+            for back in backs
+        )
     )
 
 

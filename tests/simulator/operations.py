@@ -29,7 +29,7 @@ from tests.simulator.messages import (
     Reserve,
 )
 from tests.simulator.payloads import dump, retried, write
-from tests.simulator.simulation import LIFE, QUEUES, Simulation, Worker
+from tests.simulator.simulation import LIFE, QUEUES, SERVED, Simulation, Worker
 
 Operation = Callable[[Simulation], None]
 OPERATIONS: list[Operation] = []
@@ -189,6 +189,7 @@ def foreign(sim: Simulation) -> None:
         dump({"class": "Ruby", "args": [jid]}),
         dump([jid]),
         f'{{"jid":"{jid}","bid":"12","class":"Ruby',
+        f'{{"jid":"{jid}","class":"Ruby","queue":"{name}","args":[',
     )
     text = sim.rng.choice(texts)
     if sim.chance(0.2):
@@ -254,7 +255,7 @@ def claim(sim: Simulation) -> None:
     if not sim.workers:
         return
     worker = sim.rng.choice(sim.workers)
-    queues = sim.rng.sample(QUEUES, sim.rng.randint(1, len(QUEUES)))
+    queues = sim.rng.sample(SERVED, sim.rng.randint(1, len(SERVED)))
     message = sim.next_claim(worker, sim.rng.choice((1, 2, 4, 9)), queues)
     if not sim.chance(0.2):
         sim.claim(worker, message)

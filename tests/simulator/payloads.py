@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from outrider.ids import FIRST_CALLBACK
 
 _CALLBACK = re.compile(r"([0-9a-f]+):([a-z]+):(\d+)")
+_OURS = re.compile(rb'\{"jid":"([^"\\]+)","class":"[^"\\]+","queue":"')
 _MEMBER = re.compile(r"[0-9a-f]{8}")
 
 
@@ -37,7 +38,10 @@ def dump(value: object) -> str:
 
 def retried(payload: bytes) -> str:
     """The payload of a job that goes into its next attempt."""
-    job = json.loads(payload)
+    try:
+        job = json.loads(payload)
+    except ValueError:
+        return ""
     return dump({**job, "retry_count": job.get("retry_count", -1) + 1})
 
 
@@ -47,21 +51,23 @@ def read(payload: bytes) -> Job:
     try:
         job = json.loads(payload)
     except ValueError:
-        job = None
+        # Its beginning is ours, so it is taken at its word; the worker will find out.
+        found = _OURS.match(payload)
+        job = {"jid": found[1].decode(), "class": ""} if found else None
     if not (
         isinstance(job, dict)
         and isinstance(job.get("jid"), str)
         and isinstance(job.get("class"), str)
     ):
         return Job(payload.decode("latin-1"), readable=False)
-    jid, bid = job["jid"], job.get("bid")
+    jid, bid, expiry = job["jid"], job.get("bid"), job.get("expiry")
     callback = _CALLBACK.fullmatch(str(job.get("cb")))
     return Job(
         jid,
         True,
         _member(jid, bid) if isinstance(bid, str) else None,
         (callback[1], callback[2], int(callback[3])) if callback else None,
-        job.get("expiry"),
+        expiry if isinstance(expiry, int | float) else None,
         "retry_count" in job,
     )
 

@@ -66,11 +66,14 @@ def main() -> None:
     parser.add_argument("--url", help="of a server to use instead of a private one; it is emptied")
     options = parser.parse_args()
     faulty = plant(options.fault) if options.fault else None
-    with tempfile.TemporaryDirectory() as folder, Server.start(Path(folder)) as server:
+    failure = ""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Server.start(Path(folder)) as server:
         started = time.perf_counter()
         try:
             done = run(options.url or server.url, options.seed, options.steps, faulty)
         except Failed as failed:
-            sys.exit(str(failed))
+            done, failure = failed.steps, str(failed)
         took = time.perf_counter() - started
+    if failure:
+        sys.exit(failure)
     sys.stdout.write(f"seed {options.seed}: {done} steps in {took:.1f} s, {done / took:.0f}/s\n")

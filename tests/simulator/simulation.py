@@ -14,6 +14,7 @@ from tests.simulator.model import Model
 from tests.simulator.world import Snapshot, Ticket, Wire, snapshot
 
 QUEUES = ("low", "high", "bulk")
+SERVED = (*QUEUES, "default")
 LIFE = 30_000
 HISTORY = 15
 

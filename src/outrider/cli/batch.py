@@ -63,8 +63,13 @@ def _lines(status: BatchStatus) -> list[tuple[str, str]]:
         ("failures", f"{status.failures}, of which {status.dead} dead"),
         *((name, f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "-") for name, at in events.items()),
     ]
-    for callback in status.callbacks:
-        lines.append(("callback", f"{callback.event} -> {callback.target}: {callback.state}"))
-    for job in status.failure_info[:20]:
-        lines.append(("failed", f"{job.jid} {job.job}: {job.error_class}: {job.error_message}"))
-    return lines
+    callbacks = [f"{one.event} -> {one.target}: {one.state}" for one in status.callbacks]
+    failed = [
+        f"{job.jid} {job.job}: {job.error_class}: {job.error_message}"
+        for job in status.failure_info[:20]
+    ]
+    return [
+        *lines,
+        *(("callback", text) for text in callbacks),
+        *(("failed", text) for text in failed),
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,9 +45,8 @@ def worker(
     from outrider.worker.supervisor import Supervisor, WorkerOptions
 
     order = QueueOrder.parse(queues) if queues else None
-    os.environ[logs.LEVEL_VARIABLE] = log_level
     logs.configure(log_level)
-    options = WorkerOptions(target, order, concurrency, processes, timeout, drain)
+    options = WorkerOptions(target, order, concurrency, processes, timeout, drain, log_level)
     Supervisor(options).run()
 
 
@@ -94,5 +92,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"outrider: {' '.join(message.split())}", file=sys.stderr)
+    click.echo(f"outrider: {' '.join(message.split())}", err=True)
     sys.exit(status)

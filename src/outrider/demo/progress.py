@@ -37,7 +37,7 @@ class Screen:
         self._task = self._bar.add_task("resizing", total=total, rate=0.0, failed="0 failed")
 
     def show(self, done: int, failed: int) -> None:
-        """Show that `done` jobs are over, `failed` of them for good."""
+        """Show that `done` jobs are over, and `failed` are dead or wait for another try."""
         now = time.monotonic()
         rate = done / max(now - self._start, 0.001)
         if self._console.is_terminal:

@@ -107,7 +107,7 @@ def _read(source: str, width: int) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - damaged metadata is no reason to refuse a good picture
+    except Exception:
         return 1
 
 

@@ -63,7 +63,6 @@ def _prepare(images: Path | None, output: Path) -> folder.Plan:
 
 
 def _make(plan: folder.Plan, output: Path, *, chaos: bool, workers: int) -> Manifest:
-    console = Console()
     with TemporaryDirectory(ignore_cleanup_errors=True) as place:
         server = Server.start(Path(place) / "server")
         os.environ["OUTRIDER_URL"] = server.url  # for the app of the jobs, here and in the worker
@@ -71,8 +70,10 @@ def _make(plan: folder.Plan, output: Path, *, chaos: bool, workers: int) -> Mani
 
         with server, running_worker(workers, Path(place) / "log") as worker:
             photos = count(len(plan.photos), "photograph")
-            console.print(f"  {photos}, {count(plan.jobs, 'job')}, {workers} worker processes")
-            _watch(jobs.start(output), Screen(console, plan.jobs), worker, chaos=chaos)
+            processes = "1 worker process" if workers == 1 else f"{workers} worker processes"
+            screen = Screen(Console(), plan.jobs)
+            screen.say(f"{photos}, {count(plan.jobs, 'job')}, {processes}")
+            _watch(jobs.start(output), screen, worker, chaos=chaos)
             _await_page(output, worker)
     return load_manifest(output)
 
@@ -85,8 +86,9 @@ def _watch(status: BatchStatus, screen: Screen, worker: Worker, *, chaos: bool) 
             worker.check()
             status.refresh()
             done = status.total - status.pending + status.dead
-            screen.show(done, status.dead)
-            if chaos and done >= status.total // 4 and (killed := worker.kill_child()):
+            screen.show(done, status.failures)
+            middle = status.total // 4 <= done < status.total
+            if chaos and middle and (killed := worker.kill_child()):
                 chaos = False
                 screen.say(f"chaos: killed worker process {killed}; its jobs will run again")
     if chaos:

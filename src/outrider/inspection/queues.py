@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from outrider.client import Flow
+from outrider.hub import Flow, Hub
 from outrider.store import process, queue, schedule
-
-if TYPE_CHECKING:
-    from outrider.app import App
 
 
 class Queue:
     """One queue, whether anything was ever pushed to it or not."""
 
-    def __init__(self, app: App, name: str) -> None:
-        self._app = app
+    def __init__(self, hub: Hub, name: str) -> None:
+        self._hub = hub
         self.name = name
 
     def __repr__(self) -> str:
@@ -26,27 +22,28 @@ class Queue:
     @property
     def size(self) -> int:
         """How many jobs wait."""
-        return self._app.perform(queue.size(self._app.keys, self.name))
+        return self._hub.perform(queue.size(self._hub.keys, self.name))
 
     async def asize(self) -> int:
         """The same for asyncio."""
-        return await self._app.aperform(queue.size(self._app.keys, self.name))
+        return await self._hub.aperform(queue.size(self._hub.keys, self.name))
 
 
 class Queues(Mapping[str, Queue]):
     """All queues by name. Any name may be asked for; iterating gives those pushed to."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
 
     def __getitem__(self, name: str) -> Queue:
-        return Queue(self._app, name)
+        return Queue(self._hub, name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._app.perform(queue.names(self._app.keys)))
+        names: list[str] = self._hub.perform(queue.names(self._hub.keys))
+        return iter(names)
 
     def __len__(self) -> int:
-        return len(self._app.perform(queue.names(self._app.keys)))
+        return len(self._hub.perform(queue.names(self._hub.keys)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +63,16 @@ class StatsReading:
 class Stats:
     """`app.stats`: each attribute reads anew; `read` gives all of one moment."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
 
     def read(self) -> StatsReading:
         """All numbers."""
-        return self._app.perform(self._read())
+        return self._hub.perform(self._read())
 
     async def aread(self) -> StatsReading:
         """The same for asyncio."""
-        return await self._app.aperform(self._read())
+        return await self._hub.aperform(self._read())
 
     def __getattr__(self, name: str) -> int:
         if name not in StatsReading.__slots__:
@@ -83,17 +80,18 @@ class Stats:
         return int(getattr(self.read(), name))
 
     def _read(self) -> Flow[StatsReading]:
-        keys = self._app.keys
+        keys = self._hub.keys
         processed = yield process.counter(keys, "processed")
         failed = yield process.counter(keys, "failed")
-        sizes = []
+        enqueued = 0
         for name in (yield queue.names(keys)):
-            sizes.append((yield queue.size(keys, name)))
-        sets = []
-        for kind in ("schedule", "retry", "dead"):
-            sets.append((yield schedule.size(keys, kind)))  # type: ignore[arg-type]
-        busy = []
+            enqueued += yield queue.size(keys, name)
+        scheduled = yield schedule.size(keys, "schedule")
+        retries = yield schedule.size(keys, "retry")
+        dead = yield schedule.size(keys, "dead")
+        processes = busy = 0
         for identity in (yield process.identities(keys)):
-            busy.append((yield process.busy(keys, identity)))
-        alive = [number for number in busy if number is not None]
-        return StatsReading(processed, failed, sum(sizes), *sets, len(alive), sum(alive))
+            running = yield process.busy(keys, identity)
+            processes += running is not None
+            busy += running or 0
+        return StatsReading(processed, failed, enqueued, scheduled, retries, dead, processes, busy)

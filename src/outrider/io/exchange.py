@@ -87,7 +87,8 @@ def exchange(
     commands = [_words(call, lane) for call in calls]
     answers: list[Any] = [None] * len(calls)
     pending = list(range(len(calls)))
-    deadline, attempt, executed = time.monotonic() + patience, 0, False
+    deadline, attempt = time.monotonic() + patience, 0
+    executed: bool | None = False
     while pending:
         reason = ""
         try:

@@ -6,7 +6,7 @@
 -- {kind, token, payload, at in ms, failure}. Each leaves the claims and arrives at its next place here.
 -- Returns the tokens whose claim no longer stood: they changed nothing.
 local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
-local last = redis.call('HGET', owners, child .. ':ack')
+local known, last = unpack(redis.call('HMGET', owners, child, child .. ':ack'))
 if last and request <= tonumber(last) then return {} end
 
 local tokens, held, lost = {}, {}, {}
@@ -77,7 +77,7 @@ for i, other in ipairs(others) do
   end
 end
 
-redis.call('HSET', owners, child .. ':ack', string.format('%d', request))
+if known then redis.call('HSET', owners, child .. ':ack', string.format('%d', request)) end
 if #retries > 0 then call_many('ZADD', key_retry, retries) end
 if #snoozed > 0 then call_many('ZADD', key_schedule, snoozed) end
 bury(dead, now)

@@ -16,7 +16,7 @@ if request == tonumber(last) then
   return answer
 end
 
-local taken, trims, members, unreadable, late = {}, {}, {}, {}, {}
+local taken, trims, members, unreadable, late, callbacks = {}, {}, {}, {}, {}, {}
 
 -- Whether a job should run; what should not is noted for its place.
 local function admit(payload, queue, at)
@@ -24,7 +24,7 @@ local function admit(payload, queue, at)
   local jid, home, bid, cb, expiry = read(payload)
   if not jid then table.insert(unreadable, payload); return false end
   if home ~= queue then
-    payload = string.sub(payload, 1, -2) .. ',"queue":"' .. queue .. '"}'
+    payload = append(payload, '"queue":"' .. queue .. '"')
   end
   local lapsed = expiry and expiry * 1000 < now
   if bid then
@@ -33,8 +33,15 @@ local function admit(payload, queue, at)
   elseif lapsed then
     table.insert(late, { payload = payload, cb = cb })
     return false
+  elseif cb then
+    table.insert(callbacks, cb)
   end
   return payload
+end
+
+local function has_run(payload)
+  local ok, job = pcall(cjson.decode, payload)
+  return ok and job.retry_count ~= nil
 end
 
 for _, queue in ipairs(queues) do
@@ -54,7 +61,10 @@ for bid, list in pairs(members) do
   for i, state in ipairs(slot_states(bid, numbers)) do
     local member = list[i]
     if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end
-    if member.lapsed and state == FAILING then
+    if member.lapsed and state == 0 then
+      table.insert(late, { payload = taken[member.at] })
+      taken[member.at] = false
+    elseif member.lapsed and state == FAILING then
       table.insert(change, { member.number, DEAD })
       table.insert(unreadable, taken[member.at])
       taken[member.at] = false
@@ -77,10 +87,11 @@ if n > 0 then call_many('HSET', claims, fields) end
 redis.call('HSET', owners, child, string.format('%d %d %d', request, first, n))
 for _, job in ipairs(late) do
   -- An attempt was made already: it dies with its error. One that never ran is simply over.
-  if string.find(job.payload, '"retry_count":', 1, true) then table.insert(unreadable, job.payload) end
+  if has_run(job.payload) then table.insert(unreadable, job.payload) end
   if job.cb then callback_is(job.cb, 'expired', now) end
 end
 bury(unreadable, now)
 for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end
 for bid, change in pairs(changes) do advance(bid, change, now) end
+for _, cb in ipairs(callbacks) do revive_callback(cb, now) end
 return answer

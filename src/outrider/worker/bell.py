@@ -25,7 +25,9 @@ POLL = 1.0
 class Bell:
     """One waiter for one queue, on a thread of its own. It rings at most once per `arm`."""
 
-    def __init__(self, executor: Executor, keys: Keys, queue: str, ring: Callable[[], None]) -> None:
+    def __init__(
+        self, executor: Executor, keys: Keys, queue: str, ring: Callable[[], None]
+    ) -> None:
         self._executor = executor
         self._keys = keys
         self._queue = queue

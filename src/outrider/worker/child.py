@@ -1,7 +1,7 @@
 """A child of the supervisor: imports the user's code and runs jobs until told to stop.
 
-Started as `python -m outrider.worker.child TARGET CHANNEL_FD TABLE_FD SLOTS`. It says what it found
-in the target, and is told who it is. When the supervisor is gone, it stops by itself.
+Started as `python -m outrider.worker.child TARGET CHANNEL_FD TABLE_FD SLOTS LEVEL`. It says what it
+found in the target, and is told who it is. When the supervisor is gone, it stops by itself.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> NoReturn:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     # Threads that wait for the interpreter get it within a millisecond instead of five.
     sys.setswitchinterval(0.001)
-    logs.configure(os.environ.get(logs.LEVEL_VARIABLE, "info"))
+    logs.configure(sys.argv[5])
     channel = Channel(socket.socket(fileno=channel_fd))
     try:
         app = load(target)

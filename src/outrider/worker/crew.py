@@ -22,26 +22,24 @@ MAX_PAUSE = 30.0
 class Child:
     """One child process. `number` is never used twice by the same supervisor."""
 
-    def __init__(self, number: int, target: str, slots: int) -> None:
+    def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
         self.name = str(number)
         self.idle = False
         self.started = False
         ours, theirs = socket.socketpair()
-        memory = tempfile.TemporaryFile()
-        memory.truncate(SlotTable.size_for(slots))
-        fds = (theirs.fileno(), memory.fileno())
-        arguments = [target, *map(str, fds), str(slots)]
-        # A session of its own: the terminal's Ctrl-C is for the supervisor to interpret.
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "outrider.worker.child", *arguments],
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
+        with theirs, tempfile.TemporaryFile() as memory:
+            memory.truncate(SlotTable.size_for(slots))
+            fds = (theirs.fileno(), memory.fileno())
+            arguments = [target, *map(str, fds), str(slots), log_level]
+            # A session of its own: the terminal's Ctrl-C is for the supervisor to interpret.
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "outrider.worker.child", *arguments],
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            self.table = SlotTable(memory.fileno(), slots)
         self.channel = Channel(ours)
-        self.table = SlotTable(memory.fileno(), slots)
-        memory.close()
 
     @property
     def dead(self) -> bool:

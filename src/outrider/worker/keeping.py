@@ -100,7 +100,7 @@ class Keeper:
     """Runs loops on one thread, and keeps on while the server is away."""
 
     def __init__(self, loops: Sequence[Loop]) -> None:
-        self._due = {loop: 0.0 for loop in loops}
+        self._due = dict.fromkeys(loops, 0.0)
         self._event = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="outrider-keeper", daemon=True)

@@ -1,4 +1,4 @@
-"""What becomes of a job that did not succeed: a pure function of the job, the error and the time."""
+"""What becomes of a job that did not succeed: a pure function of job, error and time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def decide(
     count = 0 if job.retry_count is None else job.retry_count + 1
     fields = _failure_fields(job, error, count, now)
     note = _note(job, fields, now) if job.bid else ""
-    final = isinstance(error, Kill) or (isinstance(error, BatchFinished) and bool(job.bid or job.cb))
+    final = isinstance(error, Kill) or (
+        isinstance(error, BatchFinished) and bool(job.bid or job.cb)
+    )
     if not final and not _exhausted(job, count, now):
         wait = error.delay if isinstance(error, Retry) else delay(count, error, backoff)
         return Other("retry", token, _again(payload, fields), now + round(wait * 1000), note)

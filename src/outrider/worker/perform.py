@@ -60,7 +60,7 @@ class Performer:
         self._codes: dict[tuple[str, bool], Code] = {}
         self._base = copy_context()
 
-    def prepare(self, payload: bytes, token: int) -> Prepared | Outcome:
+    def prepare(self, payload: bytes, token: int) -> Prepared | Other:
         """Read a payload; an outcome at once when it can't be run."""
         try:
             job = decode(payload)
@@ -72,11 +72,11 @@ class Performer:
         except KeyError:
             found = self._find(job)
             if found is None:
-                error = UnknownJob(
+                unknown = UnknownJob(
                     f"this worker's app has no job {job.name!r}: is the module that defines it "
                     "imported, and is the worker as new as the code that enqueued it?"
                 )
-                return self._failed(job, payload, token, error, None, 0.0)
+                return self._failed(job, payload, token, unknown, None, 0.0)
             code = self._codes[job.name, job.cb is not None] = found
         return Prepared(job, payload, token, code)
 
@@ -181,7 +181,7 @@ class Performer:
         error: BaseException,
         backoff: Backoff | None,
         elapsed: float,
-    ) -> Outcome:
+    ) -> Other:
         outcome = decide(job, payload, token, error, backoff, clock.now_ms())
         _report(job, outcome, error, elapsed)
         if outcome.kind in ("dead", "gone"):

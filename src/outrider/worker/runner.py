@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from outrider import clock
+from outrider.store.queue import Other
 from outrider.worker.perform import Outcome, Performer, Prepared
 from outrider.worker.slots import SlotTable
 
@@ -108,7 +109,7 @@ class Runner:
                 return
             table.start(slot, item.token, clock.now_ms())
             prepared = performer.prepare(item.payload, item.token)
-            if type(prepared) is not Prepared:
+            if isinstance(prepared, Other):
                 outcomes.append(prepared)
             elif prepared.code.is_async:
                 self._hand_over(slot, prepared)
@@ -160,7 +161,7 @@ class Runner:
                 return
             self._table.start(slot, item.token, clock.now_ms())
             prepared = self._performer.prepare(item.payload, item.token)
-            if type(prepared) is not Prepared:
+            if isinstance(prepared, Other):
                 self.outcomes.append(prepared)
             elif prepared.code.is_async:
                 self._spawn(slot, prepared)

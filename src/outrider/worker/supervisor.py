@@ -24,7 +24,7 @@ from outrider.worker.channel import Message
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
-from outrider.worker.keeping import SLICE, Drain, Keeper, Reaper, Scheduler
+from outrider.worker.keeping import SLICE, Drain, Keeper, Loop, Reaper, Scheduler
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
@@ -41,6 +41,7 @@ class WorkerOptions:
     processes: int = 1
     timeout: float = 25.0
     drain: bool = False
+    log_level: str = "info"
 
 
 class Supervisor:
@@ -81,7 +82,7 @@ class Supervisor:
     # -- beginning --------------------------------------------------------------------------------
 
     def _listen_to_signals(self) -> None:
-        def note(number: int, frame: FrameType | None) -> None:
+        def note(number: int, _: FrameType | None) -> None:
             self._pending.append(number)
 
         for name in ("SIGTERM", "SIGINT", "SIGTSTP", "SIGTTIN", "SIGCHLD"):
@@ -116,11 +117,9 @@ class Supervisor:
             self._executor, self._keys, self._order, slots, lambda: list(self._children)
         )
         self._heart.tick()
-        self._handover = Handover(
-            self._executor, self._keys, self._heart.identity, self._let_in
-        )
+        self._handover = Handover(self._executor, self._keys, self._heart.identity, self._let_in)
         now = self._heart.now
-        loops = [
+        loops: list[Loop] = [
             self._heart,
             self._handover,
             Scheduler(self._executor, self._keys, now),
@@ -141,7 +140,8 @@ class Supervisor:
 
     def _spawn(self) -> Child:
         self._number += 1
-        child = Child(self._number, self._options.target, self._options.concurrency)
+        options = self._options
+        child = Child(self._number, options.target, options.concurrency, options.log_level)
         self._children.append(child)
         self._selector.register(child.channel.socket, selectors.EVENT_READ, child)
         return child

@@ -141,3 +141,9 @@ local function callback_is(cb, state, now)
   if change ~= 0 then redis.call('HINCRBY', batch, 'callbacks_open', change) end
   tidy(bid, now)
 end
+
+-- A callback that was dead and is claimed has been brought back: its batch must not expire now.
+local function revive_callback(cb, now)
+  local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
+  if bid and redis.call('HGET', key_batch(bid), 'cs:' .. name) == 'dead' then callback_is(cb, 'failing', now) end
+end

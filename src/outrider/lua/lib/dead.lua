@@ -1,3 +1,4 @@
+--- @include "lib/payload"
 -- The dead set keeps the newest 10,000 jobs of the last 180 days, as Sidekiq 8 does.
 local function bury(payloads, now)
   if #payloads == 0 then return end

@@ -1,3 +1,9 @@
+-- Whether a jid is a number of this batch: only then is its slot looked up. Others may write anything,
+-- and a number past the longest string (2^32 bits) would make every claim of its queue fail.
+local function is_number_of(jid, bid)
+  return string.sub(jid, 1, -9) == bid and string.find(jid, '^[0-3]%x%x%x%x%x%x%x$', -8) ~= nil
+end
+
 -- Reads a payload without re-encoding it. Ours begin with a fixed prefix, so one anchored match does;
 -- an unanchored search would find "expiry" inside a job's arguments. Others are decoded to read.
 -- Returns jid, queue, bid, cb, expiry; nil when it is no job. Fields that are absent are nil.
@@ -8,7 +14,7 @@ local function read(payload)
   jid, at = string.match(payload, '^{"jid":"([^"\\]+)",()')
   if jid then
     local value, past = string.match(payload, '^"bid":"(%x+)",()', at)
-    if value then bid, at = value, past end
+    if value then bid, at = is_number_of(jid, value) and value or nil, past end
     value, past = string.match(payload, '^"cb":"([%w:]+)",()', at)
     if value then cb, at = value, past end
     value, past = string.match(payload, '^"expiry":([%d.]+),()', at)
@@ -21,7 +27,9 @@ local function read(payload)
     return nil
   end
   local function text(value) return type(value) == 'string' and value ~= '' and value or nil end
-  return job.jid, text(job.queue), text(job.bid), text(job.cb), tonumber(job.expiry)
+  bid = text(job.bid)
+  if bid and not is_number_of(job.jid, bid) then bid = nil end
+  return job.jid, text(job.queue), bid, text(job.cb), tonumber(job.expiry)
 end
 
 local function is_plain(payload)
@@ -35,7 +43,12 @@ end
 
 local function seconds(ms) return string.format('%.3f', ms / 1000) end
 
--- Adds enqueued_at as the last field by splicing text.
+-- Adds a last field by splicing text; other clients may end a payload with blanks, or too early.
+local function append(payload, field)
+  if string.sub(payload, -1) ~= '}' then payload = string.match(payload, '^(.*})%s*$') or payload .. '}' end
+  return string.sub(payload, 1, -2) .. ',' .. field .. '}'
+end
+
 local function stamp(payload, ms)
-  return string.sub(payload, 1, -2) .. ',"enqueued_at":' .. seconds(ms) .. '}'
+  return append(payload, '"enqueued_at":' .. seconds(ms))
 end

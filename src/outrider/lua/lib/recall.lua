@@ -20,7 +20,7 @@ local function recall_claims(identity, child, limit)
     give_back(jobs)
     redis.call('HDEL', claims, unpack(taken))
   end
-  if #taken == #tokens then redis.call('HDEL', owners, child) end
+  if #taken == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
   return #taken
 end
 

@@ -1,0 +1,96 @@
+"""What everything that produces or looks shares: the registries, the keys, the way to the server.
+
+`App` is a Hub with a face. Lower layers know only this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import cached_property
+from typing import Any, TypeVar
+
+from outrider import callbacks, config
+from outrider.callbacks import CallbackClass, Registered, Target
+from outrider.errors import ConfigError
+from outrider.io import Address, AsyncExecutor, Executor
+from outrider.keys import Keys
+from outrider.middleware import Middleware
+from outrider.registry import Registry
+from outrider.script import Call
+
+T = TypeVar("T")
+Flow = Generator[Call[Any], Any, T]
+"""An operation that needs Python between requests: it yields Calls and is given the answers."""
+
+
+class Hub:
+    """Registries, keys and executors of one app. Making one does no input or output."""
+
+    def __init__(self, url: str | None, prefix: str, max_payload: int, timeout: float) -> None:
+        self.configured_url = url
+        self.keys = Keys(prefix)
+        self.max_payload = max_payload
+        self.timeout = timeout
+        self.registry: Registry[Registered] = Registry()
+        self.callback_classes: Registry[CallbackClass] = Registry()
+        self.death_handlers: list[Callable[..., Any]] = []
+        self.middleware = Middleware()
+
+    def target(self, target: Any, event: str) -> Target:
+        """What `batch.on` was given: a job, a callback class, or the name of either.
+
+        Raises ConfigError when it is nothing that is registered here.
+        """
+        if isinstance(target, type):
+            target = f"{callbacks.class_name(target)}.on_{event}"
+        name = target.name if isinstance(target, Registered) else target
+        found = self.find_target(name) if isinstance(name, str) else None
+        if found is None:
+            raise ConfigError(
+                f"{target!r} can't be called back: it is neither a job of this app nor a class "
+                "marked @app.callbacks"
+            )
+        return found
+
+    def find_target(self, name: str) -> Target | None:
+        """The registered target of this name, or None."""
+        job = self.registry.get(name)
+        if job is not None:
+            return Target(name, job.function, job.options, job.callback_signature)
+        return callbacks.find_method(name, self.callback_classes)
+
+    @cached_property
+    def url(self) -> str:
+        """The server's URL, found at first use; the embedded server is started by asking."""
+        url = config.server_url(self.configured_url)
+        if url != config.EMBEDDED:
+            return url
+        from outrider.embedded import shared_url
+
+        return shared_url()
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Performs Calls for threads."""
+        return Executor(Address(self.url, self.timeout), self.timeout)
+
+    @cached_property
+    def async_executor(self) -> AsyncExecutor:
+        """Performs Calls for asyncio."""
+        return AsyncExecutor(Address(self.url, self.timeout), self.timeout)
+
+    def perform(self, work: Flow[T] | Call[T]) -> T:
+        """Perform a Call, or drive a flow of Calls to its end."""
+        return self.executor.drive(work)
+
+    async def aperform(self, work: Flow[T] | Call[T]) -> T:
+        """The same for asyncio."""
+        return await self.async_executor.drive(work)
+
+    def close(self) -> None:
+        """Close connections that are not in use."""
+        self.executor.close()
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections."""
+        await self.async_executor.close()
