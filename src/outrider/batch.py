@@ -176,6 +176,11 @@ class Block:
             raise BatchFinished(
                 f"a callback can't add to batch {self._batch.bid}, whose event called it"
             )
+        nested = any(block.hub is self.hub for block in blocks.get())
+        if nested or (not self._batch.exists and job is not None and job.bid is not None):
+            raise EnqueueError(
+                "a batch inside another one is not supported yet: make it outside, or in a callback"
+            )
         self._token = blocks.set((*blocks.get(), self))
 
     def _end(self) -> None:

@@ -30,7 +30,7 @@ def images(tmp_path: Path) -> Path:
     folder = tmp_path / "images"
     folder.mkdir()
     for number in range(4):
-        noise = Image.effect_noise((700, 500 + number), 60)
+        noise = Image.effect_noise((400, 300 + number), 60)
         Image.merge("RGB", [noise] * 3).save(folder / f"noise {number}.jpg")
     return folder
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import Any
 
 from outrider.script import Call
@@ -10,7 +11,7 @@ from outrider.store import process
 from tests.simulator.messages import Message, in_front, same
 from tests.simulator.model import Child, Model
 from tests.simulator.payloads import read
-from tests.simulator.world import KEYS, Snapshot, Violation, Wire
+from tests.simulator.world import KEYS, Snapshot, Violation, Wire, pairs
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Beat(Message):
     life: int
     register: int
     override: int
+    work: list[tuple[str, str, int, int]] = field(default_factory=list)
 
     def call(self) -> Call[Any]:
         return process.beat(
@@ -29,7 +31,7 @@ class Beat(Message):
             life=self.life,
             register=self.register,
             fields=["info", "{}"],
-            work=[],
+            work=self.work,
             override=self.override,
         )
 
@@ -39,6 +41,16 @@ class Beat(Message):
         same("a beat says whether the lease stands", (alive, self.override, ""), tuple(answer))
         if alive:
             model.leases[self.identity] = model.virtual + self.life
+            board = after.rest.get(f"{self.identity}:work", [])
+            shown = {slot.decode(): json.loads(job)["payload"] for slot, job in pairs(board)}
+            same("running jobs are shown", self._running(before), shown)
+
+    def _running(self, before: Snapshot) -> dict[str, str]:
+        return {
+            slot: before.held((self.identity, child))[token].decode()
+            for slot, child, token, _ in self.work
+            if token in before.held((self.identity, child))
+        }
 
 
 @dataclass

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from outrider.ids import EVENTS
-from tests.simulator.messages import same
+from tests.simulator.messages import DAY, same
 from tests.simulator.model import DEAD, FAILING, OPEN, STEP, WAITING, Model
 from tests.simulator.payloads import read
-from tests.simulator.world import Snapshot, Violation
+from tests.simulator.world import Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches"}
@@ -32,9 +32,11 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
 
 
 def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
-    return before.batches.get(bid) != after.batches[bid] or before.slots.get(
-        bid
-    ) != after.slots.get(bid)
+    return (
+        before.batches.get(bid) != after.batches[bid]
+        or before.slots.get(bid) != after.slots.get(bid)
+        or before.failures.get(bid) != after.failures.get(bid)
+    )
 
 
 def places(after: Snapshot) -> Counter[tuple[str, str]]:
@@ -69,6 +71,8 @@ def check_owners(after: Snapshot) -> None:
     for identity in after.owners:
         if identity not in workers:
             raise Violation("owners have a lease", (identity, after.owners[identity]))
+    listed = {name.decode() for name in after.rest.get("processes", [])}
+    same("processes are those with a lease", workers, listed)
     for identity, child in after.claims:
         if child not in after.owners.get(identity, {}):
             raise Violation("claims have an owner", (identity, child))
@@ -76,22 +80,23 @@ def check_owners(after: Snapshot) -> None:
 
 def check_clock(before: Snapshot, after: Snapshot, model: Model) -> None:
     """The virtual clock never goes back, and moves by one step at most."""
-    old, new = (dict(_clock(snapshot)).get(b"vt", b"0") for snapshot in (before, after))
-    moved = int(new) - int(old)
+    old, new = (
+        int(dict(pairs(snapshot.rest.get("o:clock", []))).get(b"vt", 0))
+        for snapshot in (before, after)
+    )
+    moved = new - old
     if not 0 <= moved <= STEP:
         raise Violation("the virtual clock is bounded", moved)
-    same("the virtual clock", model.virtual, int(new))
-
-
-def _clock(snapshot: Snapshot) -> zip[tuple[bytes, bytes]]:
-    words = iter(snapshot.rest.get("o:clock", []))
-    return zip(words, words, strict=True)
+    same("the virtual clock", model.virtual, new)
 
 
 def check_statistics(after: Snapshot, model: Model) -> None:
     """Each run is counted once."""
     for name, expected in (("processed", model.processed), ("failed", model.failed)):
-        same(f"{name} is counted once", expected, int(after.rest.get(f"stat:{name}", 0)))
+        for key in (f"stat:{name}", f"stat:{name}:{DAY}"):
+            same(f"{key} counts each run once", expected, int(after.rest.get(key, 0)))
+        if after.ttl.get(key, 1) < 0:
+            raise Violation("statistics of a day expire", key)
 
 
 def states(after: Snapshot, bid: str) -> Counter[int]:
@@ -155,6 +160,7 @@ def check_batch(bid: str, after: Snapshot, model: Model) -> None:
     }
     pushed = {key: state for key, state in known.callbacks.items() if state}
     same(f"callbacks of {bid}", pushed, callbacks)
+    same(f"failures of {bid}", known.noted, {int(n) for n in after.failures.get(bid, {})})
 
 
 def check_life(bid: str, after: Snapshot) -> None:
@@ -181,6 +187,3 @@ def check_leftovers(after: Snapshot) -> None:
         if head in {"batch", "slots", "failures"} and "v" in after.batches.get(name, {}):
             continue
         raise Violation("no key outlives its owner", key)
-    for bid, noted in after.failures.items():
-        if len(noted) > 1000:
-            raise Violation("failures are bounded", (bid, len(noted)))

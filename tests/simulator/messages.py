@@ -334,7 +334,7 @@ class Ack(Message):
             if other.token in held:
                 job = read(held[other.token])
                 model.take(job.id, "claim")
-                self._place(model, job, other.kind, changes, words)
+                self._place(model, job, other, changes, words)
         for job, state in changes:
             model.change(job, state)
         model.settle(job for job, _ in changes)
@@ -345,10 +345,11 @@ class Ack(Message):
         self,
         model: Model,
         job: Job,
-        kind: str,
+        other: queue.Other,
         changes: list[tuple[Job, int]],
         words: list[tuple[Job, str]],
     ) -> None:
+        kind = other.kind
         if kind in self._STATES:
             model.processed += 1
             model.failed += kind != "discard"
@@ -356,6 +357,8 @@ class Ack(Message):
                 return
             changes.append((job, self._STATES[kind]))
             words.append((job, self._WORDS[kind]))
+            if other.failure:
+                model.note(job)
         if kind in self._PLACES:
             model.put(job.id, self._PLACES[kind])
 

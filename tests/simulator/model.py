@@ -29,6 +29,7 @@ class Batch:
     slots: dict[int, int] = field(default_factory=dict)
     reserved: int = 0
     fired: set[str] = field(default_factory=set)
+    noted: set[int] = field(default_factory=set)
     callbacks: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def add(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -44,8 +45,11 @@ class Batch:
 
     def move(self, number: int, to: int) -> None:
         """Move a member to another state, if it may go there."""
-        if to in _NEXT.get(self.slots.get(number, 0), ()):
+        old = self.slots.get(number, 0)
+        if to in _NEXT.get(old, ()):
             self.slots[number] = to
+            if old == FAILING and to != DEAD:
+                self.noted.discard(number)
             if to == DEAD:
                 self.fired.add("death")
 
@@ -149,6 +153,12 @@ class Model:
         batch = self.batch_of(job)
         if batch and job.member:
             batch.move(job.member[1], state)
+
+    def note(self, job: Job) -> None:
+        """It is noted why a member failed."""
+        batch = self.batch_of(job)
+        if batch and job.member:
+            batch.noted.add(job.member[1])
 
     def call_back(self, job: Job, state: str) -> None:
         """A callback reaches a state; one that has succeeded stays so."""

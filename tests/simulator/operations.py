@@ -224,13 +224,20 @@ def beat(sim: Simulation) -> None:
 
 def one_beat(sim: Simulation, identity: str) -> None:
     """A worker beats; when its lease has lapsed it stops."""
-    if not sim.send(Beat(identity, LIFE, 0, sim.server_clock())).alive:
+    work = [
+        (f"{child}:{token}", child, token, sim.now // 1000)
+        for host, child, held in ((*worker.key, worker.held) for worker in sim.workers)
+        for token in held
+        if host == identity
+    ]
+    if not sim.send(Beat(identity, LIFE, 0, sim.server_clock(), work)).alive:
         lose(sim, identity)
 
 
 def lose(sim: Simulation, identity: str) -> None:
     """A host is gone; what its children have on the way may still arrive."""
     sim.hosts.remove(identity)
+    sim.lost.append(identity)
     sim.leavers += [worker for worker in sim.workers if worker.key[0] == identity]
     sim.workers = [worker for worker in sim.workers if worker.key[0] != identity]
 
@@ -362,6 +369,26 @@ def lose_host(sim: Simulation) -> None:
     """A host is lost: nobody says so."""
     if sim.hosts:
         lose(sim, sim.rng.choice(sim.hosts))
+
+
+@operation(2)
+def come_back(sim: Simulation) -> None:
+    """A host that was lost was only slow: it beats, or starts a child; its lease may have lapsed."""
+    if not sim.lost:
+        return
+    identity = sim.rng.choice(sim.lost)
+    if sim.chance(0.5):
+        sim.send(Enlist((identity, sim.hex(6))), "slow: ")
+    elif sim.send(Beat(identity, LIFE, 0, sim.server_clock()), "slow: ").alive:
+        sim.lost.remove(identity)
+        sim.hosts.append(identity)
+
+
+@operation(2)
+def late_claim(sim: Simulation) -> None:
+    """The last claim of a child that is gone arrives after it."""
+    if sim.leavers:
+        sim.send(sim.next_claim(sim.rng.choice(sim.leavers), 3, list(SERVED)), "late: ")
 
 
 @operation(6)

@@ -42,6 +42,7 @@ class Simulation:
         self.now = 1_700_000_000_000
         self.server_ahead = 0
         self.hosts: list[str] = []
+        self.lost: list[str] = []
         self.workers: list[Worker] = []
         self.leavers: list[Worker] = []
         self.lanes: dict[str, int] = {}

@@ -131,19 +131,20 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     if key.startswith("queue:"):
         now.queues[key[6:]] = value
     elif key in {"schedule", "retry", "dead", "o:leases", "o:batches"}:
-        now.sets[key] = {word: float(score) for word, score in _pairs(value)}
+        now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":
         identity, _, child = name.rpartition(":")
-        now.claims[identity, child] = {int(token): payload for token, payload in _pairs(value)}
+        now.claims[identity, child] = {int(token): payload for token, payload in pairs(value)}
     elif ours and head in {"owners", "batch", "failures"}:
         place = {"owners": now.owners, "batch": now.batches, "failures": now.failures}[head]
-        place[name] = {word.decode(): payload for word, payload in _pairs(value)}
+        place[name] = {word.decode(): payload for word, payload in pairs(value)}
     elif ours and head == "slots":
         now.slots[name] = value
     else:
         now.rest[key] = value
 
 
-def _pairs(flat: list[Any]) -> zip[tuple[Any, Any]]:
+def pairs(flat: list[Any]) -> zip[tuple[Any, Any]]:
+    """A hash or scored set as the server lists it, as pairs."""
     words = iter(flat)
     return zip(words, words, strict=True)

@@ -128,13 +128,14 @@ local function note_failure(bid, number, text)
   end
 end
 
--- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it.
+-- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it. Success
+-- is for good: what becomes of a copy delivered twice changes nothing.
 local function callback_is(cb, state, now)
   local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
   if not bid then return end
   local batch = key_batch(bid)
   local was = redis.call('HGET', batch, 'cs:' .. name)
-  if not was or was == state then return end
+  if not was or was == state or was == 'succeeded' then return end
   local function open(value) return value == 'queued' or value == 'failing' end
   redis.call('HSET', batch, 'cs:' .. name, state)
   local change = (open(state) and 1 or 0) - (open(was) and 1 or 0)

@@ -1,0 +1,37 @@
+"""The jobs that are measured. The server comes from OUTRIDER_URL, the stamp file from BENCH_STAMPS."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.stamps import Stamps
+from outrider import App
+
+app = App()
+
+
+@functools.cache
+def _stamps() -> Stamps:
+    return Stamps(Path(os.environ["BENCH_STAMPS"]))
+
+
+@app.job
+def noop(number: int) -> None:
+    """Do nothing."""
+
+
+@app.job
+def stamp(number: int) -> None:
+    """Note when it started."""
+    now = time.monotonic_ns()
+    _stamps().note(number, now)
+
+
+@app.job
+def finished(status: Any, number: int) -> None:  # noqa: ARG001 - a callback is given the status
+    """Note when a batch's callback ran."""
+    _stamps().note(number, time.monotonic_ns())
