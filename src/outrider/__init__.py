@@ -26,8 +26,9 @@ from outrider.errors import (
 from outrider.membership import current_batch, valid_within_batch
 from outrider.payload import Draft
 from outrider.status import BatchStatus, FailedJob
+from outrider.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "App",

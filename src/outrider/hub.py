@@ -89,8 +89,10 @@ class Hub:
 
     def close(self) -> None:
         """Close connections that are not in use."""
-        self.executor.close()
+        if "executor" in self.__dict__:
+            self.executor.close()
 
     async def aclose(self) -> None:
         """Close this event loop's connections."""
-        await self.async_executor.close()
+        if "async_executor" in self.__dict__:
+            await self.async_executor.close()

@@ -25,7 +25,9 @@ class Options:
 
     `queue` None means undeclared, which is "default". `retry` is True (25 times), a number, or
     False: die at the first failure, outside the dead set. `retry_for` limits retries by time.
-    `backoff` is f(n) or f(n, error) -> seconds, n from 0. Raises ConfigError for a wrong value.
+    `backoff` is f(n) or f(n, error) -> seconds, n from 0. `timeout` cancels an async job, which
+    fails with TimeoutError; a plain function can't be cancelled, and for it nothing is done yet.
+    Raises ConfigError for a wrong value.
     """
 
     queue: str | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from outrider.store.queue import Other
-from tests.simulator.hands import Beat, Enlist, Pause, Reap, Revive
-from tests.simulator.messages import Ack, Outstanding, Promote, same
+from tests.simulator.messages.base import same
+from tests.simulator.messages.life import Beat, Enlist, Reap
+from tests.simulator.messages.people import Pause, Revive
+from tests.simulator.messages.workers import Ack, Outstanding, Promote
 from tests.simulator.simulation import LIFE, QUEUES, SERVED, Simulation, Worker
 from tests.simulator.world import Violation
 

@@ -8,74 +8,135 @@ from __future__ import annotations
 
 import hashlib
 
-from outrider import store
 from outrider.script import SCRIPTS, Script
-from outrider.store import batch, process, queue, schedule
-
-_ = (store, batch, process, queue, schedule)
 
 Replacement = tuple[str, str]
 
 FAULTS: dict[str, list[Replacement]] = {
     # -- producers ----------------------------------------------------------------------------
-    "lane check removed": [("if number > last_number then return nil end", "if true then return nil end")],
+    "lane check removed": [
+        ("if number > last_number then return nil end", "if true then return nil end")
+    ],
     "late push taken for a repeated one": [
         ("then return 1 end\n  return 0\nend", "then return 1 end\n  return 1\nend")
     ],
-    "lane not noted": [("string.format('%d:%s', number, digest)", "string.format('%d:%s', number - 1, digest)")],
+    "lane not noted": [
+        ("string.format('%d:%s', number, digest)", "string.format('%d:%s', number - 1, digest)")
+    ],
     "reserved numbers overlap": [("count + count % 2) - count - count % 2", "count) - count")],
     "adding to a settled batch": [("if known[2] then return -2 end\nend", "end")],
     "odd block marks one slot too many": [("(odd and '\\16' or '')", "(odd and '\\17' or '')")],
     # -- claims -------------------------------------------------------------------------------
     "LTRIM one too few": [("0, -trim[2] - 1)", "0, -trim[2])")],
     "pause overlooked": [
-        ("if redis.call('SISMEMBER', key_paused, queue) == 0 then\n    local found", "if true then\n    local found")
+        (
+            "if redis.call('SISMEMBER', key_paused, queue) == 0 then\n    local found",
+            "if true then\n    local found",
+        )
     ],
     "repeated claim takes more": [("if request == tonumber(last) then", "if false then")],
     "late claim is served": [("if not last or request < tonumber(last) then", "if not last then")],
-    "double delivery runs again": [("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")],
+    "double delivery runs again": [
+        ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
+    ],
     "expired member not told to its batch": [
         ("if state == WAITING then table.insert(change, { member.number, EXPIRED }) end", "")
     ],
     "brought back without a word": [
-        ("if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end",
-         "if state == DEAD then state = FAILING end")
+        (
+            "if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end",
+            "if state == DEAD then state = FAILING end",
+        )
     ],
-    "unreadable payloads dropped": [("if not jid then table.insert(unreadable, payload); return false end", "if not jid then return false end")],
+    "unreadable payloads dropped": [
+        (
+            "if not jid then table.insert(unreadable, payload); return false end",
+            "if not jid then return false end",
+        )
+    ],
     # -- acknowledgements ---------------------------------------------------------------------
     "ack without a claim": [
-        ("local payload = held[#done + i]\n  if not payload then", "local payload = held[#done + i] or other[3]\n  if payload == '' then")
+        (
+            "local payload = held[#done + i]\n  if not payload then",
+            "local payload = held[#done + i] or other[3]\n  if payload == '' then",
+        )
     ],
-    "ack leaves the claim": [("if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end", "")],
+    "ack leaves the claim": [
+        ("if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end", "")
+    ],
     "repeated ack not told": [("if last and request <= tonumber(last) then return {} end", "")],
-    "late ack makes an owner": [("if known then redis.call('HSET'", "if true then redis.call('HSET'")],
+    "late ack makes an owner": [
+        ("if known then redis.call('HSET'", "if true then redis.call('HSET'")
+    ],
     "finished member retried": [("if is_over(bid, jid) then return end", "")],
-    "released to the wrong end": [("call_many('RPUSH', key_queue(queue), payloads)", "call_many('LPUSH', key_queue(queue), payloads)")],
+    "released to the wrong end": [
+        (
+            "call_many('RPUSH', key_queue(queue), payloads)",
+            "call_many('LPUSH', key_queue(queue), payloads)",
+        )
+    ],
     "given back in the wrong order": [("for i = #jobs, 1, -1 do", "for i = 1, #jobs do")],
     # -- batches ------------------------------------------------------------------------------
-    "every move allowed": [("return string.find(NEXT[from] or '', tostring(to), 1, true) ~= nil", "return true")],
-    "complete fires again": [("if not known[1] then fire(bid, 'complete', '!', now) end", "fire(bid, 'complete', '!', now)")],
+    "every move allowed": [
+        ("return string.find(NEXT[from] or '', tostring(to), 1, true) ~= nil", "return true")
+    ],
+    "complete fires again": [
+        (
+            "if not known[1] then fire(bid, 'complete', '!', now) end",
+            "fire(bid, 'complete', '!', now)",
+        )
+    ],
     "success in spite of the dead": [("n[3] + n[4] + n[5] == 0", "n[4] + n[5] == 0")],
     "settled fires too early": [("if n[2] > 0 then return end", "")],
-    "death fires again": [("if died and redis.call('HEXISTS', batch, 'death_at') == 0 then", "if died then")],
-    "judged before counted": [("  shift_counts(batch, delta)\n", ""), ("  judge(bid, now)\n  if (delta", "  judge(bid, now)\n  shift_counts(batch, delta)\n  if (delta")],
+    "death fires again": [
+        ("if died and redis.call('HEXISTS', batch, 'death_at') == 0 then", "if died then")
+    ],
+    "judged before counted": [
+        ("  shift_counts(batch, delta)\n", ""),
+        (
+            "  judge(bid, now)\n  if (delta",
+            "  judge(bid, now)\n  shift_counts(batch, delta)\n  if (delta",
+        ),
+    ],
     "callbacks_open not decremented": [("if change ~= 0 then", "if change > 0 then")],
-    "callback of late listener not pushed": [("if redis.call('HEXISTS', batch, event .. '_at') == 1 then", "if false then")],
-    "expires with an open callback": [("if settled and tonumber(known[2] or 0) <= 0 then", "if settled then")],
+    "callback of late listener not pushed": [
+        ("if redis.call('HEXISTS', batch, event .. '_at') == 1 then", "if false then")
+    ],
+    "expires with an open callback": [
+        ("if settled and tonumber(known[2] or 0) <= 0 then", "if settled then")
+    ],
     "revival keeps the time to live": [("if (delta[DEAD] or 0) < 0 then tidy(bid, now) end", "")],
-    "revived callback keeps the time to live": [("for _, cb in ipairs(callbacks) do revive_callback(cb, now) end", "")],
+    "revived callback keeps the time to live": [
+        ("for _, cb in ipairs(callbacks) do revive_callback(cb, now) end", "")
+    ],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
     "recall does not fence": [("redis.call('HSET', owners, child, 'gone')", "")],
-    "worker forgotten too early": [("if moved < limit then\n    redis.call('ZREM'", "if true then\n    redis.call('ZREM'")],
+    "worker forgotten too early": [
+        ("if moved < limit then\n    redis.call('ZREM'", "if true then\n    redis.call('ZREM'")
+    ],
     "clock not clamped": [("math.min(math.max(now - last, 0), STEP)", "math.max(now - last, 0)")],
     "clock goes back": [("math.max(now - last, 0)", "(now - last)")],
-    "lapsed lease revived": [("if register == 0 and not redis.call('ZSCORE', key_leases, identity) then", "if false then")],
-    "lapsed worker gets a child": [("if not redis.call('ZSCORE', key_leases, identity) then return 0 end", "")],
+    "lapsed lease revived": [
+        (
+            "if register == 0 and not redis.call('ZSCORE', key_leases, identity) then",
+            "if false then",
+        )
+    ],
+    "lapsed worker gets a child": [
+        ("if not redis.call('ZSCORE', key_leases, identity) then return 0 end", "")
+    ],
     "promote leaves the job": [("if #due > 0 then redis.call('ZREM', set, unpack(due)) end", "")],
     "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    if", "if")],
-    "any bid and jid make a member": [("return string.sub(jid, 1, -9) == bid and string.find(jid, '^[0-3]%x%x%x%x%x%x%x$', -8) ~= nil", "return true")],
-    "blanks at the end spoil a splice": [("if string.sub(payload, -1) ~= '}' then", "if false then")],
+    "any bid and jid make a member": [
+        (
+            "return string.sub(jid, 1, -9) == bid and string.find(jid, '^[0-3]%x%x%x%x%x%x%x$', -8) ~= nil",
+            "return true",
+        )
+    ],
+    "blanks at the end spoil a splice": [
+        ("if string.sub(payload, -1) ~= '}' then", "if false then")
+    ],
 }
 
 

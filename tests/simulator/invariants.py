@@ -1,14 +1,14 @@
-"""What must hold after every step; each check takes the snapshot alone, or compares it to the model."""
+"""What must hold after every step; each check is a query over a snapshot, or over two."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from outrider.ids import EVENTS
-from tests.simulator.messages import DAY, same
+from tests.simulator.messages.base import same
 from tests.simulator.model import DEAD, FAILING, OPEN, STEP, WAITING, Model
 from tests.simulator.payloads import read
-from tests.simulator.world import Snapshot, Violation, pairs
+from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches"}

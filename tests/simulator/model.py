@@ -198,4 +198,3 @@ class Model:
         last = now if self.last_tick is None else self.last_tick
         self.virtual += min(max(now - last, 0), STEP)
         self.last_tick = now
-

@@ -48,6 +48,7 @@ def retried(payload: bytes) -> str:
 @lru_cache(maxsize=200_000)
 def read(payload: bytes) -> Job:
     """Read a payload."""
+    job: Any
     try:
         job = json.loads(payload)
     except ValueError:

@@ -35,9 +35,7 @@ class Failed(AssertionError):
         )
 
 
-def run(
-    url: str, seed: int, steps: int, faulty: Mapping[str, Script] | None = None
-) -> int:
+def run(url: str, seed: int, steps: int, faulty: Mapping[str, Script] | None = None) -> int:
     """Run schedules of `SCHEDULE` steps and a drain each until `steps` are done; how many were.
 
     Raises Failed.
@@ -67,7 +65,8 @@ def main() -> None:
     options = parser.parse_args()
     faulty = plant(options.fault) if options.fault else None
     failure = ""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Server.start(Path(folder)) as server:
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with folder as name, Server.start(Path(name)) as server:
         started = time.perf_counter()
         try:
             done = run(options.url or server.url, options.seed, options.steps, faulty)

@@ -9,7 +9,8 @@ from typing import Any
 
 from outrider.store.queue import Claimed
 from tests.simulator import invariants
-from tests.simulator.messages import Claim, Message
+from tests.simulator.messages.base import Message
+from tests.simulator.messages.workers import Claim
 from tests.simulator.model import Model
 from tests.simulator.world import Snapshot, Ticket, Wire, snapshot
 
@@ -102,4 +103,3 @@ class Simulation:
         """The next request of a child."""
         worker.request += 1
         return Claim(worker.key, worker.request, self.clock(), queues, want)
-

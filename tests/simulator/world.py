@@ -12,6 +12,7 @@ from outrider.keys import Keys
 from outrider.script import Call, Script, Word
 
 KEYS = Keys("sim:")
+DAY = "2026-11-21"
 
 _SNAPSHOT = """#!lua
 local read = {

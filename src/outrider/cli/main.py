@@ -70,8 +70,12 @@ def batch(bid: str, watch: bool, url: str | None, prefix: str) -> None:
 @click.option("--chaos", is_flag=True, help="Kill a worker process in the middle.")
 def demo(images: Path | None, output: Path, chaos: bool) -> None:
     """Resize a gallery of photographs in a batch, and publish it as a page."""
-    from outrider.demo.run import run_demo
-
+    try:
+        from outrider.demo.run import run_demo
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"the demo needs {error.name}: pip install 'outrider[demo,embedded]'"
+        ) from None
     sys.exit(run_demo(images, output, chaos=chaos, workers=2))
 
 

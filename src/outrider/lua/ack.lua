@@ -13,6 +13,14 @@ local tokens, held, lost = {}, {}, {}
 for _, token in ipairs(done) do table.insert(tokens, string.format('%d', token)) end
 for _, other in ipairs(others) do table.insert(tokens, string.format('%d', other[2])) end
 if #tokens > 0 then held = redis.call('HMGET', claims, unpack(tokens)) end
+-- A job may end in the moment that it is cut off: of two outcomes the first counts.
+if #others > 0 then
+  local seen = {}
+  for i, token in ipairs(tokens) do
+    if seen[token] then held[i] = false end
+    seen[token] = true
+  end
+end
 
 local changes, callbacks, ran, failed = {}, {}, 0, 0
 local retries, snoozed, released, dead, notes = {}, {}, {}, {}, {}

@@ -59,17 +59,14 @@ def main() -> NoReturn:
     start = next(messages, None)
     if start is None or "start" not in start:
         _leave(CLEAN)
-    _Child(app, channel, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
+    _Child(app, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
 
 
 class _Child:
-    def __init__(
-        self, app: App, channel: Channel, table: SlotTable, slots: int, start: Message
-    ) -> None:
+    def __init__(self, app: App, table: SlotTable, slots: int, start: Message) -> None:
         identity, child = start["identity"], start["child"]
         weights = None if start["weights"] is None else tuple(start["weights"])
         order = QueueOrder(tuple(start["queues"]), weights)
-        self._channel = channel
         self._pump = Pump(app.executor, app.keys, identity, child, order)
         self._runner = Runner(
             Performer(app, f"{identity}:{child}"), slots, table, self._pump.notify
@@ -87,7 +84,6 @@ class _Child:
         except StoreUnavailable as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
             _leave(CLEAN)
-        self._channel.send(idle=True)
         self._stopped.wait()
         _leave(CLEAN)
 

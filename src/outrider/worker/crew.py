@@ -24,8 +24,6 @@ class Child:
 
     def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
         self.name = str(number)
-        self.idle = False
-        self.started = False
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as memory:
             memory.truncate(SlotTable.size_for(slots))
@@ -48,7 +46,6 @@ class Child:
 
     def start(self, identity: str, queues: list[str], weights: list[int] | None) -> None:
         """Tell it who it is, and let it work."""
-        self.started = True
         self.channel.send(
             start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
         )

@@ -15,6 +15,7 @@ from outrider import clock
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import process
+from outrider.version import VERSION
 from outrider.worker.crew import Child
 from outrider.worker.keeping import BEAT, LIFE_MS
 from outrider.worker.order import QueueOrder
@@ -106,7 +107,7 @@ class Heart:
             "weights": [weights],
             "labels": ["outrider"],
             "identity": self.identity,
-            "version": "8.0.0",
+            "version": VERSION,
             "embedded": False,
         }
 

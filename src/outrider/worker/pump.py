@@ -48,6 +48,7 @@ class Pump:
         self._owner = {"identity": identity, "child": child}
         self._order = order
         self._event = threading.Event()
+        self._urgent = threading.Event()
         self._bells = [Bell(executor, keys, name, self.ring) for name in order.names]
         self._request = 0
         self._dry = False
@@ -67,6 +68,7 @@ class Pump:
         """Look again: a queue holds a job."""
         self._rang = True
         self._dry = False
+        self._urgent.set()
         self._event.set()
 
     def quiet(self) -> None:
@@ -87,6 +89,7 @@ class Pump:
         """
         while True:
             self._event.clear()
+            self._urgent.clear()
             busy = self._round(runner)
             if self._quiet and not runner.active and not runner.outcomes and not runner.ready:
                 return
@@ -248,8 +251,8 @@ class Pump:
         patience = max(0.0, min(patience, self._deadline - time.monotonic()))
         if not self._event.wait(patience):
             self._dry = self._dry and bool(runner.ready)
-        if runner.outcomes and runner.active and (self._dry or runner.ready) and not self._rang:
-            time.sleep(GATHER)
+        if runner.outcomes and runner.active and (self._dry or runner.ready):
+            self._urgent.wait(GATHER)
 
 
 def _report_late(tokens: list[int]) -> None:

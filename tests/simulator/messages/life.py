@@ -1,4 +1,4 @@
-"""The rest of what can reach the server: the life of workers, and people who move things by hand."""
+"""The life of workers: leases, children, and the return of what they held."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from outrider.script import Call
 from outrider.store import process
-from tests.simulator.messages import Message, in_front, same
+from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.model import Child, Model
 from tests.simulator.payloads import read
-from tests.simulator.world import KEYS, Snapshot, Violation, Wire, pairs
+from tests.simulator.world import KEYS, Snapshot, Violation, pairs
 
 
 @dataclass
@@ -110,9 +110,7 @@ class Recall(Message):
     limit: int
 
     def call(self) -> Call[Any]:
-        return process.recall(
-            KEYS, identity=self.child[0], child=self.child[1], limit=self.limit
-        )
+        return process.recall(KEYS, identity=self.child[0], child=self.child[1], limit=self.limit)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         held = len(before.held(self.child))
@@ -170,66 +168,3 @@ class Reap(Farewell):
         if answer.identity not in lapsed:
             raise Violation("no live worker is reaped", answer.identity)
         self.expect_return(model, before, after, answer.identity, answer.moved)
-
-
-@dataclass
-class Deliver(Message):
-    """Somebody puts a text on a queue: another client, or a copy of what is there already."""
-
-    queue: str
-    payload: str
-
-    def perform(self, wire: Wire) -> Any:
-        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
-
-    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        jid = read(self.payload.encode()).id
-        if jid in model.seen:
-            model.doubled.add(jid)
-        model.put(jid, "queue")
-
-
-@dataclass
-class Revive(Message):
-    """Somebody moves a job from the dead set, or another one, to a queue."""
-
-    source: str
-    payload: bytes
-    queue: str
-
-    def perform(self, wire: Wire) -> Any:
-        wire.command("ZREM", KEYS(self.source), self.payload)
-        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
-
-    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        jid = read(self.payload).id
-        model.take(jid, self.source)
-        model.put(jid, "queue")
-
-
-@dataclass
-class Pause(Message):
-    """Somebody pauses a queue, or lets it go on."""
-
-    queue: str
-    on: bool
-
-    def perform(self, wire: Wire) -> Any:
-        return wire.command("SADD" if self.on else "SREM", KEYS("paused"), self.queue)
-
-    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        (model.paused.add if self.on else model.paused.discard)(self.queue)
-
-
-@dataclass
-class Forget(Message):
-    """The time of a finished batch has come: the server removes its keys."""
-
-    bid: str
-
-    def perform(self, wire: Wire) -> Any:
-        return wire.command("DEL", *(KEYS(kind, self.bid) for kind in ("batch", "slots", "failures")))
-
-    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        del model.batches[self.bid]
-        model.forgotten.add(self.bid)

@@ -1,0 +1,1 @@
+"""Everything that can reach the server, one class a message."""

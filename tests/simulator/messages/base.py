@@ -1,0 +1,60 @@
+"""What a message is: how it is sent, and what must have come of it.
+
+A message can be delivered any number of times, early or late. `expect` is called after each
+delivery with the snapshots before and after: it checks the answer and moves the model on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outrider.script import Call
+from tests.simulator.model import Model
+from tests.simulator.world import Snapshot, Violation, Wire
+
+
+def same(name: str, expected: object, found: object) -> None:
+    """Raise a Violation unless both are equal."""
+    if expected != found:
+        raise Violation(name, f"expected {expected!r}, found {found!r}")
+
+
+class Message:
+    """One request."""
+
+    def call(self) -> Call[Any]:
+        """The request as a value."""
+        raise NotImplementedError
+
+    def perform(self, wire: Wire) -> Any:
+        """Send it once, and give the answer."""
+        return wire.run(self.call())
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        """Check one delivery of it, and move the model on."""
+        raise NotImplementedError
+
+
+def in_front(before: Snapshot, after: Snapshot, backs: list[list[bytes]]) -> None:
+    """Jobs given back lie at the front of their queues, the last first; new ones behind."""
+    most = sum(len(back) for back in backs)
+    for name, jobs in after.queues.items():
+        old = before.queues.get(name, [])
+        grown = range(most + 1)
+        if old and jobs != old and not any(_is_grown(old, jobs, backs, by) for by in grown):
+            raise Violation("queues keep their order", (name, old[-3:], jobs[-3:], backs))
+
+
+def _is_grown(old: list[bytes], jobs: list[bytes], backs: list[list[bytes]], by: int) -> bool:
+    end = len(jobs) - by
+    start, front = end - len(old), jobs[end:]
+    return (
+        start >= 0
+        and jobs[start:end] == old
+        and not any(set(jobs[:start]) & set(back) for back in backs)
+        and all(
+            [payload for payload in back if payload in front]
+            == [payload for payload in front if payload in back]
+            for back in backs
+        )
+    )

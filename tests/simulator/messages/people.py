@@ -1,0 +1,75 @@
+"""What people and other programs do by hand, and what time does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulator.messages.base import Message
+from tests.simulator.model import Model
+from tests.simulator.payloads import read
+from tests.simulator.world import KEYS, Snapshot, Wire
+
+
+@dataclass
+class Deliver(Message):
+    """Somebody puts a text on a queue: another client, or a copy of what is there already."""
+
+    queue: str
+    payload: str
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        jid = read(self.payload.encode()).id
+        if jid in model.seen:
+            model.doubled.add(jid)
+        model.put(jid, "queue")
+
+
+@dataclass
+class Revive(Message):
+    """Somebody moves a job from the dead set, or another one, to a queue."""
+
+    source: str
+    payload: bytes
+    queue: str
+
+    def perform(self, wire: Wire) -> Any:
+        wire.command("ZREM", KEYS(self.source), self.payload)
+        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        jid = read(self.payload).id
+        model.take(jid, self.source)
+        model.put(jid, "queue")
+
+
+@dataclass
+class Pause(Message):
+    """Somebody pauses a queue, or lets it go on."""
+
+    queue: str
+    on: bool
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("SADD" if self.on else "SREM", KEYS("paused"), self.queue)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        (model.paused.add if self.on else model.paused.discard)(self.queue)
+
+
+@dataclass
+class Forget(Message):
+    """The time of a finished batch has come: the server removes its keys."""
+
+    bid: str
+
+    def perform(self, wire: Wire) -> Any:
+        kinds = ("batch", "slots", "failures")
+        return wire.command("DEL", *(KEYS(kind, self.bid) for kind in kinds))
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        del model.batches[self.bid]
+        model.forgotten.add(self.bid)

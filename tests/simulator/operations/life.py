@@ -1,0 +1,124 @@
+"""What befalls workers, their hosts and their clocks."""
+
+from __future__ import annotations
+
+from tests.simulator.messages.life import Beat, Enlist, Farewell, Reap, Recall
+from tests.simulator.operations.table import operation
+from tests.simulator.simulation import LIFE, Simulation, Worker
+
+
+@operation(4)
+def beat(sim: Simulation) -> None:
+    """A worker beats, or a new one registers with its first child."""
+    if len(sim.hosts) < 3 and sim.chance(0.3):
+        sim.hosts.append(f"host:{sim.rng.randint(1, 999)}:{sim.hex(12)}")
+        sim.send(Beat(sim.hosts[-1], LIFE, 1, sim.server_clock()))
+        spawn(sim, sim.hosts[-1])
+    elif sim.hosts:
+        one_beat(sim, sim.rng.choice(sim.hosts))
+
+
+def one_beat(sim: Simulation, identity: str) -> None:
+    """A worker beats; when its lease has lapsed it stops."""
+    work = [
+        (f"{child}:{token}", child, token, sim.now // 1000)
+        for host, child, held in ((*worker.key, worker.held) for worker in sim.workers)
+        for token in held
+        if host == identity
+    ]
+    if not sim.send(Beat(identity, LIFE, 0, sim.server_clock(), work)).alive:
+        lose(sim, identity)
+
+
+def lose(sim: Simulation, identity: str) -> None:
+    """A host is gone; what its children have on the way may still arrive."""
+    sim.hosts.remove(identity)
+    sim.lost.append(identity)
+    sim.leavers += [worker for worker in sim.workers if worker.key[0] == identity]
+    sim.workers = [worker for worker in sim.workers if worker.key[0] != identity]
+
+
+def spawn(sim: Simulation, identity: str) -> None:
+    """A child starts."""
+    worker = Worker((identity, sim.hex(6)))
+    if sim.send(Enlist(worker.key)):
+        sim.workers.append(worker)
+
+
+@operation(3)
+def enlist(sim: Simulation) -> None:
+    """One more child."""
+    if sim.hosts and len(sim.workers) < 5:
+        spawn(sim, sim.rng.choice(sim.hosts))
+
+
+@operation(2)
+def crash(sim: Simulation) -> None:
+    """A child dies, and its supervisor gives its jobs back in slices."""
+    if sim.workers:
+        worker = sim.workers.pop(sim.rng.randrange(len(sim.workers)))
+        sim.leavers.append(worker)
+        recall(sim)
+
+
+@operation(3)
+def recall(sim: Simulation) -> None:
+    """A slice of what dead children held."""
+    if sim.leavers:
+        sim.send(Recall(sim.rng.choice(sim.leavers).key, sim.rng.choice((1, 2, 250))))
+
+
+@operation(1)
+def farewell(sim: Simulation) -> None:
+    """A worker stops in good order, or half of it."""
+    if sim.hosts:
+        identity = sim.rng.choice(sim.hosts)
+        limit = sim.rng.choice((1, 3, 250))
+        if sim.send(Farewell(identity, limit)) < limit:
+            lose(sim, identity)
+
+
+@operation(1)
+def lose_host(sim: Simulation) -> None:
+    """A host is lost: nobody says so."""
+    if sim.hosts:
+        lose(sim, sim.rng.choice(sim.hosts))
+
+
+@operation(2)
+def come_back(sim: Simulation) -> None:
+    """A host that was lost was only slow: it beats, or starts a child."""
+    if not sim.lost:
+        return
+    identity = sim.rng.choice(sim.lost)
+    if sim.chance(0.5):
+        sim.send(Enlist((identity, sim.hex(6))), "slow: ")
+    elif sim.send(Beat(identity, LIFE, 0, sim.server_clock()), "slow: ").alive:
+        sim.lost.remove(identity)
+        sim.hosts.append(identity)
+
+
+@operation(6)
+def reap(sim: Simulation) -> None:
+    """Some supervisor looks for lapsed leases, and gives back a slice."""
+    sim.send(Reap("", sim.rng.choice((1, 2, 250)), sim.server_clock()))
+
+
+@operation(6)
+def pass_time(sim: Simulation) -> None:
+    """Time passes, while every live worker beats."""
+    for _ in range(sim.rng.randint(1, 5)):
+        sim.now += sim.rng.choice((500, 5_000, 10_000))
+        for identity in list(sim.hosts):
+            one_beat(sim, identity)
+
+
+@operation(2)
+def outage(sim: Simulation) -> None:
+    """The server is away, or its clock jumps; then some worker looks for lapsed leases at once."""
+    jump = sim.rng.choice((60_000, 3_600_000))
+    if sim.chance(0.5):
+        sim.now += jump
+    else:
+        sim.server_ahead += sim.rng.choice((-jump, jump))
+    reap(sim)

@@ -1,0 +1,168 @@
+"""What producers do."""
+
+from __future__ import annotations
+
+import json
+
+from outrider.ids import EVENTS, member_jid
+from outrider.store.queue import QueueGroup
+from tests.simulator.messages.people import Deliver
+from tests.simulator.messages.producers import Commit, Listen, Push, Reserve
+from tests.simulator.operations.table import operation
+from tests.simulator.payloads import dump, write
+from tests.simulator.simulation import Simulation
+
+CROWD = 90
+
+
+def expiry(sim: Simulation) -> dict[str, float]:
+    """Some jobs expire soon."""
+    return {"expiry": sim.now / 1000 + sim.rng.choice((-1, 5, 60))} if sim.chance(0.15) else {}
+
+
+def spread(sim: Simulation, jobs: list[str]) -> tuple[list[QueueGroup], list[str | float]]:
+    """Some jobs go to their queues, some into the schedule."""
+    queues: dict[str, list[str]] = {}
+    scheduled: list[str | float] = []
+    for job in jobs:
+        if sim.chance(0.15):
+            scheduled += [f"{sim.now / 1000 + sim.rng.choice((1, 20, 300)):.3f}", job]
+        else:
+            queues.setdefault(json.loads(job)["queue"], []).append(job)
+    return list(queues.items()), scheduled
+
+
+@operation(6)
+def push(sim: Simulation) -> None:
+    """Plain jobs, now and then sent twice."""
+    if sim.live() > CROWD:
+        return
+    jobs = [write(sim.hex(24), sim.queue(), **expiry(sim)) for _ in range(sim.rng.randint(1, 3))]
+    send_laned(sim, Push(sim.ticket(), *spread(sim, jobs)))
+    sim.payloads.extend(jobs)
+
+
+def send_laned(sim: Simulation, message: Push | Listen) -> None:
+    """Send a request of a producer, now and then twice; a copy may turn up again later."""
+    if sim.chance(0.05):
+        # The reply was lost and the connection is gone: the request may still arrive.
+        sim.sent.append(message)
+        return
+    sim.send(message)
+    if sim.chance(0.2):
+        sim.send(message, "again ")
+    if sim.chance(0.2):
+        sim.sent.append(message)
+
+
+@operation(6)
+def commit(sim: Simulation) -> None:
+    """A new batch."""
+    if sim.live() > CROWD:
+        return
+    bid, count = sim.hex(16), sim.rng.choice((0, 1, 2, 3, 4, 7, 20))
+    create: list[str | int] = ["description", "a batch"]
+    for event in EVENTS:
+        if callbacks := sim.rng.choice((0, 0, 1, 2)):
+            create += [f"callbacks:{event}", callbacks]
+        for index in range(callbacks):
+            create += [f"cb:{event}:{index}", callback(sim)]
+    jobs = members(sim, bid, range(count))
+    message = Commit(sim.ticket(), *spread(sim, jobs), bid, create, ranges(0, count), sim.clock())
+    send_laned(sim, message)
+
+
+def ranges(first: int, count: int) -> list[tuple[int, int]]:
+    """The numbers of a block."""
+    return [(first, count)] if count else []
+
+
+def callback(sim: Simulation) -> str:
+    """A callback as a batch keeps it: queue, name, rest."""
+    return dump([sim.rng.choice(("", "low", "high")), "app.callback", '"args":[],"retry":true'])
+
+
+def members(sim: Simulation, bid: str, numbers: range) -> list[str]:
+    """Jobs of a batch."""
+    jobs = [write(member_jid(bid, n), sim.queue(), bid=bid, **expiry(sim)) for n in numbers]
+    sim.payloads.extend(jobs)
+    return jobs
+
+
+def some_bid(sim: Simulation) -> str | None:
+    """A batch that is known, and now and then one that is not."""
+    known = [*sim.model.batches, *sim.model.forgotten]
+    return sim.rng.choice(known) if known else None
+
+
+@operation(3)
+def reserve(sim: Simulation) -> None:
+    """A batch is to get more jobs."""
+    bid, count = some_bid(sim), sim.rng.randint(1, 4)
+    if bid is not None:
+        first = sim.send(Reserve(bid, count))
+        if first >= 0:
+            sim.reserved.append((bid, first, count))
+
+
+@operation(3)
+def commit_more(sim: Simulation) -> None:
+    """Reserved numbers are used, all or some of them."""
+    if not sim.reserved or sim.live() > CROWD:
+        return
+    bid, first, count = sim.reserved.pop(sim.rng.randrange(len(sim.reserved)))
+    count -= sim.chance(0.2)
+    jobs = members(sim, bid, range(first, first + count))
+    message = Commit(sim.ticket(), *spread(sim, jobs), bid, [], ranges(first, count), sim.clock())
+    send_laned(sim, message)
+
+
+@operation(3)
+def listen(sim: Simulation) -> None:
+    """A callback is added late."""
+    bid = some_bid(sim)
+    if bid is not None:
+        event = sim.rng.choice(EVENTS)
+        send_laned(sim, Listen(sim.ticket(), bid, event, callback(sim), sim.clock()))
+
+
+@operation(3)
+def foreign(sim: Simulation) -> None:
+    """Another client's payload, or what is none."""
+    jid, name = sim.hex(24), sim.queue()
+    args = [1, {"retry_count": 2}]
+    job = {"retry": True, "queue": name, "class": "Ruby", "args": args, "jid": jid}
+    texts = (
+        dump(job),
+        dump(job) + " \n",
+        dump({**job, "queue": None}),
+        dump({name: value for name, value in job.items() if name != "queue"}) + "\n",
+        dump({**job, "expiry": sim.now / 1000 - 5}),
+        dump({**job, "expiry": sim.now / 1000 - 5, "retry_count": 1}),
+        dump({**job, "expiry": "soon", "bid": None, "cb": 7}),
+        dump({**job, "bid": "b-" + sim.hex(10)}),
+        dump({**job, "bid": sim.hex(16)}),
+        dump({**job, "jid": "no-hex-" + jid, "bid": sim.hex(16)}),
+        dump({"jid": jid, "bid": sim.hex(16), "class": "Ruby", "queue": name, "args": []}),
+        dump({"jid": jid, "args": [{"expiry": 1}], "class": "Ruby", "queue": name}),
+        f"no job {jid}",
+        dump({"class": "Ruby", "args": [jid]}),
+        dump([jid]),
+        f'{{"jid":"{jid}","bid":"12","class":"Ruby',
+        f'{{"jid":"{jid}","class":"Ruby","queue":"{name}","args":[',
+    )
+    text = sim.rng.choice(texts)
+    if sim.chance(0.2):
+        scheduled: list[str | float] = [f"{sim.now / 1000:.3f}", text]
+        sim.send(Push(sim.ticket(), [], scheduled))
+    else:
+        sim.send(Deliver(name, text))
+
+
+@operation(3)
+def deliver_twice(sim: Simulation) -> None:
+    """A copy of a payload turns up on a queue."""
+    if sim.payloads and sim.live() < CROWD:
+        held = [held for claims in sim.before.claims.values() for held in claims.values()]
+        text = sim.rng.choice([*sim.payloads, *(payload.decode() for payload in held)])
+        sim.send(Deliver(sim.queue(), text))

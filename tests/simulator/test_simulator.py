@@ -1,0 +1,38 @@
+"""The simulator on a private server: no invariant breaks, and each planted fault is found."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from outrider.embedded import Server
+from tests.simulator.faults import FAULTS, plant
+from tests.simulator.run import Failed, run
+
+SEEDS = (1, 7, 12)
+STEPS = 5_000
+BOUND = 20_000
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with Server.start(tmp_path_factory.mktemp("server")) as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("seed", [*SEEDS, pytest.param(None, id="fresh")])
+def test_no_invariant_breaks(url: str, seed: int | None) -> None:
+    run(url, random.SystemRandom().randrange(10**6) if seed is None else seed, STEPS)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_planted_fault_is_found(url: str, fault: str) -> None:
+    with pytest.raises(Failed):
+        run(url, 1, BOUND, plant(fault))
+
+
+@pytest.mark.soak
+def test_soak(url: str) -> None:
+    run(url, random.SystemRandom().randrange(10**6), 500_000)
