@@ -1,0 +1,36 @@
+"""Fixtures for tests of real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from outrider import App
+from tests.process.harness import Worker, load_work
+
+StartWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def work(tmp_path: Path, app: App) -> Iterator[ModuleType]:
+    """The jobs module `work`, in the folder where workers run."""
+    module = load_work(tmp_path, app.url)
+    yield module
+    module.app.close()
+
+
+@pytest.fixture
+def worker(tmp_path: Path, app: App, work: ModuleType) -> Iterator[StartWorker]:
+    """Starts a worker with options and waits until it is registered; ends it after the test."""
+    workers: list[Worker] = []
+
+    def start(*options: str, ready: bool = True) -> Worker:
+        workers.append(Worker(tmp_path, app, *options))
+        return workers[-1].ready() if ready else workers[-1]
+
+    yield start
+    for one in workers:
+        one.end()

@@ -1,0 +1,212 @@
+"""The target of the workers under test. Jobs leave their traces in lists on the server."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import sys
+import time
+from typing import Any
+
+from outrider import App, BatchStatus, Call, current_job
+from outrider.script import command
+
+app = App(os.environ["OUTRIDER_TEST_URL"])
+
+
+def _push(key: str, value: object) -> Call[int]:
+    return command("RPUSH", key, str(value), decode=int)
+
+
+def note(key: str, value: object) -> None:
+    """Append to a list on the server."""
+    app.perform(_push(key, value))
+
+
+async def anote(key: str, value: object) -> None:
+    """Append to a list on the server."""
+    await app.aperform(_push(key, value))
+
+
+def is_open(gate: str) -> bool:
+    """Whether a test has opened a gate."""
+    return app.perform(command("EXISTS", gate, decode=bool))
+
+
+@app.job
+def mark(i: int) -> None:
+    """Leave a trace."""
+    note("ran", i)
+
+
+@app.job
+async def amark(i: int) -> None:
+    """Leave a trace."""
+    await asyncio.sleep(0.001)
+    await anote("ran", i)
+
+
+@app.job(queue="high")
+def high(i: int) -> None:
+    """Leave a trace, from a queue of its own."""
+    note("ran", f"high {i}")
+
+
+@app.job(queue="low")
+def low(i: int) -> None:
+    """Leave a trace, from a queue of its own."""
+    note("ran", f"low {i}")
+
+
+@app.job
+def brief(i: int) -> None:
+    """Take 5 ms."""
+    time.sleep(0.005)
+    note("ran", i)
+
+
+@app.job
+def noop(i: int) -> None:
+    """Do nothing."""
+
+
+@app.job
+def nap(i: int, seconds: float) -> None:
+    """Take a while."""
+    note("started", i)
+    time.sleep(seconds)
+    note("ran", i)
+
+
+@app.job
+async def anap(i: int, seconds: float) -> None:
+    """Take a while, and say so when cancelled."""
+    await anote("started", i)
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        await anote("cancelled", i)
+        raise
+    await anote("ran", i)
+
+
+@app.job
+def gated(i: int, gate: str) -> None:
+    """Run until a test opens the gate."""
+    note("started", i)
+    while not is_open(gate):
+        time.sleep(0.005)
+    note("ran", i)
+
+
+@app.job
+async def agated(i: int, gate: str) -> None:
+    """Run until a test opens the gate."""
+    await anote("started", i)
+    while not await app.aperform(command("EXISTS", gate, decode=bool)):
+        await asyncio.sleep(0.005)
+    await anote("ran", i)
+
+
+@app.job
+async def stubborn(i: int) -> None:
+    """Never end, whoever cancels."""
+    await anote("started", i)
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await anote("cancelled", i)
+
+
+@app.job(timeout=0.1, retry=0)
+async def too_long(i: int) -> None:
+    """Take longer than its timeout."""
+    await asyncio.sleep(60)
+
+
+@app.job(retry=2, backoff=lambda n: 0.1)
+def flaky(i: int) -> None:
+    """Fail at the first attempt."""
+    note("attempts", f"{i}.{current_job().attempt}")
+    if current_job().attempt == 1:
+        raise ValueError(f"not yet: {i}")
+    note("ran", i)
+
+
+@app.job(retry=0)
+def hopeless(i: int) -> None:
+    """Die at the first attempt."""
+    raise ValueError(f"never: {i}")
+
+
+class Unusual(BaseException):
+    """What no `except Exception` catches."""
+
+
+def _explode(kind: str) -> None:
+    if kind == "sys.exit":
+        sys.exit(3)
+    if kind == "interrupt":
+        raise KeyboardInterrupt
+    if kind == "cancelled":
+        raise asyncio.CancelledError
+    if kind == "generator":
+        raise GeneratorExit
+    raise Unusual(kind)
+
+
+@app.job(retry=0)
+def explode(kind: str) -> None:
+    """Raise what is no Exception."""
+    _explode(kind)
+
+
+@app.job(retry=0)
+async def aexplode(kind: str) -> None:
+    """Raise what is no Exception."""
+    await asyncio.sleep(0)
+    _explode(kind)
+
+
+def _crash(kind: str, again: bool) -> None:
+    note("crashes", kind)
+    if not again and len(app.perform(command("LRANGE", "crashes", 0, -1, decode=list))) > 1:
+        note("ran", kind)
+    elif kind == "os._exit":
+        os._exit(1)
+    else:
+        ctypes.string_at(0)
+
+
+@app.job
+def crash(kind: str, again: bool = False) -> None:
+    """End the whole process: at the first run, or each time."""
+    _crash(kind, again)
+
+
+@app.job
+async def acrash(kind: str) -> None:
+    """End the whole process at the first run."""
+    await asyncio.sleep(0)
+    _crash(kind, again=False)
+
+
+@app.job
+def fired(status: BatchStatus, tag: str) -> None:
+    """A callback: leave a trace."""
+    note("fired", tag)
+
+
+@app.callbacks
+class Callbacks:
+    """A callback for each event: leave a trace."""
+
+    def on_complete(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Leave a trace."""
+        note("fired", "complete")
+
+    async def on_success(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Leave a trace."""
+        await anote("fired", "success")
