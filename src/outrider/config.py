@@ -16,7 +16,7 @@ def server_url(given: str | None) -> str:
     and pytest: in production a forgotten setting must not become an empty server. Raises
     ConfigError there.
     """
-    url = given or os.environ.get("OUTRIDER_URL") or os.environ.get("REDIS_URL")
+    url = given or _configured()
     if url:
         return url
     if "PYTEST_VERSION" in os.environ:
@@ -25,3 +25,12 @@ def server_url(given: str | None) -> str:
         "no server is configured: give App a URL, or set OUTRIDER_URL or REDIS_URL "
         "(redis://localhost:6379/0); for a server of its own, App('embedded://')"
     )
+
+
+def is_configured() -> bool:
+    """Whether the environment names a server."""
+    return bool(_configured())
+
+
+def _configured() -> str | None:
+    return os.environ.get("OUTRIDER_URL") or os.environ.get("REDIS_URL")

@@ -9,8 +9,8 @@ import sys
 import time
 from typing import Any
 
-from outrider import App, BatchStatus, Call, current_job
-from outrider.script import command
+from outrider import App, BatchStatus, current_job
+from outrider.script import Call, command
 
 app = App(os.environ["OUTRIDER_TEST_URL"])
 

@@ -26,7 +26,7 @@ def drain(sim: Simulation) -> None:
     repeat(sim, lambda: finish(sim, worker, badly=True))
     check_rest(sim)
     for payload in sorted(sim.before.scored("dead")):
-        sim.send(Revive("dead", payload, QUEUES[0]))
+        sim.send(Revive("dead", payload, QUEUES[0], payload.decode()))
     repeat(sim, lambda: finish(sim, worker, badly=False))
     check_rest(sim)
 

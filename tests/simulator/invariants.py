@@ -12,12 +12,15 @@ from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches"}
+DAYS = 86_400
+SLACK = 60
 _PAIRS = [(byte >> 4, byte & 15) for byte in range(256)]
 
 
 def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     """Raise the first Violation found in `after`."""
     check_places(after, model)
+    check_born(after, model)
     check_owners(after)
     check_clock(before, after, model)
     check_statistics(after, model)
@@ -63,6 +66,14 @@ def check_places(after: Snapshot, model: Model) -> None:
     missing, surplus = model.places - found, found - model.places
     if missing or surplus:
         raise Violation("every job is in one place", f"missing {missing}, surplus {surplus}")
+
+
+def check_born(after: Snapshot, model: Model) -> None:
+    """New callbacks lie at the end of the queue that they should."""
+    for queue, jid in model.born:
+        if jid not in {read(payload).id for payload in after.queues.get(queue, [])}:
+            raise Violation("callbacks go to their queue", (queue, jid))
+    model.born.clear()
 
 
 def check_owners(after: Snapshot) -> None:
@@ -169,8 +180,9 @@ def check_life(bid: str, after: Snapshot) -> None:
     busy = any(int(fields.get(name, 0)) for name in ("s1", "s2"))
     unsettled = busy or "settled_at" not in fields
     lives = unsettled or int(fields.get("callbacks_open", 0)) > 0
+    life = -1 if lives else DAYS if "success_at" in fields else 180 * DAYS
     for key in (f"o:batch:{bid}", f"o:slots:{bid}", f"o:failures:{bid}"):
-        if key in after.ttl and (after.ttl[key] < 0) != lives:
+        if not (life - SLACK if life > 0 else life) <= after.ttl.get(key, life) <= life:
             raise Violation("only what is finished has a time to live", (key, after.ttl[key]))
     if (bid.encode() in after.scored("o:batches")) != unsettled:
         raise Violation("o:batches holds what is not settled", bid)

@@ -6,6 +6,7 @@ lie in; what lies where in which order is read from snapshots.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class Batch:
     slots: dict[int, int] = field(default_factory=dict)
     reserved: int = 0
     fired: set[str] = field(default_factory=set)
+    queue: str = "default"
+    targets: dict[tuple[str, int], str] = field(default_factory=dict)
     noted: set[int] = field(default_factory=set)
     callbacks: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -37,11 +40,10 @@ class Batch:
         for first, count in ranges:
             self.slots.update(dict.fromkeys(range(first, first + count), WAITING))
 
-    def listen(self, event: str) -> tuple[str, int]:
-        """Add a callback."""
-        known = (event, sum(name == event for name, _ in self.callbacks))
-        self.callbacks[known] = ""
-        return known
+    def listen(self, event: str, callback: str) -> None:
+        """Add a callback; what it says begins with its queue."""
+        key = (event, sum(name == event for name, _ in self.callbacks))
+        self.callbacks[key], self.targets[key] = "", json.loads(callback)[0]
 
     def move(self, number: int, to: int) -> None:
         """Move a member to another state, if it may go there."""
@@ -65,11 +67,11 @@ class Batch:
         if not states & {DEAD, CANCELLED, DELETED}:
             self.fired.add("success")
 
-    def push_callbacks(self) -> list[str]:
-        """Push what has become due, and give the jids of it."""
+    def push_callbacks(self) -> list[tuple[str, str]]:
+        """Push what has become due; give the queue and the jid of each."""
         due = [key for key, state in self.callbacks.items() if not state and key[0] in self.fired]
         self.callbacks.update(dict.fromkeys(due, "queued"))
-        return [self.jid(*key) for key in due]
+        return [(self.targets[key] or self.queue, self.jid(*key)) for key in due]
 
     def jid(self, event: str, index: int) -> str:
         """The jid of a callback."""
@@ -108,6 +110,7 @@ class Model:
 
     places: Counter[tuple[str, str]] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
+    born: list[tuple[str, str]] = field(default_factory=list)
     doubled: set[str] = field(default_factory=set)
     batches: dict[str, Batch] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
@@ -190,8 +193,9 @@ class Model:
     def settle_batch(self, batch: Batch) -> None:
         """Judge a batch, and expect its callbacks on a queue."""
         batch.judge()
-        for jid in batch.push_callbacks():
+        for queue, jid in batch.push_callbacks():
             self.put(jid, "queue")
+            self.born.append((queue, jid))
 
     def tick(self, now: int) -> None:
         """Move the virtual clock."""

@@ -36,6 +36,16 @@ def dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def reordered(payload: bytes) -> str:
+    """A job as another client writes it anew: its own fields come first."""
+    if not read(payload).readable:
+        return payload.decode()
+    try:
+        return dump({"retry": True, **json.loads(payload)})
+    except ValueError:
+        return payload.decode()
+
+
 def retried(payload: bytes) -> str:
     """The payload of a job that goes into its next attempt."""
     try:
@@ -54,7 +64,7 @@ def read(payload: bytes) -> Job:
     except ValueError:
         # Its beginning is ours, so it is taken at its word; the worker will find out.
         found = _OURS.match(payload)
-        job = {"jid": found[1].decode(), "class": ""} if found else None
+        job = {"jid": found[1].decode(), "class": ""} if found else {}
     if not (
         isinstance(job, dict)
         and isinstance(job.get("jid"), str)

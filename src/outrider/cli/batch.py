@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from outrider import config
 from outrider.app import App
+from outrider.embedded import DATA_FOLDER
 from outrider.status import BatchStatus
 
 PAUSE = 0.1
 
 
 def show(bid: str, *, watch: bool, url: str | None, prefix: str) -> None:
-    """Print a batch's status; with `watch`, follow it with a bar. Raises BatchNotFound."""
+    """Print a batch's status; with `watch`, follow it with a bar. Raises BatchNotFound.
+
+    Without any URL, a folder that has an embedded server of its own means that one.
+    """
+    if url is None and not config.is_configured() and Path(DATA_FOLDER).is_dir():
+        url = config.EMBEDDED
     status = App(url, prefix=prefix).batches[bid]
     console = Console()
     if watch:

@@ -13,6 +13,7 @@ from outrider.errors import OutriderError, ServerStartFailed
 if TYPE_CHECKING:
     from outrider.embedded import keeper
 
+DATA_FOLDER = ".outrider"
 _OPTIONS = {
     "save": "",
     "appendonly": "yes",
@@ -31,7 +32,7 @@ def shared_url(folder: Path | None = None) -> str:
     last process that asked, and the last forked from one, has ended. Asking again in a process
     brings a server back that has crashed. Raises ServerNotFound or ServerStartFailed.
     """
-    home = (folder or Path.cwd()).resolve() / ".outrider"
+    home = (folder or Path.cwd()).resolve() / DATA_FOLDER
     try:
         home.mkdir(mode=0o700, exist_ok=True)
         home.chmod(0o700)

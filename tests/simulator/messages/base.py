@@ -6,6 +6,7 @@ delivery with the snapshots before and after: it checks the answer and moves the
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from outrider.script import Call
@@ -38,6 +39,9 @@ class Message:
 def in_front(before: Snapshot, after: Snapshot, backs: list[list[bytes]]) -> None:
     """Jobs given back lie at the front of their queues, the last first; new ones behind."""
     most = sum(len(back) for back in backs)
+    count = Counter(payload for back in backs for payload in back)
+    # Copies that are equal to the byte cannot be told apart.
+    backs = [[payload for payload in back if count[payload] == 1] for back in backs]
     for name, jobs in after.queues.items():
         old = before.queues.get(name, [])
         grown = range(most + 1)

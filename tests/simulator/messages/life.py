@@ -13,6 +13,8 @@ from tests.simulator.model import Child, Model
 from tests.simulator.payloads import read
 from tests.simulator.world import KEYS, Snapshot, Violation, pairs
 
+CARD_LIFE = 60
+
 
 @dataclass
 class Beat(Message):
@@ -41,6 +43,10 @@ class Beat(Message):
         same("a beat says whether the lease stands", (alive, self.override, ""), tuple(answer))
         if alive:
             model.leases[self.identity] = model.virtual + self.life
+            card = dict(pairs(after.rest[self.identity]))
+            same("a beat says when it was", f"{self.override / 1000:.3f}", card[b"beat"].decode())
+            if not 0 < after.ttl[self.identity] <= CARD_LIFE:
+                raise Violation("what a worker says of itself expires", self.identity)
             board = after.rest.get(f"{self.identity}:work", [])
             shown = {slot.decode(): json.loads(job)["payload"] for slot, job in pairs(board)}
             same("running jobs are shown", self._running(before), shown)

@@ -30,15 +30,16 @@ class Deliver(Message):
 
 @dataclass
 class Revive(Message):
-    """Somebody moves a job from the dead set, or another one, to a queue."""
+    """Somebody moves a job from a set to a queue, written anew perhaps as `text`."""
 
     source: str
     payload: bytes
     queue: str
+    text: str
 
     def perform(self, wire: Wire) -> Any:
         wire.command("ZREM", KEYS(self.source), self.payload)
-        return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
+        return wire.command("LPUSH", KEYS("queue", self.queue), self.text)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         jid = read(self.payload).id

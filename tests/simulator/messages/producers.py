@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from outrider.ids import EVENTS
 from outrider.script import Call
 from outrider.store import batch, queue
 from tests.simulator.messages.base import Message, in_front, same
@@ -78,9 +77,10 @@ class Commit(Push):
         if self.create:
             total = sum(count for _, count in self.ranges)
             made = model.create(self.bid, total)
-            for event in (str(word)[3:].split(":")[0] for word in self.create[::2]):
-                if event in EVENTS:
-                    made.listen(event)
+            fields = dict(zip(self.create[::2], self.create[1::2], strict=True))
+            for name, callback in fields.items():
+                if str(name).startswith("cb:"):
+                    made.listen(str(name).split(":")[1], str(callback))
         known = model.batches.get(self.bid)
         if known is None:
             return batch.UNKNOWN
@@ -88,6 +88,8 @@ class Commit(Push):
             return batch.SETTLED
         arrive(model, self.queues, self.scheduled)
         known.add(self.ranges)
+        if self.queues and known.queue == "default":
+            known.queue = self.queues[0][0]
         model.settle_batch(known)
         return 1
 
@@ -120,9 +122,8 @@ class Listen(Laned):
         known = model.batches.get(self.bid)
         if known is None:
             return batch.UNKNOWN
-        known.listen(self.event)
-        for jid in known.push_callbacks():
-            model.put(jid, "queue")
+        known.listen(self.event, self.callback)
+        model.settle_batch(known)
         return 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.simulator.messages.people import Forget, Pause, Revive
 from tests.simulator.operations.table import operation
+from tests.simulator.payloads import reordered
 from tests.simulator.simulation import Simulation
 
 
@@ -18,7 +19,9 @@ def revive(sim: Simulation) -> None:
     """Somebody brings a dead job back, or does not wait for a retry."""
     source = sim.rng.choice(("dead", "dead", "retry"))
     if payloads := sorted(sim.before.scored(source)):
-        sim.send(Revive(source, sim.rng.choice(payloads), sim.queue()))
+        payload = sim.rng.choice(payloads)
+        text = reordered(payload) if sim.chance(0.3) else payload.decode()
+        sim.send(Revive(source, payload, sim.queue(), text))
 
 
 @operation(3)

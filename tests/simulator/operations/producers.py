@@ -9,7 +9,7 @@ from outrider.store.queue import QueueGroup
 from tests.simulator.messages.people import Deliver
 from tests.simulator.messages.producers import Commit, Listen, Push, Reserve
 from tests.simulator.operations.table import operation
-from tests.simulator.payloads import dump, write
+from tests.simulator.payloads import dump, reordered, write
 from tests.simulator.simulation import Simulation
 
 CROWD = 90
@@ -17,7 +17,7 @@ CROWD = 90
 
 def expiry(sim: Simulation) -> dict[str, float]:
     """Some jobs expire soon."""
-    return {"expiry": sim.now / 1000 + sim.rng.choice((-1, 5, 60))} if sim.chance(0.15) else {}
+    return {"expiry": sim.now / 1000 + sim.rng.choice((-1, 5, 30, 60))} if sim.chance(0.25) else {}
 
 
 def spread(sim: Simulation, jobs: list[str]) -> tuple[list[QueueGroup], list[str | float]]:
@@ -111,6 +111,8 @@ def commit_more(sim: Simulation) -> None:
     if not sim.reserved or sim.live() > CROWD:
         return
     bid, first, count = sim.reserved.pop(sim.rng.randrange(len(sim.reserved)))
+    if sim.chance(0.05):
+        bid = sim.hex(16)
     count -= sim.chance(0.2)
     jobs = members(sim, bid, range(first, first + count))
     message = Commit(sim.ticket(), *spread(sim, jobs), bid, [], ranges(first, count), sim.clock())
@@ -159,10 +161,10 @@ def foreign(sim: Simulation) -> None:
         sim.send(Deliver(name, text))
 
 
-@operation(3)
+@operation(5)
 def deliver_twice(sim: Simulation) -> None:
     """A copy of a payload turns up on a queue."""
     if sim.payloads and sim.live() < CROWD:
         held = [held for claims in sim.before.claims.values() for held in claims.values()]
-        text = sim.rng.choice([*sim.payloads, *(payload.decode() for payload in held)])
-        sim.send(Deliver(sim.queue(), text))
+        text = sim.rng.choice([*(text.encode() for text in sim.payloads), *held])
+        sim.send(Deliver(sim.queue(), reordered(text) if sim.chance(0.3) else text.decode()))

@@ -108,4 +108,4 @@ def promote(sim: Simulation) -> None:
 @operation(1)
 def outstanding(sim: Simulation) -> None:
     """Somebody drains."""
-    sim.send(Outstanding(list(QUEUES[: sim.rng.randint(0, 3)]), sim.clock()))
+    sim.send(Outstanding(list(SERVED[: sim.rng.randint(0, 4)]), sim.clock()))
