@@ -53,7 +53,7 @@ TEST_LIMITS = (500, 40)
 # Who alone may do what, as modules or packages of src/outrider (names as in LAYERS).
 MAY_IMPORT_REDIS = ("io/*",)
 MAY_SPELL_KEYS = ("keys",)
-MAY_READ_ENVIRON = ("config", "demo/run")
+MAY_READ_ENVIRON = ("config", "demo.run")
 MAY_READ_CLOCK = ("clock",)
 
 # How the keys in outrider/keys.py begin: a string that begins so is a key.
