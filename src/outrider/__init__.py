@@ -23,7 +23,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
-from outrider.membership import current_batch, valid_within_batch
+from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
 from outrider.status import BatchStatus, FailedJob
 from outrider.version import VERSION
@@ -55,6 +55,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "UnknownJob",
+    "avalid_within_batch",
     "current_batch",
     "current_job",
     "valid_within_batch",

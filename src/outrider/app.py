@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -83,8 +84,10 @@ class App(Hub):
         return function
 
     def _register(self, function: Any, *, name: str | None = None, **options: Any) -> Job[..., Any]:
-        if not callable(function) or isinstance(function, type):
+        if not inspect.isroutine(function):
             raise ConfigError(f"@app.job is for functions, not {function!r}")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigError(f"{function!r} is a generator, which would not run when it is called")
         options["tags"] = clean_tags(options.get("tags", ()))
         known = check_job_name(name or default_name(function))
         job: Job[..., Any] = Job(self, function, known, Options(**options))

@@ -56,21 +56,27 @@ def make_draft(
     )
 
 
-def finish(hub: Hub, draft: Draft, signature: Signature | None, now: float) -> str | None:
-    """Send a draft through the middleware and encode it; None when it was vetoed."""
-    encoded: list[str] = []
+def finish(
+    hub: Hub, draft: Draft, signature: Signature | None, now: float
+) -> tuple[Draft, str] | None:
+    """Send a draft through the middleware and encode it; None when it was vetoed.
+
+    The draft that comes back is the one that was encoded: middleware may push another one.
+    """
+    done: list[tuple[Draft, str]] = []
 
     def innermost(final: Draft) -> Draft:
         check_queue(final.queue)
         carry = encode_plain if signature is None else signature.encode
         args, kwargs = carry(final.args, final.kwargs)
         stamp = final.at is None or final.at <= now
-        encoded.append(encode(final, args, kwargs, now=now, max_bytes=hub.max_payload, stamp=stamp))
+        payload = encode(final, args, kwargs, now=now, max_bytes=hub.max_payload, stamp=stamp)
+        done.append((final, payload))
         return final
 
     draft.jid = draft.jid or new_jid()
     passed = hub.middleware.through(draft, innermost)
-    return encoded[-1] if passed is not None and encoded else None
+    return done[-1] if passed is not None and done else None
 
 
 def enqueue(hub: Hub, draft: Draft, signature: Signature | None) -> Flow[EnqueuedJob | None]:
@@ -90,12 +96,13 @@ def enqueue_all(
         for draft in chunk:
             if block is not None:
                 yield from block.number(draft)
-            payload = finish(hub, draft, signature, now)
-            if payload is None:
+            finished = finish(hub, draft, signature, now)
+            if finished is None:
                 done.append(None)
                 continue
-            (load if block is None else block).add(draft, payload, now)
-            done.append(EnqueuedJob(draft.jid, draft.job, draft.queue, draft.bid, draft.at))
+            final, payload = finished
+            (load if block is None else block).add(final, payload, now)
+            done.append(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at))
         if block is None and load.count:
             yield store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
     return done

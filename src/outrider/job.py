@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -18,8 +17,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Job(Generic[P, R]):
-    """A registered function. Calling it runs it here and now; `enqueue` hands it to a worker.
+class Enqueuer(Generic[P]):
+    """A job with options, to be enqueued.
 
     Every `enqueue…` has a twin `aenqueue…` for asyncio. They raise TypeError for a call that does
     not fit the function, NotSerializable for arguments that JSON can't carry, PayloadTooLarge,
@@ -27,14 +26,77 @@ class Job(Generic[P, R]):
     enqueue middleware vetoed the job.
     """
 
-    def __init__(self, hub: Hub, function: Callable[P, R], name: str, options: Options) -> None:
-        functools.update_wrapper(self, function)
+    def __init__(self, hub: Hub, name: str, signature: Signature, options: Options) -> None:
         self.hub = hub
-        self.function = function
         self.name = name
+        self.signature = signature
         self.options = options
-        self.is_async = inspect.iscoroutinefunction(function)
-        self.signature = Signature(function, name=name)
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
+        """Hand the job to a worker, to run as soon as possible."""
+        return self.hub.perform(self._flow(args, kwargs, None))
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
+        """Hand the job to a worker, to run as soon as possible."""
+        return await self.hub.aperform(self._flow(args, kwargs, None))
+
+    def enqueue_in(
+        self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
+    ) -> EnqueuedJob | None:
+        """Run it `delay` (seconds or timedelta) from now."""
+        return self.hub.perform(self._flow(args, kwargs, client.due_in(delay)))
+
+    async def aenqueue_in(
+        self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
+    ) -> EnqueuedJob | None:
+        """Run it `delay` (seconds or timedelta) from now."""
+        return await self.hub.aperform(self._flow(args, kwargs, client.due_in(delay)))
+
+    def enqueue_at(
+        self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> EnqueuedJob | None:
+        """Run it at `when`, an aware datetime; one that has passed means at once."""
+        return self.hub.perform(self._flow(args, kwargs, client.due_at(when)))
+
+    async def aenqueue_at(
+        self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> EnqueuedJob | None:
+        """Run it at `when`, an aware datetime; one that has passed means at once."""
+        return await self.hub.aperform(self._flow(args, kwargs, client.due_at(when)))
+
+    def enqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Enqueue one job per tuple of positional arguments; the jids, None for a vetoed one.
+
+        A thousand go in one round trip.
+        """
+        return self.hub.perform(self._bulk(calls))
+
+    async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
+        """Enqueue one job per tuple of positional arguments; the jids, None for a vetoed one.
+
+        A thousand go in one round trip.
+        """
+        return await self.hub.aperform(self._bulk(calls))
+
+    def _flow(
+        self, args: Sequence[Any], kwargs: dict[str, Any], at: float | None
+    ) -> Flow[EnqueuedJob | None]:
+        draft = client.make_draft(self.name, self.options, args, kwargs, at)
+        return client.enqueue(self.hub, draft, self.signature)
+
+    def _bulk(self, calls: Iterable[Sequence[Any]]) -> Flow[list[str | None]]:
+        drafts = (client.make_draft(self.name, self.options, args, {}, None) for args in calls)
+        done = yield from client.enqueue_all(self.hub, drafts, self.signature)
+        return [None if one is None else one.jid for one in done]
+
+
+class Job(Enqueuer[P], Generic[P, R]):
+    """A registered function. Calling it runs it here and now; `enqueue` hands it to a worker."""
+
+    def __init__(self, hub: Hub, function: Callable[P, R], name: str, options: Options) -> None:
+        super().__init__(hub, name, Signature(function, name=name), options)
+        functools.update_wrapper(self, function)
+        self.function = function
 
     @functools.cached_property
     def callback_signature(self) -> Signature:
@@ -47,110 +109,9 @@ class Job(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<job {self.name}>"
 
-    def using(self, **options: Any) -> Call[P]:
+    def using(self, **options: Any) -> Enqueuer[P]:
         """The same job with other options for one call: `resize.using(queue="bulk").enqueue(42)`.
 
         Raises ConfigError for a wrong option.
         """
-        return Call(self, self.options.changed(**options))
-
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
-        """Hand the job to a worker, to run as soon as possible."""
-        return Call[P](self, self.options).enqueue(*args, **kwargs)
-
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
-        """Hand the job to a worker, to run as soon as possible."""
-        return await Call[P](self, self.options).aenqueue(*args, **kwargs)
-
-    def enqueue_in(
-        self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """Run it `delay` (seconds or timedelta) from now."""
-        return Call[P](self, self.options).enqueue_in(delay, *args, **kwargs)
-
-    async def aenqueue_in(
-        self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """Run it `delay` (seconds or timedelta) from now."""
-        return await Call[P](self, self.options).aenqueue_in(delay, *args, **kwargs)
-
-    def enqueue_at(
-        self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """Run it at `when`, an aware datetime."""
-        return Call[P](self, self.options).enqueue_at(when, *args, **kwargs)
-
-    async def aenqueue_at(
-        self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """Run it at `when`, an aware datetime."""
-        return await Call[P](self, self.options).aenqueue_at(when, *args, **kwargs)
-
-    def enqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Enqueue one job per tuple of positional arguments; the jids, None for a vetoed one."""
-        return Call[P](self, self.options).enqueue_many(calls)
-
-    async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
-        """Enqueue one job per tuple of positional arguments; the jids, None for a vetoed one."""
-        return await Call[P](self, self.options).aenqueue_many(calls)
-
-
-class Call(Generic[P]):
-    """A job with the options of one call."""
-
-    def __init__(self, job: Job[P, Any], options: Options) -> None:
-        self._job = job
-        self._options = options
-
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
-        """See `Job.enqueue`."""
-        return self._job.hub.perform(self._flow(args, kwargs, None))
-
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> EnqueuedJob | None:
-        """See `Job.enqueue`."""
-        return await self._job.hub.aperform(self._flow(args, kwargs, None))
-
-    def enqueue_in(
-        self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """See `Job.enqueue_in`."""
-        return self._job.hub.perform(self._flow(args, kwargs, client.due_in(delay)))
-
-    async def aenqueue_in(
-        self, delay: Seconds, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """See `Job.enqueue_in`."""
-        return await self._job.hub.aperform(self._flow(args, kwargs, client.due_in(delay)))
-
-    def enqueue_at(
-        self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """See `Job.enqueue_at`."""
-        return self._job.hub.perform(self._flow(args, kwargs, client.due_at(when)))
-
-    async def aenqueue_at(
-        self, when: datetime, /, *args: P.args, **kwargs: P.kwargs
-    ) -> EnqueuedJob | None:
-        """See `Job.enqueue_at`."""
-        return await self._job.hub.aperform(self._flow(args, kwargs, client.due_at(when)))
-
-    def enqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
-        """See `Job.enqueue_many`."""
-        return self._job.hub.perform(self._bulk(calls))
-
-    async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
-        """See `Job.enqueue_many`."""
-        return await self._job.hub.aperform(self._bulk(calls))
-
-    def _flow(
-        self, args: Sequence[Any], kwargs: dict[str, Any], at: float | None
-    ) -> Flow[EnqueuedJob | None]:
-        job = self._job
-        draft = client.make_draft(job.name, self._options, args, kwargs, at)
-        return client.enqueue(job.hub, draft, job.signature)
-
-    def _bulk(self, calls: Iterable[Sequence[Any]]) -> Flow[list[str | None]]:
-        job = self._job
-        drafts = (client.make_draft(job.name, self._options, args, {}, None) for args in calls)
-        done = yield from client.enqueue_all(job.hub, drafts, job.signature)
-        return [None if one is None else one.jid for one in done]
+        return Enqueuer(self.hub, self.name, self.signature, self.options.changed(**options))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any, overload
 
@@ -51,7 +52,10 @@ class Options:
             raise ConfigError(f"backoff must be a function, not {self.backoff!r}")
 
     def changed(self, **changes: Any) -> Options:
-        """A copy with some options changed."""
+        """A copy with some options changed; ConfigError for an option that there is not."""
+        unknown = changes.keys() - {field.name for field in fields(self)}
+        if unknown:
+            raise ConfigError(f"there is no option {', '.join(sorted(unknown))} for a job")
         if "tags" in changes:
             changes["tags"] = clean_tags(changes["tags"])
         return replace(self, **changes)
@@ -79,9 +83,10 @@ def check_job_name(name: object) -> str:
     return name
 
 
-def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
+def clean_tags(tags: Any) -> tuple[str, ...]:
     """Tags as a tuple of texts; ConfigError for anything else."""
-    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in tags):
+    listed = isinstance(tags, Collection) and not isinstance(tags, str)
+    if not listed or not all(isinstance(tag, str) for tag in tags):
         raise ConfigError(f"tags must be a list of texts, not {tags!r}")
     return tuple(tags)
 
@@ -90,8 +95,12 @@ def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
 def to_seconds(value: Seconds) -> float: ...
 @overload
 def to_seconds(value: None) -> None: ...
-def to_seconds(value: Seconds | None) -> float | None:
-    """Seconds of a number or a timedelta; None of None."""
+def to_seconds(value: Any) -> float | None:
+    """Seconds of a number or a timedelta; None of None. ConfigError for anything else."""
     if value is None:
         return None
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{value!r} is no time: give seconds or a timedelta")
+    return float(value)

@@ -67,7 +67,7 @@ def decode(payload: bytes) -> Job:
     """Read a payload; UnreadablePayload when it is no job."""
     try:
         return _decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadablePayload(f"not a job: {error}") from None
 
 

@@ -247,8 +247,12 @@ class BatchStatus:
         job = running.get()
         if job is not None and self.bid in (job.bid, job.callback_of):
             raise RuntimeError(f"job {job.jid} would wait for its own batch {self.bid}")
+        if until not in ("complete", "success", "settled"):
+            raise ValueError(f"join waits until complete, success or settled, not {until!r}")
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = 0.01
+        if self._time(until) is None:
+            yield 0.0  # what was read when this was made may be old
         while self._time(until) is None:
             if self.is_settled:
                 raise BatchFailed(

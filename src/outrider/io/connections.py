@@ -6,12 +6,14 @@ its retries are off; `exchange.py` has our own, for requests that may be sent tw
 
 from __future__ import annotations
 
+import re
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from outrider.errors import ConfigError
 
 SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+# Up to the last @: an unquoted sign in a password must not bring the rest of it to light.
+_PASSWORD = re.compile(r"(://[^:@]*:).*(?=@)|([?&]password=)[^&#]*")
 _OURS_TO_THEIRS = {"valkey": "redis", "valkeys": "rediss"}
 
 
@@ -60,16 +62,11 @@ class Address:
                 options["socket_keepalive"] = True
             return kind(**options)
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"cannot use the server URL {self}: {error}") from None
+            # After "as" stands a piece of the URL, which may be of the password.
+            reason = str(error).partition(" as ")[0]
+            raise ConfigError(f"cannot use the server URL {self}: {reason}") from None
 
 
 def hide_password(url: str) -> str:
     """The URL as it may be shown and logged."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is None:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
-    except ValueError:
-        return url.partition("://")[0] + "://…"
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", url)

@@ -38,11 +38,12 @@ def main() -> NoReturn:
     """Run a child; never returns."""
     target, channel_fd, table_fd, slots = sys.argv[1], *map(int, sys.argv[2:5])
     _die_with_parent()
-    # A whole stack dump even while a job holds the interpreter; the terminal's signals are the
-    # supervisor's to interpret.
+    # A whole stack dump even while a job holds the interpreter. The other signals are the
+    # supervisor's to interpret, though a terminal or a service manager may send them to all; not
+    # ignored but handled, since programs that a job starts would inherit the former.
     faulthandler.register(signal.SIGTTIN, all_threads=True)
-    for name in ("SIGINT", "SIGTSTP"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGINT", "SIGTSTP"):
+        signal.signal(getattr(signal, name), lambda *_: None)
     # Threads that wait for the interpreter get it within a millisecond instead of five.
     sys.setswitchinterval(0.001)
     logs.configure(sys.argv[5])

@@ -24,6 +24,7 @@ class Child:
 
     def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
         self.name = str(number)
+        self.started = False
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as memory:
             memory.truncate(SlotTable.size_for(slots))
@@ -46,13 +47,15 @@ class Child:
 
     def start(self, identity: str, queues: list[str], weights: list[int] | None) -> None:
         """Tell it who it is, and let it work."""
+        self.started = True
         self.channel.send(
             start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
         )
 
     def dump_stacks(self) -> None:
         """Have it write the stacks of all its threads to standard error."""
-        if not self.dead:
+        # Before it has started, nothing handles the signal, and it would stop the process.
+        if self.started and not self.dead:
             os.kill(self.process.pid, signal.SIGTTIN)
 
     def kill(self) -> None:

@@ -11,6 +11,7 @@ import math
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from outrider.store import queue as store
 from outrider.store.queue import Other
 from outrider.worker.bell import Bell
 from outrider.worker.order import QueueOrder
+from outrider.worker.perform import Outcome
 from outrider.worker.runner import Item, Runner, items
 
 log = logging.getLogger("outrider.worker")
@@ -31,6 +33,7 @@ AHEAD = 0.02
 GATHER = 0.005
 FALLBACK = 5.0
 STALE = 0.05
+CANCEL_GRACE = 1.0
 
 
 class Fenced(Exception):
@@ -101,12 +104,16 @@ class Pump:
 
     def _cut_off(self, runner: Runner) -> None:
         """Give back the jobs that are running: the last act of a child."""
-        runner.cancel_async()
+        runner.cancel_async(CANCEL_GRACE)
+        # In this order: a job that ends in between is either reported or given back, never both.
         tokens = runner.running()
-        log.warning("time is up: %d running jobs go back to their queues", len(tokens))
-        runner.outcomes.extend(Other("release", token) for token in tokens)
-        while runner.outcomes:
-            self._send(self._ack(runner))
+        outcomes = runner.take_outcomes()
+        ended = {outcome if isinstance(outcome, int) else outcome.token for outcome in outcomes}
+        left = [token for token in tokens if token not in ended]
+        log.warning("time is up: %d running jobs go back to their queues", len(left))
+        outcomes.extend(Other("release", token) for token in left)
+        while outcomes:
+            self._send(self._ack(outcomes))
 
     # -- one round --------------------------------------------------------------------------------
 
@@ -122,7 +129,7 @@ class Pump:
         calls: list[Call[Any]] = []
         reported = min(len(runner.outcomes), MOST)
         if reported:
-            calls.append(self._ack(runner))
+            calls.append(self._ack(runner.outcomes))
         if want:
             self._request += 1
             calls.append(
@@ -203,11 +210,11 @@ class Pump:
 
     # -- input and output -------------------------------------------------------------------------
 
-    def _ack(self, runner: Runner) -> Call[Any]:
+    def _ack(self, outcomes: deque[Outcome]) -> Call[Any]:
         done: list[int] = []
         others: list[Other] = []
-        for _ in range(min(len(runner.outcomes), MOST)):
-            outcome = runner.outcomes.popleft()
+        for _ in range(min(len(outcomes), MOST)):
+            outcome = outcomes.popleft()
             if isinstance(outcome, int):
                 done.append(outcome)
             else:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -75,10 +76,31 @@ class Runner:
         """Tokens of the jobs that run now."""
         return [job.token for job in self._table.running()]
 
-    def cancel_async(self) -> None:
-        """Cancel the coroutines that run; their jobs have no outcome."""
+    def take_outcomes(self) -> deque[Outcome]:
+        """Take all the outcomes that there are."""
+        taken: deque[Outcome] = deque()
+        while True:
+            try:
+                taken.append(self.outcomes.popleft())
+            except IndexError:
+                return taken
+
+    def cancel_async(self, patience: float) -> None:
+        """Cancel the coroutines that run, and wait up to `patience` seconds until they have ended.
+
+        A job that is cancelled has no outcome.
+        """
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+            ending = asyncio.run_coroutine_threadsafe(self._cancel(patience), self._loop)
+            with suppress(TimeoutError):
+                ending.result(patience * 2)
+
+    async def _cancel(self, patience: float) -> None:
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=patience)
 
     # -- threads ----------------------------------------------------------------------------------
 

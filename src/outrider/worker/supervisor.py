@@ -29,6 +29,7 @@ from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
 KILL_GRACE = 5.0
+STOPS = frozenset((signal.SIGTERM, signal.SIGINT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class Supervisor:
         first = self._spawn()
         try:
             hello = self._first_words(first)
+            if hello is None:
+                self._kill_all()
+                return
             self._set_up(hello)
         except BaseException:
             self._kill_all()
@@ -92,13 +96,23 @@ class Supervisor:
         self._wake.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ)
 
-    def _first_words(self, child: Child) -> Message:
-        """What the first child found in the target; ConfigError if that is no good."""
-        for message in child.channel.messages():
-            if "hello" in message:
-                return dict(message["hello"])
-            if "failed" in message:
-                raise ConfigError(message["failed"])
+    def _first_words(self, child: Child) -> Message | None:
+        """What the first child found in the target, ConfigError if that is no good.
+
+        None when a signal to stop comes first: an import may take its time.
+        """
+        messages: list[Message] | None = []
+        while messages is not None and not STOPS.intersection(self._pending):
+            for message in messages:
+                if "hello" in message:
+                    return dict(message["hello"])
+                if "failed" in message:
+                    raise ConfigError(message["failed"])
+            spoke = [key.data for key, _ in self._selector.select() if key.data is not None]
+            self._clear_wake()
+            messages = child.channel.receive() if spoke else []
+        if STOPS.intersection(self._pending):
+            return None
         status = child.process.wait()
         raise ConfigError(f"importing {self._options.target} ended the process (status {status})")
 
@@ -157,8 +171,7 @@ class Supervisor:
     def _look(self) -> None:
         for key, _ in self._selector.select(self._patience()):
             if key.data is None:
-                with contextlib.suppress(BlockingIOError):
-                    self._wake.recv(4096)
+                self._clear_wake()
             else:
                 self._hear(key.data)
         while self._pending:
@@ -174,6 +187,10 @@ class Supervisor:
         elif now > self._stop_by + KILL_GRACE:
             log.error("%d children do not end by themselves: killing them", len(self._children))
             self._kill_all()
+
+    def _clear_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake.recv(4096)
 
     def _patience(self) -> float:
         times = list(self._spawn_at)
@@ -195,7 +212,7 @@ class Supervisor:
                 log.error("child %s: %s", child.name, message["failed"])
 
     def _signal(self, number: int) -> None:
-        if number in (signal.SIGTERM, signal.SIGINT):
+        if number in STOPS:
             self.stop(self._options.timeout if self._stop_by is None else 0.0)
         elif number == signal.SIGTSTP:
             log.info("quiet: no new jobs are taken")
@@ -231,7 +248,10 @@ class Supervisor:
         log.info("stopping: running jobs have %g s", seconds)
         self._stop_by = time.monotonic() + seconds
         for child in self._children:
-            child.channel.send(stop=seconds)
+            if child.started:
+                child.channel.send(stop=seconds)
+            else:
+                child.process.kill()  # still importing, for however long
 
     def _drained(self) -> None:
         log.info("drained: nothing is left to do")
