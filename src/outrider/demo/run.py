@@ -63,7 +63,7 @@ def _prepare(images: Path | None, output: Path) -> folder.Plan:
 
 
 def _make(plan: folder.Plan, output: Path, *, chaos: bool, workers: int) -> Manifest:
-    with TemporaryDirectory(ignore_cleanup_errors=True) as place:
+    with TemporaryDirectory() as place:
         server = Server.start(Path(place) / "server")
         os.environ["OUTRIDER_URL"] = server.url  # for the app of the jobs, here and in the worker
         from outrider.demo import jobs

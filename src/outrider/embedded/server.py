@@ -102,6 +102,10 @@ class Server:
             keeper.remove_socket(str(self.folder))
         self._users.close()
         self._users = None
+        # The keeper ends too, unless a forked process uses the server: then the folder may go.
+        deadline = time.monotonic() + 1.0
+        while look(self.folder).kept and time.monotonic() < deadline:
+            time.sleep(keeper.POLL)
 
     def kill(self) -> None:
         """End the server by SIGKILL, as a crash would, and wait until it is gone."""

@@ -64,9 +64,11 @@ class Child:
         self.process.wait()
 
     def close(self) -> None:
-        """Give back what belonged to a dead child."""
+        """Give back what belonged to a dead child.
+
+        Its table goes with the last reference: the heartbeat may be reading it.
+        """
         self.channel.close()
-        self.table.close()
 
 
 class Deaths:

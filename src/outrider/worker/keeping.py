@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import process, queue, schedule
@@ -103,6 +103,7 @@ class Keeper:
         self._due = dict.fromkeys(loops, 0.0)
         self._event = threading.Event()
         self._stopped = False
+        self._away = False
         self._thread = threading.Thread(target=self._run, name="outrider-keeper", daemon=True)
 
     def start(self) -> None:
@@ -128,12 +129,19 @@ class Keeper:
                     self._due[loop] = time.monotonic() + self._tick(loop)
             self._event.wait(max(0.0, min(self._due.values()) - time.monotonic()))
 
-    @staticmethod
-    def _tick(loop: Loop) -> float:
+    def _tick(self, loop: Loop) -> float:
         try:
-            return loop.tick()
+            patience = loop.tick()
         except StoreUnavailable as error:
-            log.error("%s: %s", type(loop).__name__.lower(), error)
-        except StoreError:
+            if not self._away:
+                self._away = True
+                log.error("%s; trying again", error)
+            return 1.0
+        except Exception:
+            # Whatever it was: without this thread the worker would lose its lease.
             log.exception("%s failed; trying again", type(loop).__name__.lower())
-        return 1.0
+            return 1.0
+        if self._away:
+            self._away = False
+            log.info("the server is back")
+        return patience

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from outrider import clock
 from outrider.callbacks import Target
 from outrider.context import RunningJob, running
-from outrider.errors import Snooze, Steer, UnknownJob, UnreadablePayload
+from outrider.errors import ConfigError, Snooze, Steer, UnknownJob, UnreadablePayload
 from outrider.options import Backoff
 from outrider.payload import Job, decode
 from outrider.status import BatchStatus, not_found
@@ -70,7 +70,10 @@ class Performer:
         try:
             code = self._codes[job.name, job.cb is not None]
         except KeyError:
-            found = self._find(job)
+            try:
+                found = self._find(job)
+            except ConfigError as error:  # a callback class without this method
+                return self._failed(job, payload, token, error, None, 0.0)
             if found is None:
                 unknown = UnknownJob(
                     f"this worker's app has no job {job.name!r}: is the module that defines it "

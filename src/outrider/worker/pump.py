@@ -104,9 +104,9 @@ class Pump:
 
     def _cut_off(self, runner: Runner) -> None:
         """Give back the jobs that are running: the last act of a child."""
-        runner.cancel_async(CANCEL_GRACE)
         # In this order: a job that ends in between is either reported or given back, never both.
         tokens = runner.running()
+        runner.cancel_async(CANCEL_GRACE)
         outcomes = runner.take_outcomes()
         ended = {outcome if isinstance(outcome, int) else outcome.token for outcome in outcomes}
         left = [token for token in tokens if token not in ended]

@@ -107,7 +107,7 @@ local function advance(bid, changes, now)
       if to == SUCCEEDED then succeeded = succeeded + 1 end
       if from == FAILING and to ~= DEAD then table.insert(healed, number) end
     end
-    if to == FAILING or to == DEAD then failed = failed + 1 end
+    if to == DEAD or (to == FAILING and from ~= DEAD) then failed = failed + 1 end
   end
   if failed > 0 then announce(bid, '-', failed) end
   if #ops == 0 then return end
