@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
 from outrider import callbacks, client
-from outrider.batch import Batch
+from outrider.batch import INHERIT, Batch, Inherit
 from outrider.callbacks import CallbackClass
 from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
@@ -132,6 +132,16 @@ class App(Hub):
         description: str | None = None,
         callback_queue: str | None = None,
         tags: Sequence[str] = (),
+        parent: Inherit | None = INHERIT,
     ) -> Batch:
-        """A new batch. Nothing is written before its first block is committed."""
-        return Batch(self, description=description, callback_queue=callback_queue, tags=tags)
+        """A new batch. Nothing is written before its first block is committed.
+
+        `parent` None makes a root, also inside a job of another batch.
+        """
+        return Batch(
+            self,
+            description=description,
+            callback_queue=callback_queue,
+            tags=tags,
+            parent=parent,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import Token
+from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ import msgspec
 
 from outrider import callbacks, clock
 from outrider.client import Load
-from outrider.context import blocks, running
+from outrider.context import RunningJob, blocks, running
 from outrider.errors import BatchFinished, EnqueueError
 from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
@@ -22,6 +23,15 @@ from outrider.store import batch as store
 
 MAX_BLOCK = 5000
 RESERVE = 64
+
+
+class Inherit(Enum):
+    """The parent of a batch that is given none: the batch that it is made in, if any."""
+
+    INHERIT = "inherit"
+
+
+INHERIT = Inherit.INHERIT
 
 
 class Batch:
@@ -38,6 +48,7 @@ class Batch:
         description: str | None = None,
         callback_queue: str | None = None,
         tags: Sequence[str] = (),
+        parent: Inherit | None = INHERIT,
     ) -> None:
         self.hub = hub
         self.bid = bid or new_bid()
@@ -45,6 +56,7 @@ class Batch:
         self.callback_queue = None if callback_queue is None else check_queue(callback_queue)
         self.tags = clean_tags(tags)
         self.exists = bid is not None
+        self._root = parent is None
         self._callbacks: dict[str, list[str]] = {event: [] for event in EVENTS}
 
     def __repr__(self) -> str:
@@ -72,6 +84,16 @@ class Batch:
         All are pushed in one atomic step at its end, and none if it is left by an exception.
         """
         return Block(self)
+
+    def check_is_root(self, job: RunningJob | None) -> None:
+        """EnqueueError when the batch would be a child of another one, which is still to come."""
+        outer = any(block.hub is self.hub for block in blocks.get())
+        member = not self.exists and not self._root and job is not None and job.bid is not None
+        if outer or member:
+            raise EnqueueError(
+                "a batch inside another one is not supported yet: make it outside, "
+                "in a callback, or as app.batch(parent=None)"
+            )
 
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
         event = callbacks.check_event(event)
@@ -176,11 +198,7 @@ class Block:
             raise BatchFinished(
                 f"a callback can't add to batch {self._batch.bid}, whose event called it"
             )
-        nested = any(block.hub is self.hub for block in blocks.get())
-        if nested or (not self._batch.exists and job is not None and job.bid is not None):
-            raise EnqueueError(
-                "a batch inside another one is not supported yet: make it outside, or in a callback"
-            )
+        self._batch.check_is_root(job)
         self._token = blocks.set((*blocks.get(), self))
 
     def _end(self) -> None:
