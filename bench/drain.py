@@ -74,17 +74,14 @@ def _watch(rig: Rig, count: int, program: subprocess.Popen[bytes]) -> tuple[floa
     """When the first job was claimed, and when the last was reported: to a millisecond."""
     size = queue.size(app.keys, "default").words
     done = process.counter(app.keys, "processed").words
-    while int(rig.wire(*size)) == count:
-        _alive(program)
-        time.sleep(0.001)
-    first = time.monotonic()
-    while (processed := int(rig.wire(*done) or 0)) < count:
-        _alive(program)
+    first, processed = 0.0, 0
+    while processed < count:
+        ended = program.poll() is not None
+        if not first and int(rig.wire(*size)) < count:
+            first = time.monotonic()
+        processed = int(rig.wire(*done) or 0)
+        if ended and processed < count:
+            raise RuntimeError(f"the program ended after {processed} of {count} jobs")
         # In the middle a look now and then is enough, and does not disturb.
-        time.sleep(0.001 if processed > count * 0.9 else 0.02)
+        time.sleep(0.02 if 0 < processed < count * 0.9 else 0.001)
     return first, time.monotonic()
-
-
-def _alive(program: subprocess.Popen[bytes]) -> None:
-    if program.poll() not in (None, 0):
-        raise RuntimeError(f"the program ended with status {program.returncode}")

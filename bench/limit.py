@@ -21,7 +21,7 @@ from outrider.payload import decode
 from outrider.store import process, queue
 
 WANT = 500
-OWNER = {"identity": "bench:0:limit", "child": "1"}
+OWNER = {"identity": f"bench:{os.getpid()}:limit", "child": "1"}
 
 
 def begin(wire: Wire, keys: Keys) -> None:
@@ -61,6 +61,7 @@ def loop(
         tokens = range(claimed.first, claimed.first + len(claimed.payloads))
         total += len(tokens)
         if not tokens:
+            assert not claimed.fenced
             return total
 
 
