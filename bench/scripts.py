@@ -37,20 +37,22 @@ def measure(rig: Rig) -> list[Figure]:
         (f"slice of {SLICE}", ("promote",), _promote),
         (f"slice of {SLICE}", ("recall",), _recall),
     ]
-    figures = []
+    yard = min(_round(rig, _yard)["LPUSH"])
+    figures = [Figure("yardstick: LPUSH of 500 jobs", yard, "ms")]
     for where, names, happen in situations:
         rounds = [_round(rig, happen) for _ in range(ROUNDS)]
         figures += [
-            _figure(f"{name}, {where}", [times[name] for times in rounds]) for name in names
+            _figure(f"{name}, {where}", [times[name] for times in rounds], yard) for name in names
         ]
     rig.wire("CONFIG", "SET", "slowlog-log-slower-than", "-1")
     return figures
 
 
-def _figure(what: str, rounds: list[list[float]]) -> Figure:
+def _figure(what: str, rounds: list[list[float]], yard: float) -> Figure:
     slowest = [max(times) for times in rounds]
     typical = percentile([time for times in rounds for time in times], 50)
-    note = f"median of {sum(map(len, rounds))} calls: {typical:.2f}"
+    calls = sum(map(len, rounds))
+    note = f"median of {calls} calls {typical:.2f}: {typical / yard:.0f} × the yardstick"
     return Figure(what, min(slowest), "ms", min(slowest), max(slowest), RULE, note)
 
 
@@ -63,11 +65,13 @@ def _round(rig: Rig, happen: Callable[[Rig], None]) -> dict[str, list[float]]:
         rig.wire("SCRIPT", "LOAD", script.source)
     happen(rig)
     names = {script.sha.encode(): name for name, script in scripts.items()}
-    times: dict[str, list[float]] = {name: [] for name in scripts}
+    times: dict[str, list[float]] = {name: [] for name in (*scripts, "LPUSH")}
     for entry in rig.wire("SLOWLOG", "GET", "-1"):
         microseconds, command = entry[2], entry[3]
         if command[0] == b"EVALSHA":
             times[names[command[1]]].append(microseconds / 1000)
+        elif command[0] == b"LPUSH":
+            times["LPUSH"].append(microseconds / 1000)
     return times
 
 
@@ -78,6 +82,14 @@ def _listen(rig: Rig) -> None:
 
 
 # -- what happens ----------------------------------------------------------------------------------
+
+
+def _yard(rig: Rig) -> None:
+    noop.enqueue_many([(i,) for i in range(500)])
+    jobs = rig.wire("LRANGE", app.keys("queue", "default"), 0, -1)
+    _listen(rig)
+    for _ in range(CALLS):
+        rig.wire("LPUSH", "bench:yard", *jobs)
 
 
 def _plain(rig: Rig) -> None:

@@ -2,7 +2,8 @@
 
 a: `BLMOVE q q RIGHT RIGHT` wakes everybody and moves nothing; all try to claim, one wins. With
    back-off, whoever lost rests for a while, longer each time. This is what our workers do.
-b: `BLMOVE q inbox RIGHT LEFT` wakes one and gives it the job, which then lies in its inbox.
+b: `BLMOVE q inbox RIGHT RIGHT` wakes one and gives it the job, which then lies in its inbox: if it
+   dies there, or the connection breaks, somebody else has to find it.
 """
 
 from __future__ import annotations
@@ -31,19 +32,15 @@ return found[1]
 
 def measure(rig: Rig) -> list[Figure]:
     """Compare the ways."""
-    figures = []
-    for waiters in WAITERS:
-        for way in WAYS:
-            figures += _compare(rig, way, waiters)
-    return figures
+    return [_compare(rig, way, waiters) for waiters in WAITERS for way in WAYS]
 
 
-def _compare(rig: Rig, way: str, waiters: int) -> list[Figure]:
+def _compare(rig: Rig, way: str, waiters: int) -> Figure:
     rig.clear()
     context = multiprocessing.get_context("fork")
     stop, results = context.Event(), context.Queue()
     processes = [
-        context.Process(target=_wait, args=(way, rig.url, number, stop, results))
+        context.Process(target=_wait, args=(way, rig.url, number, stop, results), daemon=True)
         for number in range(waiters)
     ]
     for process in processes:
@@ -65,13 +62,13 @@ def _compare(rig: Rig, way: str, waiters: int) -> list[Figure]:
     for process in processes:
         process.join()
     assert len(times) == PUSHES, f"{PUSHES - len(times)} pushes were not seen"
-    return _figures(f"{way}, {waiters} waiting", times, wakes, cost)
+    return _figure(f"{way}, {waiters} waiting", times, wakes / PUSHES, cost)
 
 
-def _figures(what: str, times: list[float], wakes: int, cost: float) -> list[Figure]:
+def _figure(what: str, times: list[float], wakes: float, cost: float) -> Figure:
     p99 = percentile(times, 99)
-    note = f"p99 {p99:.2f} ms, {wakes / PUSHES:.1f} wakes/push, server CPU {cost:.0f} µs/push"
-    return [Figure(what, percentile(times, 50), "ms", min(times), max(times), None, note)]
+    note = f"p99 {p99:.2f} ms, {wakes:.1f} wakes/push, server CPU {cost:.0f} µs/push"
+    return Figure(what, percentile(times, 50), "ms", min(times), max(times), None, note)
 
 
 def _wait(way: str, url: str, number: int, stop: Event, results: Any) -> None:

@@ -131,6 +131,7 @@ def raw(app: App, *words: str | float | bytes) -> Any:
 def put(app: App, home: str, *payloads: str | bytes) -> None:
     """Push payloads as any client does; the first is the first to be taken."""
     if payloads:
+        raw(app, "SADD", app.keys("queues"), home)
         raw(app, "LPUSH", app.keys("queue", home), *payloads)
 
 
