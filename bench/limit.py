@@ -2,9 +2,10 @@
 
 `python -m bench.limit [WANT]` empties the queue of OUTRIDER_URL: claim, decode, look the function
 up, call it, and report all tokens in the round trip of the next claim. It has no threads, no
-time-outs, no retries and no log, sees no error, and holds no context for a job: a worker that were
-nothing but a loop could not be faster. With WANT 1000 it is 3 % faster, but then the scripts keep the
-server twice as long; with a second request under way it is no faster.
+time-outs, no retries and no log, sees no error, and holds no context for a job: no worker with one
+thread could be faster. One with more can, as it works while the server does. With WANT 1000 it is
+3 % faster, but then the scripts keep the server twice as long; with a second request under way it
+was no faster.
 """
 
 from __future__ import annotations

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from outrider.payload import Job
+import msgspec
+
+from outrider.payload import Job
 
 
-class RunningJob:
+class RunningJob(msgspec.Struct, eq=False, gc=False):
     """The job that is running here.
 
     `attempt` counts from 1. `token` grows with every claim of any job: a fencing token for the
     user's own database. `app` is the app that runs it.
     """
 
-    __slots__ = ("_job", "app", "args", "kwargs", "owner", "token")
+    app: Any
+    _job: Job
+    token: int
+    owner: str
 
-    def __init__(self, app: Any, job: Job, token: int, owner: str) -> None:
-        self.app = app
-        self._job = job
-        self.token = token
-        self.owner = owner
-        self.args: list[Any] = job.args
-        self.kwargs: dict[str, Any] = job.kwargs or {}
+    @property
+    def args(self) -> list[Any]:
+        """The positional arguments, as they came."""
+        return self._job.args
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments, as they came."""
+        return self._job.kwargs or {}
 
     @property
     def jid(self) -> str:

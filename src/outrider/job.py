@@ -67,14 +67,14 @@ class Enqueuer(Generic[P]):
     def enqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
         """Enqueue one job per tuple of positional arguments; the jids, None for a vetoed one.
 
-        A thousand go in one round trip.
+        A thousand go in one round trip, all or none of them; what was sent before an error stays.
         """
         return self.hub.perform(self._bulk(calls))
 
     async def aenqueue_many(self, calls: Iterable[Sequence[Any]]) -> list[str | None]:
         """Enqueue one job per tuple of positional arguments; the jids, None for a vetoed one.
 
-        A thousand go in one round trip.
+        A thousand go in one round trip, all or none of them; what was sent before an error stays.
         """
         return await self.hub.aperform(self._bulk(calls))
 

@@ -37,6 +37,11 @@ class Middleware:
         self._run.append(contextmanager(function))
         return function
 
+    @property
+    def surrounds(self) -> bool:
+        """Whether there is any run middleware."""
+        return bool(self._run)
+
     def through(self, draft: Draft, innermost: Push) -> Draft | None:
         """Send a draft through the chain; None when it was vetoed."""
         push = innermost

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from outrider.errors import PayloadTooLarge, UnreadablePayload
+from outrider.errors import ConfigError, PayloadTooLarge, UnreadablePayload
 
 _json = msgspec.json.Encoder()
 
@@ -59,6 +59,9 @@ class Job(msgspec.Struct, rename={"name": "class"}):
     failed_at: float | int | None = None
 
 
+OURS = frozenset(Job.__struct_encode_fields__) | {"expiry", "enqueued_at", "retried_at"}
+"""Names of payload fields that are not for the user's own."""
+
 _decoder = msgspec.json.Decoder(Job)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -76,7 +79,8 @@ def encode(
 ) -> str:
     """The payload of a draft whose arguments are JSON already.
 
-    `stamp` adds `enqueued_at`, for jobs that go straight to a queue. Raises PayloadTooLarge.
+    `stamp` adds `enqueued_at`, for jobs that go straight to a queue. Raises PayloadTooLarge, and
+    ConfigError for an extra field with a name of ours.
     """
     parts = [f'{{"jid":"{draft.jid}",']
     if draft.bid is not None:
@@ -92,6 +96,8 @@ def encode(
         value = getattr(draft, name)
         if value:
             parts.append(f',"{name}":{_text(value)}')
+    if taken := OURS & draft.extra.keys():
+        raise ConfigError(f"{draft.job}: extra fields can't be named {', '.join(sorted(taken))}")
     for name, value in draft.extra.items():
         parts.append(f",{_text(name)}:{_text(value)}")
     parts.append(f',"enqueued_at":{now:.3f}}}' if stamp else "}")

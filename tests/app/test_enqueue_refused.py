@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -172,6 +174,46 @@ def test_an_app_works_again_when_its_server_is_back(way: Way, app: App) -> None:
     raw(app, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     way(app, "enqueue", "two")
     assert len(listed(app)) == 2
+
+
+class Interrupted(BaseException):
+    """What a signal handler may raise anywhere."""
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
+    """Interrupts the main thread, as Ctrl-C does."""
+
+    def handler(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    main = threading.main_thread().ident
+    assert main is not None
+    yield lambda: signal.pthread_kill(main, signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_an_interrupted_request_spoils_no_other(
+    app: App, url: str, interrupt: Callable[[], None]
+) -> None:
+    """The reply of a request that Ctrl-C ended must not be taken for the next one's."""
+    app.enqueue("warm")
+    other = App(url)
+    raw(other, "CLIENT", "PAUSE", 60_000, "WRITE")
+    timer = threading.Timer(0.2, interrupt)
+    timer.start()
+    try:
+        with pytest.raises(Interrupted):
+            app.enqueue("given.up")
+    finally:
+        timer.join()
+        raw(other, "CLIENT", "UNPAUSE")
+        other.close()
+    sizes = [app.queues["default"].size for _ in range(3)]
+    assert sizes in ([1, 1, 1], [2, 2, 2])
+    app.enqueue("next")
+    assert len(listed(app)) == sizes[0] + 1
 
 
 def test_a_cancelled_request_spoils_no_other(app: App) -> None:

@@ -14,7 +14,7 @@ from outrider.embedded.keeper import read_record
 from tests.embedded.conftest import Use, ask, running, wait_free
 
 SHARED = "from outrider.embedded import shared_url; print(shared_url(folder), flush=True)"
-FORKED = f"{SHARED}; import os; print(os.fork(), flush=True)"
+FORKED = f"{SHARED}; import os; os.write(1, b'%d\\n' % os.fork())"
 AGAIN = f"{SHARED}; sys.stdin.readline(); print(shared_url(folder), flush=True)"
 
 AT_A_WORD = SHARED.replace("print", "print(flush=True); sys.stdin.readline(); print")

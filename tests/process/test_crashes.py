@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -212,18 +211,3 @@ def test_a_crash_takes_no_other_job_with_it(
     assert worker("-c", "4", "--drain", ready=False).wait() == 0
     assert {int(i) for i in listed(app, "ran") if i.isdecimal()} == set(range(40))
     assert ask(app, "ZCARD", "dead") == 0
-
-
-@pytest.mark.xfail(reason="poison pills are not built yet")
-def test_a_job_that_always_crashes_dies(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """Three deaths of the process by the same job: dead set, the batch told, and no more runs."""
-    batch = work.app.batch().on("death", work.fired, tag="death")
-    with batch.jobs():
-        work.crash.enqueue("os._exit", again=True)
-    one = worker("-c", "1")
-    until(lambda: ask(app, "ZCARD", "dead") == 1 or length(app, "crashes") > 3, "it is dead")
-    assert length(app, "crashes") == 3
-    dead = json.loads(ask(app, "ZRANGE", "dead", 0, -1)[0])
-    assert dead["bid"] == batch.bid
-    until(lambda: listed(app, "fired") == ["death"], "the batch is told")
-    assert one.stop() == 0

@@ -227,6 +227,20 @@ def test_the_outcome_of_a_copy_goes_nowhere(app: App, kind: str) -> None:
     assert raw(app, "EXISTS", app.keys("failures", BID)) == 0
 
 
+@pytest.mark.parametrize("kind", ["retry", "dead", "gone"])
+@pytest.mark.parametrize("end", [None, "discard"])
+def test_two_copies_in_one_report(app: App, end: str | None, kind: str) -> None:
+    """When both end in the same moment, what has ended well stays so, and nobody dies."""
+    start(app, 1)
+    put(app, "default", member(0))
+    hands = Hands(app)
+    first = hands.claim().first
+    hands.ack(outcome(end, first), outcome(kind, first + 1, member(0, retry_count=0)))
+    assert counts(app) == {SUCCEEDED if end is None else DISCARDED: 1}
+    assert "success_at" in fields(app)
+    assert "death_at" not in fields(app)
+
+
 @pytest.mark.parametrize("kind", [None, "retry", "dead", "gone", "discard"])
 def test_a_member_of_a_forgotten_batch_is_a_plain_job(app: App, kind: str | None) -> None:
     """Its outcome is that of any job, and nothing of the batch comes into being again."""
@@ -245,14 +259,16 @@ def test_a_thousand_failures_are_noted(app: App) -> None:
     start(app, 1)
     hands = Hands(app)
     token = hands.take()
-    note = [word for number in range(1, 1000) for word in (number, NOTE)]
-    raw(app, "HSET", app.keys("failures", BID), *note)
+    failures = app.keys("failures", BID)
+    raw(app, "HSET", failures, *(word for number in range(1, 1001) for word in (number, NOTE)))
     hands.ack(Other("retry", token, member(0), DUE, NOTE))
-    assert raw(app, "HLEN", app.keys("failures", BID)) == 1000
-    put(app, "default", member(0))
-    hands.ack(Other("retry", hands.take(), member(0), DUE, '{"new":1}'))
-    assert raw(app, "HLEN", app.keys("failures", BID)) == 1000
-    assert raw(app, "HGET", app.keys("failures", BID), 0) == b'{"new":1}'
+    assert (raw(app, "HLEN", failures), raw(app, "HEXISTS", failures, 0)) == (1000, 0)
+    raw(app, "HDEL", failures, 1000)
+    for text in (NOTE, '{"new":1}'):
+        put(app, "default", member(0))
+        hands.ack(Other("retry", hands.take(), member(0), DUE, text))
+        assert raw(app, "HLEN", failures) == 1000
+        assert raw(app, "HGET", failures, 0) == text.encode()
 
 
 def test_many_batches_in_one_report(app: App) -> None:

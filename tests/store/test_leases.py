@@ -51,6 +51,8 @@ LAPSES: list[tuple[list[int], bool]] = [
     (list(range(5_000, 30_001, 5_000)), False),
     ([*range(5_000, 30_001, 5_000), 30_001], True),
     ([10_000, 20_000, 30_000, 40_000], True),
+    ([10_000, 10_000 - HOUR, 20_000 - HOUR, 30_000 - HOUR], False),
+    ([10_000, 10_000 - HOUR, 20_000 - HOUR, 30_000 - HOUR, 40_000 - HOUR], True),
     ([HOUR, 2 * HOUR, 3 * HOUR], False),
     ([HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR], True),
 ]
@@ -178,6 +180,17 @@ def test_reaping_returns_everything_and_forgets(app: App, hands: Hands, limit: i
     assert all(reaped.moved <= limit for reaped in seen)
     check_returned(app)
     assert raw(app, "KEYS", f"*{IDENTITY}*") == []
+
+
+def test_many_large_jobs_return_in_their_order(app: App) -> None:
+    """The server keeps many or large claims in no order at all, so the tokens decide."""
+    jobs = [write(f"{number:080}") for number in range(600)]
+    put(app, "default", *jobs)
+    hands = Hands(app)
+    assert [len(hands.claim(want=want).payloads) for want in (500, 60)] == [500, 60]
+    moved = [app.perform(process.recall(app.keys, **hands.owner, limit=250)) for _ in range(4)]
+    assert moved == [250, 250, 60, 0]
+    assert listed(app) == jobs
 
 
 def test_an_unreadable_claim_returns_too(app: App) -> None:

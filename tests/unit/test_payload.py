@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outrider.errors import EnqueueError, PayloadTooLarge, UnreadablePayload
+from outrider.errors import ConfigError, EnqueueError, PayloadTooLarge, UnreadablePayload
 from outrider.payload import Draft, Job, changed, decode, encode
 
 NOW = 1_800_000_000.125
@@ -285,3 +285,11 @@ def test_a_draft_comes_back_the_same(
     assert (job.retry, type(job.retry)) == (retry, type(retry))
     assert (job.timeout, job.tags or []) == (timeout, tags)
     assert {key: json.loads(sent)[key] for key in extra} == extra
+
+
+@pytest.mark.parametrize("name", ["jid", "args", "class", "expiry", "enqueued_at"])
+def test_extra_fields_do_not_replace_ours(name: str) -> None:
+    """Middleware can't smuggle a second value in for a field that scripts and workers read."""
+    draft = Draft("a", [], {}, "q", jid="x", extra={name: "y"})
+    with pytest.raises(ConfigError, match=name):
+        encode(draft, b"[]", None, now=0.0, max_bytes=1000, stamp=True)

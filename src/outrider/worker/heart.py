@@ -1,4 +1,6 @@
-"""The heartbeat: keeps the lease, and shows the worker and its running jobs to people."""
+"""The heartbeat: keeps the lease, shows the worker and its running jobs to people, and takes over
+what workers held whose own heart has stopped.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,17 @@ from outrider.keys import Keys
 from outrider.store import process
 from outrider.version import VERSION
 from outrider.worker.crew import Child
-from outrider.worker.keeping import BEAT, LIFE_MS
+from outrider.worker.keeping import SLICE
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
+LIFE_MS = 30_000
+BEAT = 5.0
 SIGNALS = {"TSTP": signal.SIGTSTP, "TERM": signal.SIGTERM, "TTIN": signal.SIGTTIN}
 
 
 class Heart:
-    """Renews the worker's lease every 5 seconds; also the worker's idea of the server's time."""
+    """Beats every 5 seconds; also the worker's idea of the server's time."""
 
     def __init__(
         self,
@@ -51,24 +55,24 @@ class Heart:
         return clock.now_ms() + self._ahead
 
     def tick(self) -> float:
-        """Beat once."""
+        """Beat once, and give back a slice of the jobs of a worker whose lease has lapsed."""
         work = [
             (f"{child.name}-{job.slot}", child.name, job.token, job.started_at // 1000)
             for child in self._children()
             for job in child.table.running()
         ]
         started = time.perf_counter()
-        beat = self._executor.run(
-            process.beat(
-                self._keys,
-                identity=self.identity,
-                life=LIFE_MS,
-                register=self._register,
-                fields=self._fields(len(work)),
-                work=work,
-                override=0,
-            )
+        call = process.beat(
+            self._keys,
+            identity=self.identity,
+            life=LIFE_MS,
+            register=self._register,
+            fields=self._fields(len(work)),
+            work=work,
+            override=0,
         )
+        reap = process.reap(self._keys, limit=SLICE, override=0)
+        beat, lost = self._executor.run_all([call, reap])
         self._rtt_us = int((time.perf_counter() - started) * 1e6)
         self._ahead = beat.now - clock.now_ms()
         if not beat.alive:
@@ -78,6 +82,9 @@ class Heart:
         self._register = 0
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])
+        if lost.identity:
+            log.warning("worker %s is lost: %d of its jobs go back", lost.identity, lost.moved)
+            return 0.0
         return BEAT
 
     def _fields(self, busy: int) -> list[str | int]:

@@ -1,4 +1,4 @@
-"""What a supervisor does at intervals: heartbeat and lease, due jobs, dead workers' jobs, drain.
+"""What a supervisor does at intervals: heartbeat and lease, due jobs, drain.
 
 Each is a `Loop` with one method that does one round and says when to come back. One thread runs
 them all by their time; none may take long.
@@ -15,11 +15,9 @@ from typing import Protocol
 from outrider.errors import StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import process, queue, schedule
+from outrider.store import queue, schedule
 
 log = logging.getLogger("outrider.worker")
-LIFE_MS = 30_000
-BEAT = 5.0
 SCHEDULE = 1.0
 SLICE = 250
 
@@ -52,22 +50,6 @@ class Scheduler:
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
         return max(0.0, min([SCHEDULE, *ahead]))
-
-
-class Reaper:
-    """Gives back the jobs of workers whose lease has lapsed, wherever they ran."""
-
-    def __init__(self, executor: Executor, keys: Keys) -> None:
-        self._executor = executor
-        self._keys = keys
-
-    def tick(self) -> float:
-        """Give back one slice of one worker's jobs."""
-        found = self._executor.run(process.reap(self._keys, limit=SLICE, override=0))
-        if not found.identity:
-            return BEAT
-        log.warning("worker %s is lost: %d of its jobs go back", found.identity, found.moved)
-        return 0.0
 
 
 class Drain:

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from outrider import clock
 from outrider.callbacks import Target
@@ -32,7 +34,7 @@ Outcome = int | Other
 log = logging.getLogger("outrider.job")
 
 
-class Code(NamedTuple):
+class Code(msgspec.Struct):
     """What a job's name stands for in this app."""
 
     function: Callable[..., Any]
@@ -42,7 +44,7 @@ class Code(NamedTuple):
     target: Target | None
 
 
-class Prepared(NamedTuple):
+class Prepared(msgspec.Struct, gc=False):
     """A job that was read, with its code."""
 
     job: Job
@@ -57,7 +59,8 @@ class Performer:
     def __init__(self, app: App, owner: str) -> None:
         self.app = app
         self._owner = owner
-        self._codes: dict[tuple[str, bool], Code] = {}
+        self._codes: dict[str, Code] = {}
+        self._targets: dict[str, Code] = {}
         self._base = copy_context()
 
     def prepare(self, payload: bytes, token: int) -> Prepared | Other:
@@ -68,7 +71,7 @@ class Performer:
             log.error("unreadable payload goes to the dead set: %s", error)
             return Other("dead", token)
         try:
-            code = self._codes[job.name, job.cb is not None]
+            code = (self._codes if job.cb is None else self._targets)[job.name]
         except KeyError:
             try:
                 found = self._find(job)
@@ -80,25 +83,25 @@ class Performer:
                     "imported, and is the worker as new as the code that enqueued it?"
                 )
                 return self._failed(job, payload, token, unknown, None, 0.0)
-            code = self._codes[job.name, job.cb is not None] = found
+            code = (self._codes if job.cb is None else self._targets)[job.name] = found
         return Prepared(job, payload, token, code)
 
     def run(self, prepared: Prepared) -> Outcome:
         """Run a plain job here."""
-        job, payload, token, code = prepared
+        job, token, code = prepared.job, prepared.token, prepared.code
         started = time.perf_counter()
         try:
             self._base.copy().run(self._call, prepared)
         except BaseException as error:
             elapsed = time.perf_counter() - started
-            return self._failed(job, payload, token, error, code.backoff, elapsed)
+            return self._failed(job, prepared.payload, token, error, code.backoff, elapsed)
         if log.isEnabledFor(logging.INFO):
             log.info("done", extra=facts(job, time.perf_counter() - started))
         return token
 
     async def arun(self, prepared: Prepared) -> Outcome:
         """Run an async job here. A cancellation from outside passes through."""
-        job, payload, token, code = prepared
+        job, token, code = prepared.job, prepared.token, prepared.code
         started = time.perf_counter()
         task = asyncio.current_task()
         try:
@@ -108,7 +111,7 @@ class Performer:
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
             elapsed = time.perf_counter() - started
-            return self._failed(job, payload, token, error, code.backoff, elapsed)
+            return self._failed(job, prepared.payload, token, error, code.backoff, elapsed)
         if log.isEnabledFor(logging.INFO):
             log.info("done", extra=facts(job, time.perf_counter() - started))
         return token
@@ -116,16 +119,16 @@ class Performer:
     # -- calling ----------------------------------------------------------------------------------
 
     def _call(self, prepared: Prepared) -> None:
-        job, _, token, code = prepared
-        current = RunningJob(self.app, job, token, self._owner)
+        job, code = prepared.job, prepared.code
+        current = RunningJob(self.app, job, prepared.token, self._owner)
         running.set(current)
-        args, kwargs = job.args, current.kwargs
+        args, kwargs = job.args, job.kwargs or {}
         if code.convert is not None:
             args, kwargs = code.convert(args, kwargs)
         if code.target is not None:
             status = self.app.batches.get(current.callback_of or "")
             args = self._callback_args(code.target, current, status, args)
-        layers = self.app.middleware.around(current)
+        layers = self.app.middleware.around(current) if self.app.middleware.surrounds else ()
         if not layers:
             code.function(*args, **kwargs)
             return
@@ -135,10 +138,10 @@ class Performer:
             code.function(*args, **kwargs)
 
     async def _acall(self, prepared: Prepared) -> None:
-        job, _, token, code = prepared
-        current = RunningJob(self.app, job, token, self._owner)
+        job, code = prepared.job, prepared.code
+        current = RunningJob(self.app, job, prepared.token, self._owner)
         running.set(current)
-        args, kwargs = job.args, current.kwargs
+        args, kwargs = job.args, job.kwargs or {}
         if code.convert is not None:
             args, kwargs = code.convert(args, kwargs)
         if code.target is not None:

@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from outrider import clock
 from outrider.store.queue import Other
@@ -22,7 +24,7 @@ from outrider.worker.perform import Outcome, Performer, Prepared
 from outrider.worker.slots import SlotTable
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, gc=False):
     """A claimed job that waits for a slot. `since` is a monotonic time in seconds."""
 
     token: int

@@ -25,7 +25,7 @@ from outrider.worker.channel import Message
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
-from outrider.worker.keeping import SLICE, Drain, Keeper, Loop, Reaper, Scheduler
+from outrider.worker.keeping import SLICE, Drain, Keeper, Loop, Scheduler
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
@@ -139,7 +139,6 @@ class Supervisor:
             self._heart,
             self._handover,
             Scheduler(self._executor, self._keys, now),
-            Reaper(self._executor, self._keys),
         ]
         if options.drain:
             queues = self._order.names
