@@ -22,11 +22,37 @@ def cli() -> None:
 @cli.command()
 @click.argument("target")
 @click.option("-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue to serve.")
-@click.option("-c", "concurrency", type=click.IntRange(1, 1000), default=10, show_default=True)
-@click.option("-p", "processes", type=click.IntRange(1, 256), default=1, show_default=True)
-@click.option("--timeout", type=click.FloatRange(0), default=25.0, show_default=True)
+@click.option(
+    "-c",
+    "concurrency",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Jobs at a time in each process, plain and async together.",
+)
+@click.option(
+    "-p",
+    "processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=25.0,
+    show_default=True,
+    help="Seconds that running jobs have when the worker stops.",
+)
 @click.option("--drain", is_flag=True, help="Stop once nothing is left to do.")
-@click.option("--log-level", type=click.Choice(logs.LEVELS), default="info", show_default=True)
+@click.option(
+    "--log-level",
+    type=click.Choice(logs.LEVELS),
+    default="info",
+    show_default=True,
+    help="What is logged; info has a line for each job.",
+)
 def worker(
     target: str,
     queues: tuple[str, ...],
