@@ -11,8 +11,8 @@ from typing import Any, Self
 import msgspec
 
 from outrider import callbacks, clock
-from outrider.client import Load
-from outrider.context import RunningJob, blocks, running
+from outrider.client import Load, open_block
+from outrider.context import blocks, running
 from outrider.errors import BatchFinished, EnqueueError
 from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
@@ -56,7 +56,8 @@ class Batch:
         self.callback_queue = None if callback_queue is None else check_queue(callback_queue)
         self.tags = clean_tags(tags)
         self.exists = bid is not None
-        self._root = parent is None
+        self.parent = None if parent is None or self.exists else surrounding_bid(hub)
+        self.numbered = 0
         self._callbacks: dict[str, list[str]] = {event: [] for event in EVENTS}
 
     def __repr__(self) -> str:
@@ -84,16 +85,6 @@ class Batch:
         All are pushed in one atomic step at its end, and none if it is left by an exception.
         """
         return Block(self)
-
-    def check_is_root(self, job: RunningJob | None) -> None:
-        """EnqueueError when the batch would be a child of another one, which is still to come."""
-        outer = any(block.hub is self.hub for block in blocks.get())
-        member = not self.exists and not self._root and job is not None and job.bid is not None
-        if outer or member:
-            raise EnqueueError(
-                "a batch inside another one is not supported yet: make it outside, "
-                "in a callback, or as app.batch(parent=None)"
-            )
 
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
         event = callbacks.check_event(event)
@@ -123,16 +114,29 @@ class Batch:
         return fields or ["tags", "[]"]
 
 
+def surrounding_bid(hub: Hub) -> str | None:
+    """The batch that code here is inside of: an open block's, the running job's or callback's."""
+    block = open_block(hub)
+    if block is not None:
+        return str(block.batch.bid)
+    job = running.get()
+    return None if job is None else job.bid or job.callback_parent
+
+
 class Block:
-    """Jobs that are committed to a batch together."""
+    """Jobs that are committed to a batch together.
+
+    A block inside another one is committed with it.
+    """
 
     def __init__(self, batch: Batch) -> None:
         self.hub = batch.hub
-        self._batch = batch
-        self._load = Load()
+        self.batch = batch
+        self.load = Load()
         self._first_queue = ""
         self._ranges: list[list[int]] = []
         self._free = 0
+        self._inner: list[Block] = []
         self._token: Token[tuple[Any, ...]] | None = None
         self._ended = False
 
@@ -167,20 +171,20 @@ class Block:
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
         if self._ended:
-            raise EnqueueError(f"the block of batch {self._batch.bid} has ended already")
-        if self._load.count >= MAX_BLOCK:
+            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
+        if self.load.count >= MAX_BLOCK:
             raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
         if not self._free:
-            first = 0
-            if self._batch.exists:
-                first = yield store.reserve(self.hub.keys, bid=self._batch.bid, count=RESERVE)
-                self._check(first)
-            self._free = RESERVE if self._batch.exists else MAX_BLOCK
+            first, self._free = self.batch.numbered, MAX_BLOCK
+            if self.batch.exists:
+                first = yield store.reserve(self.hub.keys, bid=self.batch.bid, count=RESERVE)
+                _check(first, self.batch.bid)
+                self._free = RESERVE
             self._ranges.append([first, 0])
         first, used = self._ranges[-1]
         if first + used >= FIRST_CALLBACK:
-            raise EnqueueError(f"batch {self._batch.bid} is full")
-        draft.bid = self._batch.bid
+            raise EnqueueError(f"batch {self.batch.bid} is full")
+        draft.bid = self.batch.bid
         draft.jid = member_jid(draft.bid, first + used)
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
@@ -188,17 +192,16 @@ class Block:
         self._ranges[-1][1] += 1
         self._free -= 1
         self._first_queue = self._first_queue or draft.queue
-        self._load.add(draft, payload, now)
+        self.load.add(draft, payload, now)
 
     def _begin(self) -> None:
         if self._token is not None or self._ended:
             raise EnqueueError("a block is used once: call batch.jobs() again")
         job = running.get()
-        if job is not None and job.callback_of == self._batch.bid:
+        if job is not None and job.callback_of == self.batch.bid:
             raise BatchFinished(
-                f"a callback can't add to batch {self._batch.bid}, whose event called it"
+                f"a callback can't add to batch {self.batch.bid}, whose event called it"
             )
-        self._batch.check_is_root(job)
         self._token = blocks.set((*blocks.get(), self))
 
     def _end(self) -> None:
@@ -207,24 +210,46 @@ class Block:
             blocks.reset(self._token)
 
     def _commit(self) -> Flow[None]:
-        batch = self._batch
-        answer = yield store.commit(
+        outer = open_block(self.hub)
+        if not self.batch.exists and self._ranges:
+            first, count = self._ranges[0]
+            self.batch.numbered = first + count + count % 2
+        if outer is not None:
+            outer.take_in(self)
+            return
+        parts = [self, *self._inner]
+        if sum(block.load.count for block in parts) > MAX_BLOCK:
+            raise EnqueueError(
+                f"nested blocks hold at most {MAX_BLOCK:,} jobs together: nothing was pushed"
+            )
+        load = Load()
+        for block in parts:
+            load.merge(block.load)
+        committed = yield store.commit(
             self.hub.keys,
-            bid=batch.bid,
-            create=[] if batch.exists else batch.fields(),
-            ranges=[(first, count) for first, count in self._ranges if count],
-            queues=self._load.groups(),
-            scheduled=self._load.scheduled,
-            first_queue=self._first_queue,
+            batches=[block.part() for block in parts],
+            queues=load.groups(),
+            scheduled=load.scheduled,
             now=clock.now_ms(),
         )
-        self._check(answer)
-        batch.exists = True
+        _check(committed.answer, committed.bid)
+        for block in parts:
+            block.batch.exists = True
 
-    def _check(self, answer: int) -> None:
-        if answer == store.UNKNOWN:
-            raise not_found(self._batch.bid)
-        if answer == store.SETTLED:
-            raise BatchFinished(
-                f"batch {self._batch.bid} is settled: nothing can be added any more"
-            )
+    def take_in(self, inner: Block) -> None:
+        """Commit another block, and those inside it, together with this one."""
+        self._inner += [inner, *inner._inner]
+
+    def part(self) -> store.Part:
+        """What this block adds to its batch."""
+        batch = self.batch
+        fields = [] if batch.exists else batch.fields()
+        ranges = [(first, count) for first, count in self._ranges if count]
+        return store.Part(batch.bid, batch.parent or "", fields, ranges, self._first_queue)
+
+
+def _check(answer: int, bid: str) -> None:
+    if answer == store.UNKNOWN:
+        raise not_found(bid)
+    if answer == store.SETTLED:
+        raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")

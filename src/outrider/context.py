@@ -16,7 +16,7 @@ class RunningJob:
     user's own database. `app` is the app that runs it.
     """
 
-    __slots__ = ("_job", "app", "args", "kwargs", "owner", "token")
+    __slots__ = ("_job", "app", "args", "callback_parent", "kwargs", "owner", "token")
 
     def __init__(self, app: Any, job: Job, token: int, owner: str) -> None:
         self.app = app
@@ -25,6 +25,7 @@ class RunningJob:
         self.owner = owner
         self.args: list[Any] = job.args
         self.kwargs: dict[str, Any] = job.kwargs or {}
+        self.callback_parent: str | None = None
 
     @property
     def jid(self) -> str:

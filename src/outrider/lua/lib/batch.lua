@@ -37,6 +37,7 @@ local function push_callback(bid, event, index, now)
     bid, CALLBACK_BASE[event] + index, bid, name, callback[2], queue, callback[3], seconds(now))
   redis.call('HSET', batch, 'cs:' .. name, 'queued')
   redis.call('HINCRBY', batch, 'callbacks_open', 1)
+  if event == 'complete' then redis.call('HINCRBY', batch, 'complete_unrun', 1) end
   push_all(queue, { stamp(payload, now) })
 end
 
@@ -48,38 +49,91 @@ local function fire(bid, event, token, now)
   announce(bid, token, 1)
 end
 
--- A time to live only when nothing of the batch can move any more; a revival takes it off.
-local function keep_or_expire(bid, finished)
-  for _, key in ipairs({ key_batch(bid), key_slots(bid), key_failures(bid) }) do
-    if finished then redis.call('EXPIRE', key, finished) else redis.call('PERSIST', key) end
-  end
-end
+local STANDING = { 'complete_at', 'success_at', 'settled_at', 's1', 's2', 's6', 's7', 's8', 'kids',
+  'kids_completed', 'kids_succeeded', 'kids_settled', 'callbacks_open', 'callbacks_bad', 'complete_unrun' }
 
-local function tidy(bid, now)
-  local batch = key_batch(bid)
-  local known = redis.call('HMGET', batch, 'settled_at', 'callbacks_open', 'success_at', 's2')
-  local settled = known[1] and tonumber(known[4] or 0) == 0
-  if settled then redis.call('ZREM', key_batches, bid) else redis.call('ZADD', key_batches, now, bid) end
-  if settled and tonumber(known[2] or 0) <= 0 then
-    keep_or_expire(bid, known[3] and DAY or 180 * DAY)
-  elseif known[1] then
-    keep_or_expire(bid, nil)
+-- How a batch stands: all numbers, 0 where there is nothing yet.
+local function standing(bid)
+  local is = {}
+  for i, value in ipairs(redis.call('HMGET', key_batch(bid), unpack(STANDING))) do
+    is[STANDING[i]] = tonumber(value or 0)
   end
+  return is
 end
 
 -- Fires what has become due. `complete`: nothing waits for its first run; `settled`: nothing can run
--- any more; `success`: all succeeded, expired or were discarded by themselves.
+-- any more; `success`: all succeeded, expired or were discarded by themselves. Each asks the same of
+-- every child, as its parent counts it.
 local function judge(bid, now)
-  local known = redis.call('HMGET', key_batch(bid), 'complete_at', 'success_at', 'settled_at',
-    's1', 's2', 's6', 's7', 's8')
-  local n = {}
-  for i = 4, 8 do n[i - 3] = tonumber(known[i] or 0) end
-  if n[1] > 0 then return end
-  if not known[1] then fire(bid, 'complete', '!', now) end
-  if n[2] > 0 then return end
-  if not known[2] and n[3] + n[4] + n[5] == 0 then fire(bid, 'success', '$', now) end
-  if not known[3] then fire(bid, 'settled', '.', now) end
-  tidy(bid, now)
+  local is = standing(bid)
+  if is.s1 > 0 then return end
+  if is.complete_at == 0 and is.kids_completed == is.kids then fire(bid, 'complete', '!', now) end
+  if is.s2 > 0 or is.kids_settled < is.kids then return end
+  if is.success_at == 0 and is.s6 + is.s7 + is.s8 == 0 and is.kids_succeeded == is.kids then
+    fire(bid, 'success', '$', now)
+  end
+  if is.settled_at == 0 then fire(bid, 'settled', '.', now) end
+end
+
+-- A time to live only when nothing of the batch can move any more; a revival takes it off.
+local function tidy(bid, is, now)
+  local settled = is.settled_at > 0 and is.s2 == 0 and is.kids_settled == is.kids
+  if settled then redis.call('ZREM', key_batches, bid) else redis.call('ZADD', key_batches, now, bid) end
+  if is.settled_at == 0 then return end
+  local life = is.success_at > 0 and DAY or 180 * DAY
+  for _, key in ipairs({ key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid) }) do
+    if settled and is.callbacks_open == 0 then redis.call('EXPIRE', key, life) else redis.call('PERSIST', key) end
+  end
+end
+
+-- What a batch counts as for its parent, as three bits: completed, succeeded, settled. It is judged
+-- by the present state, so a revived job or callback takes its reports back.
+local COUNTS = { { 1, 'kids_completed' }, { 2, 'kids_succeeded' }, { 4, 'kids_settled' } }
+
+local function bits(is)
+  local ended = is.callbacks_open == 0
+  return (is.complete_at > 0 and is.complete_unrun == 0 and 1 or 0)
+    + (is.success_at > 0 and ended and is.callbacks_bad == 0 and 2 or 0)
+    + (is.settled_at > 0 and ended and is.s2 == 0 and is.kids_settled == is.kids and 4 or 0)
+end
+
+-- Tells the parent how a batch counts now. Returns the parent when that has changed.
+local function report(bid, is)
+  local parent = redis.call('HGET', key_batch(bid), 'parent')
+  if not parent then return nil end
+  local kids = key_kids(parent)
+  local was = tonumber(redis.call('HGET', kids, bid))
+  local now = bits(is)
+  if not was or was == now then return nil end
+  redis.call('HSET', kids, bid, now)
+  for _, count in ipairs(COUNTS) do
+    local change = bit.band(now, count[1]) - bit.band(was, count[1])
+    if change ~= 0 then redis.call('HINCRBY', key_batch(parent), count[2], change / count[1]) end
+  end
+  return parent
+end
+
+-- Fires what is due in a batch, and so on up the tree as far as anything changes.
+local function settle_up(bid, now)
+  while bid do
+    judge(bid, now)
+    local is = standing(bid)
+    if is.settled_at > 0 then tidy(bid, is, now) end
+    bid = report(bid, is)
+  end
+end
+
+-- The first death of a batch is the death of everything above it, once each.
+local function mourn(bid, now)
+  local above = {}
+  while bid and redis.call('EXISTS', key_batch(bid)) == 1 do
+    if redis.call('HEXISTS', key_batch(bid), 'death_at') == 0 then
+      fire(bid, 'death', 'x', now)
+      table.insert(above, bid)
+    end
+    bid = redis.call('HGET', key_batch(bid), 'parent')
+  end
+  for _, one in ipairs(above) do settle_up(one, now) end
 end
 
 local function shift_counts(batch, delta)
@@ -115,9 +169,9 @@ local function advance(bid, changes, now)
   shift_counts(batch, delta)
   if #healed > 0 then redis.call('HDEL', key_failures(bid), unpack(healed)) end
   if succeeded > 0 then announce(bid, '+', succeeded) end
-  if died and redis.call('HEXISTS', batch, 'death_at') == 0 then fire(bid, 'death', 'x', now) end
-  judge(bid, now)
-  if (delta[DEAD] or 0) < 0 then tidy(bid, now) end
+  -- Death first: its callbacks are among those that settled and success wait for further up.
+  if died then mourn(bid, now) end
+  settle_up(bid, now)
 end
 
 -- Notes why a member failed, for `failure_info`; the newest thousand are enough to look at.
@@ -128,23 +182,20 @@ local function note_failure(bid, number, text)
   end
 end
 
--- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it. Success
--- is for good: what becomes of a copy delivered twice changes nothing.
-local function callback_is(cb, state, now)
-  local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
-  if not bid then return end
-  local batch = key_batch(bid)
-  local was = redis.call('HGET', batch, 'cs:' .. name)
-  if not was or was == state or was == 'succeeded' then return end
-  local function open(value) return value == 'queued' or value == 'failing' end
-  redis.call('HSET', batch, 'cs:' .. name, state)
-  local change = (open(state) and 1 or 0) - (open(was) and 1 or 0)
-  if change ~= 0 then redis.call('HINCRBY', batch, 'callbacks_open', change) end
-  tidy(bid, now)
-end
+-- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it.
+local OPEN = { queued = 1, failing = 1 }
+local BAD = { dead = 1, discarded = 1, deleted = 1, expired = 1 }
 
--- A callback that was dead and is claimed has been brought back: its batch must not expire now.
-local function revive_callback(cb, now)
-  local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
-  if bid and redis.call('HGET', key_batch(bid), 'cs:' .. name) == 'dead' then callback_is(cb, 'failing', now) end
+local function callback_is(cb, state, now)
+  local bid, event, index = string.match(cb, '^(%x+):(%a+):(%d+)$')
+  if not bid then return end
+  local batch, field = key_batch(bid), 'cs:' .. event .. ':' .. index
+  local was = redis.call('HGET', batch, field)
+  if not was or was == state then return end
+  redis.call('HSET', batch, field, state)
+  local open, bad = (OPEN[state] or 0) - (OPEN[was] or 0), (BAD[state] or 0) - (BAD[was] or 0)
+  if open ~= 0 then redis.call('HINCRBY', batch, 'callbacks_open', open) end
+  if bad ~= 0 then redis.call('HINCRBY', batch, 'callbacks_bad', bad) end
+  if event == 'complete' and was == 'queued' then redis.call('HINCRBY', batch, 'complete_unrun', -1) end
+  settle_up(bid, now)
 end
