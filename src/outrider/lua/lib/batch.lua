@@ -182,7 +182,8 @@ local function note_failure(bid, number, text)
   end
 end
 
--- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it.
+-- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it. Success
+-- is for good: what becomes of a copy delivered twice changes nothing.
 local OPEN = { queued = 1, failing = 1 }
 local BAD = { dead = 1, discarded = 1, deleted = 1, expired = 1 }
 
@@ -191,11 +192,17 @@ local function callback_is(cb, state, now)
   if not bid then return end
   local batch, field = key_batch(bid), 'cs:' .. event .. ':' .. index
   local was = redis.call('HGET', batch, field)
-  if not was or was == state then return end
+  if not was or was == state or was == 'succeeded' then return end
   redis.call('HSET', batch, field, state)
   local open, bad = (OPEN[state] or 0) - (OPEN[was] or 0), (BAD[state] or 0) - (BAD[was] or 0)
   if open ~= 0 then redis.call('HINCRBY', batch, 'callbacks_open', open) end
   if bad ~= 0 then redis.call('HINCRBY', batch, 'callbacks_bad', bad) end
   if event == 'complete' and was == 'queued' then redis.call('HINCRBY', batch, 'complete_unrun', -1) end
   settle_up(bid, now)
+end
+
+-- A callback that was dead and is claimed has been brought back: its batch must not expire now.
+local function revive_callback(cb, now)
+  local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
+  if bid and redis.call('HGET', key_batch(bid), 'cs:' .. name) == 'dead' then callback_is(cb, 'failing', now) end
 end
