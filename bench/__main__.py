@@ -29,8 +29,13 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     found: dict[str, list[Figure]] = {}
     with open_rig() as rig:
-        version = rig.wire("INFO", "server").decode().split("_version:")[1].split()[0]
-        print(f"Python {platform.python_version()}, server {version}, {os.cpu_count()} cores")
+        about = rig.wire("INFO", "server").decode()
+        # Valkey also says which Redis it is compatible with.
+        server = about.partition("valkey_version:")[2] or about.partition("redis_version:")[2]
+        print(
+            f"Python {platform.python_version()}, server {server.split()[0]}, "
+            f"{os.cpu_count()} cores"
+        )
         for name in arguments.names or NAMES:
             found[name] = _run(name, rig)
     if arguments.json:
@@ -49,7 +54,8 @@ def _run(name: str, rig: Rig) -> list[Figure]:
     rig.clear()
     figures = measure(rig)
     seconds = time.monotonic() - begin
-    print(f"\n{name} ({seconds:.0f} s; load before: {load:.1f}): {(module.__doc__ or '').split('.')[0]}")
+    headline = (module.__doc__ or "").partition("\n")[0]
+    print(f"\n{name}: {headline} ({seconds:.0f} s; load before: {load:.1f})")
     for figure in figures:
         print(_line(figure))
     sys.stdout.flush()

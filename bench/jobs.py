@@ -1,4 +1,4 @@
-"""The jobs that are measured. The server comes from OUTRIDER_URL, the stamp file from BENCH_STAMPS."""
+"""The jobs that are measured. OUTRIDER_URL names the server, BENCH_STAMPS the file of times."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ def stamp(number: int) -> None:
     """Note when it started."""
     now = time.monotonic_ns()
     _stamps().note(number, now)
+
+
+@app.job
+def hold(number: int) -> None:
+    """Run until somebody notes this number."""
+    _stamps().wait(number)
 
 
 @app.job

@@ -11,6 +11,7 @@ import hiredis
 from outrider.script import Call, Word
 
 Words = tuple[Word, ...]
+_pack: Any = hiredis.pack_command
 
 
 class Wire:
@@ -20,7 +21,8 @@ class Wire:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(url.removeprefix("unix://"))
         self._buffer = bytearray(1 << 20)
-        self._reader = hiredis.Reader()
+        # Its type hints know neither buffers nor commands of more than one word.
+        self._reader: Any = hiredis.Reader()
 
     def __call__(self, *words: Word) -> Any:
         """Perform one command."""
@@ -33,7 +35,7 @@ class Wire:
 
     def send(self, commands: Sequence[Words]) -> None:
         """Send commands in one piece."""
-        self._socket.sendall(b"".join(map(hiredis.pack_command, commands)))
+        self._socket.sendall(b"".join(map(_pack, commands)))
 
     def receive(self, count: int) -> list[Any]:
         """Read so many answers."""

@@ -15,7 +15,7 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.batches import Batches
 from outrider.inspection.queues import Queues, Stats
 from outrider.job import Job
-from outrider.options import Backoff, Options, Seconds, check_job_name, clean_tags
+from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 
 P = ParamSpec("P")
@@ -88,9 +88,8 @@ class App(Hub):
             raise ConfigError(f"@app.job is for functions, not {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise ConfigError(f"{function!r} is a generator, which would not run when it is called")
-        options["tags"] = clean_tags(options.get("tags", ()))
         known = check_job_name(name or default_name(function))
-        job: Job[..., Any] = Job(self, function, known, Options(**options))
+        job: Job[..., Any] = Job(self, function, known, Options().changed(**options))
         self.registry.add(known, job, function)
         return job
 

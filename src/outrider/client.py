@@ -41,7 +41,9 @@ class EnqueuedJob:
 def make_draft(
     job: str, options: Options, args: Sequence[Any], kwargs: dict[str, Any], at: float | None
 ) -> Draft:
-    """A draft with the options written out."""
+    """A draft with the options written out; TypeError when `args` is no list or tuple."""
+    if isinstance(args, str | bytes) or not isinstance(args, Sequence):
+        raise TypeError(f"{job}() args must be a list or a tuple, not {type(args).__name__}")
     return Draft(
         job,
         list(args),
@@ -155,9 +157,11 @@ def due_at(when: datetime | float) -> float:
                 "datetime.now(timezone.utc) + timedelta(hours=1)"
             )
         when = when.timestamp()
-    if not -MAX_AHEAD < when - clock.now() < MAX_AHEAD:
+    now = clock.now()
+    if not -MAX_AHEAD < when - now < MAX_AHEAD:
         raise ConfigError(f"a job can't be due at {when!r}: that is more than ten years away")
-    return round(when, 3)
+    # Our clock cuts milliseconds: what is due in this one is due now, and needs no scheduler.
+    return min(round(when, 3), now) if when < now + 0.001 else round(when, 3)
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

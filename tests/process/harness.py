@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,7 @@ def until(condition: Callable[[], Any], what: str = "", patience: float = PATIEN
     return found
 
 
-def ask(app: App, *words: str | bytes | int | float) -> Any:
+def ask(app: App, *words: str | bytes | float) -> Any:
     """What the server answers to a plain command, undecoded."""
     return app.perform(command(*words, decode=lambda answer: answer))
 
@@ -48,16 +49,35 @@ def length(app: App, key: str) -> int:
     return int(ask(app, "LLEN", key))
 
 
+def reach(app: App, key: str, count: int) -> None:
+    """Wait until so much was appended to a list on the server."""
+    until(lambda: length(app, key) >= count, f"{key} reaches {count}")
+
+
+def measured(text: str) -> None:
+    """Say a figure that a test has measured; `pytest -rP` shows it."""
+    sys.stdout.write(text + "\n")
+
+
+def ended(pid: int) -> bool:
+    """Whether a process has ended."""
+    return state(pid) in ("", "Z")
+
+
 def claimed(app: App) -> int:
     """How many jobs workers hold."""
     return sum(int(ask(app, "HLEN", key)) for key in ask(app, "KEYS", "o:claims:*"))
 
 
-def load_work(folder: Path, url: str) -> ModuleType:
-    """Put the jobs of `work.py` into a folder as a worker's target, and import them here too."""
+def load_work(folder: Path, url: str, timeout: float = 5.0) -> ModuleType:
+    """Put the jobs of `work.py` into a folder as a worker's target, and import them here too.
+
+    `timeout` is how long they, and the worker, try a request.
+    """
     path = folder / "work.py"
     shutil.copy(Path(__file__).with_name("work.py"), path)
     os.environ["OUTRIDER_TEST_URL"] = url
+    os.environ["OUTRIDER_TEST_TIMEOUT"] = str(timeout)
     spec = importlib.util.spec_from_file_location("work", path)
     assert spec is not None
     assert spec.loader is not None
@@ -192,4 +212,4 @@ class Worker:
             self.process.kill()
             self.process.wait()
         for pid in mine:
-            until(lambda pid=pid: state(pid) in ("", "Z"), f"child {pid} ends", 5.0)
+            until(partial(ended, pid), f"child {pid} ends", 5.0)

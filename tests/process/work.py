@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from outrider import App, BatchStatus, current_job
 from outrider.script import Call, command
 
-app = App(os.environ["OUTRIDER_TEST_URL"])
+app = App(os.environ["OUTRIDER_TEST_URL"], timeout=float(os.environ["OUTRIDER_TEST_TIMEOUT"]))
 
 
 def _push(key: str, value: object) -> Call[int]:
@@ -92,6 +95,25 @@ async def anap(i: int, seconds: float) -> None:
 
 
 @app.job
+def offline(folder: str) -> None:
+    """Run until a test opens the gate, without the server; leave traces in files."""
+    with Path(folder, "offline").open("a") as trace:
+        trace.write("started ")
+    while not Path(folder, "gate").exists():
+        time.sleep(0.005)
+    with Path(folder, "offline").open("a") as trace:
+        trace.write("ended ")
+
+
+@app.job
+def hold(seconds: float) -> None:
+    """Hold the interpreter, as C code does that does not let it go."""
+    note("started", "hold")
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    note("ran", "hold")
+
+
+@app.job
 def gated(i: int, gate: str) -> None:
     """Run until a test opens the gate."""
     note("started", i)
@@ -104,7 +126,7 @@ def gated(i: int, gate: str) -> None:
 async def agated(i: int, gate: str) -> None:
     """Run until a test opens the gate."""
     await anote("started", i)
-    while not await app.aperform(command("EXISTS", gate, decode=bool)):
+    while not await app.aperform(command("EXISTS", gate, decode=bool)):  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     await anote("ran", i)
 
@@ -191,6 +213,15 @@ async def acrash(kind: str) -> None:
     """End the whole process at the first run."""
     await asyncio.sleep(0)
     _crash(kind, again=False)
+
+
+@app.job(retry=0)
+def start_program() -> None:
+    """Start programs, and end them by signals."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        program = subprocess.Popen(["sleep", "60"])
+        program.send_signal(number)
+        note("ran", program.wait(10))
 
 
 @app.job

@@ -42,10 +42,20 @@ FAULTS: dict[str, list[Replacement]] = {
     "expired member not told to its batch": [
         ("if state == WAITING then table.insert(change, { member.number, EXPIRED }) end", "")
     ],
+    "expired member of a forgotten batch runs": [
+        (
+            "table.insert(late, { payload = taken[member.at] })\n      taken[member.at] = false",
+            "table.insert(late, { payload = taken[member.at] })",
+        )
+    ],
+    "no queue named for who has none": [("if home ~= queue then", "if false then")],
+    "retry count sought in the arguments": [
+        ("if has_run(job.payload) then", "if string.find(job.payload, 'retry_count') then")
+    ],
     "brought back without a word": [
         (
-            "if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end",
-            "if state == DEAD then state = FAILING end",
+            "if state == DEAD then table.insert(change, { member.number, FAILING });",
+            "if state == DEAD then",
         )
     ],
     "unreadable payloads dropped": [
@@ -68,6 +78,7 @@ FAULTS: dict[str, list[Replacement]] = {
     "late ack makes an owner": [
         ("if known then redis.call('HSET'", "if true then redis.call('HSET'")
     ],
+    "two outcomes of one job count": [("if seen[token] then held[i] = false end", "")],
     "finished member retried": [("if is_over(bid, jid) then return end", "")],
     "released to the wrong end": [
         (
@@ -102,6 +113,17 @@ FAULTS: dict[str, list[Replacement]] = {
     "callback of late listener not pushed": [
         ("if redis.call('HEXISTS', batch, event .. '_at') == 1 then", "if false then")
     ],
+    "late listener keeps the time to live": [
+        (
+            "push_callback(bid, event, index, now)\n  tidy(bid, now)",
+            "push_callback(bid, event, index, now)",
+        )
+    ],
+    "nobody told of failures": [("if failed > 0 then announce", "if false then announce")],
+    "revival told as a failure": [("(to == FAILING and from ~= DEAD)", "to == FAILING")],
+    "callback fails after its success": [
+        (" or was == 'succeeded' then return end", " then return end")
+    ],
     "expires with an open callback": [
         ("if settled and tonumber(known[2] or 0) <= 0 then", "if settled then")
     ],
@@ -111,6 +133,9 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
+    "recall leaves the number of the last ack": [
+        ("redis.call('HDEL', owners, child, child .. ':ack')", "redis.call('HDEL', owners, child)")
+    ],
     "recall does not fence": [("redis.call('HSET', owners, child, 'gone')", "")],
     "worker forgotten too early": [
         ("if moved < limit then\n    redis.call('ZREM'", "if true then\n    redis.call('ZREM'")
@@ -130,8 +155,8 @@ FAULTS: dict[str, list[Replacement]] = {
     "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    if", "if")],
     "any bid and jid make a member": [
         (
-            "return string.sub(jid, 1, -9) == bid and string.find(jid, '^[0-3]%x%x%x%x%x%x%x$', -8) ~= nil",
-            "return true",
+            "return string.sub(jid, 1, -9) == bid and",
+            "return true or",
         )
     ],
     "blanks at the end spoil a splice": [

@@ -19,6 +19,7 @@ OPEN = ("queued", "failing")
 STEP = 10_000
 _ENDS = {SUCCEEDED, EXPIRED, DISCARDED, DEAD, CANCELLED, DELETED}
 _NEXT = {WAITING: {FAILING, *_ENDS}, FAILING: _ENDS - {EXPIRED}, DEAD: {FAILING}}
+_TOKENS = {"complete": "!", "success": "$", "death": "x", "settled": "."}
 _BASES = {"complete": 0, "success": 1, "death": 2, "settled": 3}
 
 
@@ -32,6 +33,7 @@ class Batch:
     fired: set[str] = field(default_factory=set)
     queue: str = "default"
     targets: dict[tuple[str, int], str] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
     noted: set[int] = field(default_factory=set)
     callbacks: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -113,7 +115,7 @@ class Model:
     born: list[tuple[str, str]] = field(default_factory=list)
     doubled: set[str] = field(default_factory=set)
     batches: dict[str, Batch] = field(default_factory=dict)
-    forgotten: set[str] = field(default_factory=set)
+    forgotten: list[str] = field(default_factory=list)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
@@ -123,6 +125,8 @@ class Model:
     last_tick: int | None = None
     processed: int = 0
     failed: int = 0
+    followed: set[str] | None = None
+    said: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def put(self, jid: str, place: str) -> None:
         """A copy of a job arrives in a place."""
@@ -154,8 +158,19 @@ class Model:
     def change(self, job: Job, state: int) -> None:
         """A member reaches a state. `settle` must follow at the end of the script."""
         batch = self.batch_of(job)
-        if batch and job.member:
-            batch.move(job.member[1], state)
+        if not batch or not job.member:
+            return
+        old = batch.slots.get(job.member[1], 0)
+        batch.move(job.member[1], state)
+        if state == DEAD or (state == FAILING and old != DEAD):
+            self.say(batch.bid, "-")
+        elif state == SUCCEEDED and batch.slots.get(job.member[1], 0) != old:
+            self.say(batch.bid, "+")
+
+    def say(self, bid: str, token: str) -> None:
+        """Expect a token on the progress channel of a batch, if anyone listens."""
+        if self.followed is None or bid in self.followed:
+            self.said[bid, token] += 1
 
     def note(self, job: Job) -> None:
         """It is noted why a member failed."""
@@ -193,6 +208,9 @@ class Model:
     def settle_batch(self, batch: Batch) -> None:
         """Judge a batch, and expect its callbacks on a queue."""
         batch.judge()
+        for event in batch.fired - batch.announced:
+            self.say(batch.bid, _TOKENS[event])
+        batch.announced |= batch.fired
         for queue, jid in batch.push_callbacks():
             self.put(jid, "queue")
             self.born.append((queue, jid))

@@ -11,6 +11,7 @@ from outrider.ids import FIRST_CALLBACK
 
 _CALLBACK = re.compile(r"([0-9a-f]+):([a-z]+):(\d+)")
 _OURS = re.compile(rb'\{"jid":"([^"\\]+)","class":"[^"\\]+","queue":"')
+_QUEUE = re.compile(rb'"queue":"([^"]+)"')
 _MEMBER = re.compile(r"[0-9a-f]{8}")
 
 
@@ -28,12 +29,23 @@ class Job(NamedTuple):
 def write(jid: str, queue: str, **fields: Any) -> str:
     """A payload of ours: `bid` and `expiry` stand before `class`, all else after `queue`."""
     early = {name: fields.pop(name) for name in ("bid", "expiry") if name in fields}
-    return dump({"jid": jid, **early, "class": "app.job", "queue": queue, "args": [], **fields})
+    ours: dict[str, Any] = {"class": "app.job", "queue": queue, "args": []}
+    return dump({"jid": jid} | early | ours | fields)
 
 
 def dump(value: object) -> str:
     """JSON as our clients write it, without blanks."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def homes(payload: bytes) -> list[str]:
+    """The queues that a payload names; a queue may have been added at its end."""
+    return [name.decode() for name in _QUEUE.findall(payload)] or ["default"]
+
+
+def is_plain(payload: bytes) -> bool:
+    """Whether it begins as our plain jobs do: these are taken as they are."""
+    return _OURS.match(payload) is not None
 
 
 def reordered(payload: bytes) -> str:
@@ -58,13 +70,7 @@ def retried(payload: bytes) -> str:
 @lru_cache(maxsize=200_000)
 def read(payload: bytes) -> Job:
     """Read a payload."""
-    job: Any
-    try:
-        job = json.loads(payload)
-    except ValueError:
-        # Its beginning is ours, so it is taken at its word; the worker will find out.
-        found = _OURS.match(payload)
-        job = {"jid": found[1].decode(), "class": ""} if found else {}
+    job = _decode(payload)
     if not (
         isinstance(job, dict)
         and isinstance(job.get("jid"), str)
@@ -81,6 +87,15 @@ def read(payload: bytes) -> Job:
         expiry if isinstance(expiry, int | float) else None,
         "retry_count" in job,
     )
+
+
+def _decode(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        # Where the beginning is ours it is taken at its word; the worker will find out.
+        found = _OURS.match(payload)
+        return {"jid": found[1].decode(), "class": ""} if found else None
 
 
 def _member(jid: str, bid: str) -> tuple[str, int] | None:

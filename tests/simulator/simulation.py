@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,10 +10,10 @@ from typing import Any
 
 from outrider.store.queue import Claimed
 from tests.simulator import invariants
-from tests.simulator.messages.base import Message
+from tests.simulator.messages.base import Message, same
 from tests.simulator.messages.workers import Claim
 from tests.simulator.model import Model
-from tests.simulator.world import Snapshot, Ticket, Wire, snapshot
+from tests.simulator.world import Ear, Snapshot, Ticket, Wire, snapshot
 
 QUEUES = ("low", "high", "bulk")
 SERVED = (*QUEUES, "default")
@@ -34,12 +35,15 @@ class Simulation:
     """One schedule on an emptied server."""
 
     def __init__(self, wire: Wire, rng: random.Random) -> None:
-        self.wire, self.rng = wire, rng
+        self.wire, self.rng, self.ear = wire, rng, Ear(wire)
         wire.command("FLUSHALL")
-        self.model = Model()
+        self.model = Model(followed=None if self.chance(0.3) else set())
+        if self.model.followed is None:
+            self.ear.follow()
         self.before = Snapshot()
         self.log: deque[str] = deque(maxlen=HISTORY)
         self.steps = 0
+        self.trail = hashlib.blake2b(digest_size=8)
         self.now = 1_700_000_000_000
         self.server_ahead = 0
         self.hosts: list[str] = []
@@ -56,11 +60,24 @@ class Simulation:
         self.steps += 1
         self.log.append(f"{self.steps}: {note}{message}")
         answer = message.perform(self.wire)
+        self.trail.update(repr((message, answer)).encode())
         after = snapshot(self.wire)
         message.expect(self.model, self.before, after, answer)
         invariants.check(self.before, after, self.model)
+        same("progress is announced", +self.model.said, self.ear.heard())
+        self.model.said.clear()
         self.before = after
         return answer
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.ear.close()
+
+    def follow(self, bid: str) -> None:
+        """Listen to the progress of one batch."""
+        if self.model.followed is not None:
+            self.ear.follow(bid)
+            self.model.followed.add(bid)
 
     def hex(self, digits: int) -> str:
         """A new identifier."""

@@ -27,6 +27,10 @@ def test_no_invariant_breaks(url: str, seed: int | None) -> None:
     run(url, random.SystemRandom().randrange(10**6) if seed is None else seed, STEPS)
 
 
+def test_a_seed_repeats_a_run(url: str) -> None:
+    assert run(url, 5, 1_000) == run(url, 5, 1_000)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_planted_fault_is_found(url: str, fault: str) -> None:
     with pytest.raises(Failed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from outrider.script import Call, Script, Word
 
 KEYS = Keys("sim:")
 DAY = "2026-11-21"
+_CHANNEL = f"{KEYS.prefix}batch-"
 
 _SNAPSHOT = """#!lua
 local read = {
@@ -50,7 +52,8 @@ class Wire:
     """One connection. `faulty` replaces scripts by name, so that faults can be planted."""
 
     def __init__(self, url: str, faulty: Mapping[str, Script] | None = None) -> None:
-        self._connection = Address(url).connection()
+        self.address = Address(url)
+        self._connection = self.address.connection()
         self._connection.connect()
         self._faulty = faulty or {}
         self._loaded: set[str] = set()
@@ -80,6 +83,36 @@ class Wire:
 
     def close(self) -> None:
         """Close the connection."""
+        self._connection.disconnect()
+
+
+class Ear:
+    """Listens to the progress of batches."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._connection = wire.address.connection()
+        self._connection.connect()
+        self._follows = False
+
+    def follow(self, bid: str = "") -> None:
+        """Listen to one batch, or to all."""
+        words = ("SUBSCRIBE", _CHANNEL + bid) if bid else ("PSUBSCRIBE", _CHANNEL + "*")
+        self._connection.send_command(*words)
+        self._connection.read_response(disable_decoding=True)
+        self._follows = True
+
+    def heard(self) -> Counter[tuple[str, str]]:
+        """What was said since the last time: (bid, token) and how often."""
+        said: Counter[tuple[str, str]] = Counter()
+        if self._follows:
+            self._connection.send_command("PING")
+            while (answer := self._connection.read_response(disable_decoding=True))[0] != b"pong":
+                channel, token = (word.decode() for word in answer[-2:])
+                said[channel.removeprefix(_CHANNEL), token] += 1
+        return said
+
+    def close(self) -> None:
+        """Stop listening."""
         self._connection.disconnect()
 
 
@@ -119,7 +152,8 @@ def snapshot(wire: Wire) -> Snapshot:
     """Read everything in one round trip."""
     now = Snapshot()
     prefix = len(KEYS.prefix)
-    for raw, ttl, value in wire.command("EVALSHA", wire.snapshot_sha, 0, KEYS.prefix):
+    # The server lists keys and fields in an order that differs from one start to the next.
+    for raw, ttl, value in sorted(wire.command("EVALSHA", wire.snapshot_sha, 0, KEYS.prefix)):
         key = raw.decode()[prefix:]
         now.ttl[key] = ttl
         _file(now, key, value)
@@ -135,7 +169,8 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":
         identity, _, child = name.rpartition(":")
-        now.claims[identity, child] = {int(token): payload for token, payload in pairs(value)}
+        held = {int(token): payload for token, payload in pairs(value)}
+        now.claims[identity, child] = dict(sorted(held.items()))
     elif ours and head in {"owners", "batch", "failures"}:
         place = {"owners": now.owners, "batch": now.batches, "failures": now.failures}[head]
         place[name] = {word.decode(): payload for word, payload in pairs(value)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from outrider import __version__, logs
-from outrider.errors import OutriderError
+from outrider.errors import ConfigError, OutriderError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,6 +45,8 @@ def worker(
     from outrider.worker.order import QueueOrder
     from outrider.worker.supervisor import Supervisor, WorkerOptions
 
+    if math.isnan(timeout):
+        raise ConfigError("--timeout nan: give a number of seconds")
     order = QueueOrder.parse(queues) if queues else None
     logs.configure(log_level)
     options = WorkerOptions(target, order, concurrency, processes, timeout, drain, log_level)

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=no-writes
 -- Counts what a draining worker still has to wait for: queued in these queues (paused ones left
 -- out), due by `until` in schedule or retry, or claimed by any worker. Returns the count.
 local total = 0

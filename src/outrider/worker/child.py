@@ -27,6 +27,7 @@ from outrider.worker.perform import Performer
 from outrider.worker.pump import Fenced, Pump
 from outrider.worker.runner import Runner
 from outrider.worker.slots import SlotTable
+from outrider.worker.stacks import stacks
 from outrider.worker.target import load
 
 log = logging.getLogger("outrider.worker")
@@ -38,9 +39,9 @@ def main() -> NoReturn:
     """Run a child; never returns."""
     target, channel_fd, table_fd, slots = sys.argv[1], *map(int, sys.argv[2:5])
     _die_with_parent()
-    # A whole stack dump even while a job holds the interpreter. The other signals are the
-    # supervisor's to interpret, though a terminal or a service manager may send them to all; not
-    # ignored but handled, since programs that a job starts would inherit the former.
+    # A stack dump even while a job holds the interpreter. The other signals are the supervisor's to
+    # interpret, though a terminal or a service manager may send them to all; not ignored but
+    # handled, since programs that a job starts would inherit the former.
     faulthandler.register(signal.SIGTTIN, all_threads=True)
     for name in ("SIGTERM", "SIGINT", "SIGTSTP"):
         signal.signal(getattr(signal, name), lambda *_: None)
@@ -55,16 +56,25 @@ def main() -> NoReturn:
         channel.send(failed=str(error))
         _leave(BAD_TARGET)
     queues = sorted({job.options.queue or "default" for job in app.registry})
-    channel.send(hello={"url": url, "prefix": app.keys.prefix, "queues": queues})
+    channel.send(
+        hello={
+            "url": url,
+            "prefix": app.keys.prefix,
+            "timeout": app.timeout,
+            "queues": queues,
+        }
+    )
     messages = channel.messages()
     start = next(messages, None)
     if start is None or "start" not in start:
         _leave(CLEAN)
-    _Child(app, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
+    _Child(app, channel, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
 
 
 class _Child:
-    def __init__(self, app: App, table: SlotTable, slots: int, start: Message) -> None:
+    def __init__(
+        self, app: App, channel: Channel, table: SlotTable, slots: int, start: Message
+    ) -> None:
         identity, child = start["identity"], start["child"]
         weights = None if start["weights"] is None else tuple(start["weights"])
         order = QueueOrder(tuple(start["queues"]), weights)
@@ -72,6 +82,7 @@ class _Child:
         self._runner = Runner(
             Performer(app, f"{identity}:{child}"), slots, table, self._pump.notify
         )
+        self._channel = channel
         self._stopped = threading.Event()
 
     def run(self, messages: Iterator[Message]) -> NoReturn:
@@ -92,6 +103,9 @@ class _Child:
         for message in messages:
             if "quiet" in message:
                 self._pump.quiet()
+            if "dump" in message:
+                sys.stderr.write(stacks(self._runner.tasks()))
+                self._channel.send(dumped=True)
             if "stop" in message:
                 self._pump.stop(message["stop"])
                 self._stopped.set()

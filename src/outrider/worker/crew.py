@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from outrider.worker.slots import SlotTable
 FREE_DEATHS = 5
 PER_SECONDS = 60.0
 MAX_PAUSE = 30.0
+DUMP_PATIENCE = 1.0
 
 
 class Child:
@@ -25,6 +27,7 @@ class Child:
     def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
         self.name = str(number)
         self.started = False
+        self.stacks_by = math.inf
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as memory:
             memory.truncate(SlotTable.size_for(slots))
@@ -52,10 +55,19 @@ class Child:
             start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
         )
 
-    def dump_stacks(self) -> None:
+    def ask_for_stacks(self) -> None:
         """Have it write the stacks of all its threads to standard error."""
-        # Before it has started, nothing handles the signal, and it would stop the process.
-        if self.started and not self.dead:
+        if self.started:
+            self.channel.send(dump=True)
+            self.stacks_by = time.monotonic() + DUMP_PATIENCE
+
+    def force_stacks(self) -> None:
+        """The same by a signal, for a child that does not answer: something holds its interpreter.
+
+        Only then: while Python code runs, a look from outside may end the process.
+        """
+        self.stacks_by = math.inf
+        if not self.dead:
             os.kill(self.process.pid, signal.SIGTTIN)
 
     def kill(self) -> None:

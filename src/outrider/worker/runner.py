@@ -76,6 +76,10 @@ class Runner:
         """Tokens of the jobs that run now."""
         return [job.token for job in self._table.running()]
 
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The coroutines that run."""
+        return list(self._tasks)
+
     def take_outcomes(self) -> deque[Outcome]:
         """Take all the outcomes that there are."""
         taken: deque[Outcome] = deque()

@@ -49,7 +49,3 @@ class SlotTable:
             if token:
                 found.append(Running(slot, token, started_at))
         return found
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self._memory.close()

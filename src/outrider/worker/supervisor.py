@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import selectors
 import signal
 import socket
@@ -125,7 +126,8 @@ class Supervisor:
             url = shared_url()
         self._order = options.order or QueueOrder.equal(hello["queues"] or ["default"])
         self._keys = Keys(hello["prefix"])
-        self._executor = Executor(Address(url))
+        timeout = hello["timeout"]
+        self._executor = Executor(Address(url, timeout), timeout)
         slots = options.concurrency * options.processes
         self._heart = Heart(
             self._executor, self._keys, self._order, slots, lambda: list(self._children)
@@ -179,6 +181,9 @@ class Supervisor:
         for child in [child for child in self._children if child.dead]:
             self._bury(child)
         now = time.monotonic()
+        for child in self._children:
+            if child.stacks_by <= now:
+                child.force_stacks()
         if self._stop_by is None:
             due = [at for at in self._spawn_at if at <= now]
             self._spawn_at = [at for at in self._spawn_at if at > now]
@@ -193,9 +198,8 @@ class Supervisor:
             self._wake.recv(4096)
 
     def _patience(self) -> float:
-        times = list(self._spawn_at)
-        if self._stop_by is not None:
-            times = [self._stop_by + KILL_GRACE]
+        times = [child.stacks_by for child in self._children]
+        times += self._spawn_at if self._stop_by is None else [self._stop_by + KILL_GRACE]
         return max(0.0, min([60.0, *(at - time.monotonic() for at in times)]))
 
     def _hear(self, child: Child) -> None:
@@ -210,6 +214,8 @@ class Supervisor:
                 self._keeper.wake(self._handover)
             if "failed" in message:
                 log.error("child %s: %s", child.name, message["failed"])
+            if "dumped" in message:
+                child.stacks_by = math.inf
 
     def _signal(self, number: int) -> None:
         if number in STOPS:
@@ -221,7 +227,7 @@ class Supervisor:
                 child.channel.send(quiet=True)
         elif number == signal.SIGTTIN:
             for child in self._children:
-                child.dump_stacks()
+                child.ask_for_stacks()
 
     def _bury(self, child: Child) -> None:
         self._children.remove(child)

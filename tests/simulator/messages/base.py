@@ -11,6 +11,7 @@ from typing import Any
 
 from outrider.script import Call
 from tests.simulator.model import Model
+from tests.simulator.payloads import homes
 from tests.simulator.world import Snapshot, Violation, Wire
 
 
@@ -40,11 +41,16 @@ def in_front(before: Snapshot, after: Snapshot, backs: list[list[bytes]]) -> Non
     """Jobs given back lie at the front of their queues, the last first; new ones behind."""
     most = sum(len(back) for back in backs)
     count = Counter(payload for back in backs for payload in back)
+    for payload in count:
+        if not any(payload in after.queues.get(home, ()) for home in homes(payload)):
+            raise Violation("jobs go back to their queues", payload)
     # Copies that are equal to the byte cannot be told apart.
     backs = [[payload for payload in back if count[payload] == 1] for back in backs]
     for name, jobs in after.queues.items():
         old = before.queues.get(name, [])
         grown = range(most + 1)
+        if jobs != old and name.encode() not in after.rest["queues"]:
+            raise Violation("queues are known by name", name)
         if old and jobs != old and not any(_is_grown(old, jobs, backs, by) for by in grown):
             raise Violation("queues keep their order", (name, old[-3:], jobs[-3:], backs))
 

@@ -150,6 +150,8 @@ class Farewell(Message):
         same("a slice gives back", moved, give_back(model, before, after, identity))
         if moved < self.limit:
             forget_worker(model, identity)
+            if identity in after.ttl or f"{identity}:work" in after.ttl:
+                raise Violation("a worker that is gone is not shown", identity)
         else:
             fence_children(model, after, identity)
 

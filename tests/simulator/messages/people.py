@@ -73,4 +73,4 @@ class Forget(Message):
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         del model.batches[self.bid]
-        model.forgotten.add(self.bid)
+        model.forgotten.append(self.bid)

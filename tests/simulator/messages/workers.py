@@ -18,7 +18,7 @@ from tests.simulator.model import (
     Child,
     Model,
 )
-from tests.simulator.payloads import Job, read
+from tests.simulator.payloads import Job, homes, is_plain, read
 from tests.simulator.world import DAY, KEYS, Snapshot, Violation
 
 
@@ -60,13 +60,16 @@ class Claim(Message):
     ) -> None:
         changes: list[tuple[Job, int]] = []
         expected = []
-        for job in self._drawn(model, before):
+        names = []
+        for name, payload in self._drawn(model, before):
+            job = read(payload)
             place = self._fate(model, job, changes)
             model.take(job.id, "queue")
             if place:
                 model.put(job.id, place)
             if place == "claim":
                 expected.append(job.id)
+                names.append("" if is_plain(payload) else name)
         for job, state in changes:
             model.change(job, state)
         model.settle(job for job, _ in changes)
@@ -75,19 +78,22 @@ class Claim(Message):
             (False, expected),
             (answer.fenced, [read(payload).id for payload in answer.payloads]),
         )
+        for name, payload in zip(names, answer.payloads, strict=True):
+            if name and name not in homes(payload):
+                raise Violation("a job names the queue that it was taken from", (name, payload))
         if expected and answer.first <= model.last_token:
             raise Violation("tokens are given out once", (model.last_token, answer.first))
         child.request, child.first = self.request, answer.first
         child.tokens = list(range(answer.first, answer.first + len(expected)))
         model.last_token = max([model.last_token, *child.tokens])
 
-    def _drawn(self, model: Model, before: Snapshot) -> list[Job]:
-        drawn: list[bytes] = []
+    def _drawn(self, model: Model, before: Snapshot) -> list[tuple[str, bytes]]:
+        drawn: list[tuple[str, bytes]] = []
         for name in self.queues:
             if name not in model.paused and len(drawn) < self.want:
                 jobs = before.queues.get(name, [])[::-1]
-                drawn += jobs[: self.want - len(drawn)]
-        return [read(payload) for payload in drawn]
+                drawn += [(name, payload) for payload in jobs[: self.want - len(drawn)]]
+        return drawn
 
     def _fate(self, model: Model, job: Job, changes: list[tuple[Job, int]]) -> str:
         lapsed = job.expiry is not None and job.expiry * 1000 < self.now
@@ -151,28 +157,39 @@ class Ack(Message):
         if child:
             child.acked = self.request
         held = before.held(self.child)
-        lost = [token for token in self.done if token not in held]
-        lost += [other.token for other in self.others if other.token not in held]
+        done, others, lost = self._first(held)
         same("late outcomes are reported", lost, answer)
-        self._expect_outcomes(model, held)
-        back = [held[o.token] for o in self.others if o.kind == "release" and o.token in held]
+        self._expect_outcomes(model, held, done, others)
+        back = [held[other.token] for other in others if other.kind == "release"]
         in_front(before, after, [back[::-1]])
 
-    def _expect_outcomes(self, model: Model, held: dict[int, bytes]) -> None:
+    def _first(self, held: dict[int, bytes]) -> tuple[list[int], list[queue.Other], list[int]]:
+        """Of outcomes whose claim stands, the first of each job; and the tokens of the rest."""
+        done = [token for token in self.done if token in held]
+        lost = [token for token in self.done if token not in held]
+        others, counted = [], set(done)
+        for other in self.others:
+            if other.token in held and other.token not in counted:
+                others.append(other)
+                counted.add(other.token)
+            else:
+                lost.append(other.token)
+        return done, others, lost
+
+    def _expect_outcomes(
+        self, model: Model, held: dict[int, bytes], done: list[int], others: list[queue.Other]
+    ) -> None:
         changes: list[tuple[Job, int]] = []
         words: list[tuple[Job, str]] = []
-        for token in self.done:
-            if token in held:
-                job = read(held[token])
-                model.take(job.id, "claim")
-                model.processed += 1
-                changes.append((job, SUCCEEDED))
-                words.append((job, "succeeded"))
-        for other in self.others:
-            if other.token in held:
-                job = read(held[other.token])
-                model.take(job.id, "claim")
-                self._place(model, job, other, changes, words)
+        for job in (read(held[token]) for token in done):
+            model.take(job.id, "claim")
+            model.processed += 1
+            changes.append((job, SUCCEEDED))
+            words.append((job, "succeeded"))
+        for other in others:
+            job = read(held[other.token])
+            model.take(job.id, "claim")
+            self._place(model, job, other, changes, words)
         for job, state in changes:
             model.change(job, state)
         model.settle(job for job, _ in changes)

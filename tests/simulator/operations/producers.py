@@ -9,7 +9,7 @@ from outrider.store.queue import QueueGroup
 from tests.simulator.messages.people import Deliver
 from tests.simulator.messages.producers import Commit, Listen, Push, Reserve
 from tests.simulator.operations.table import operation
-from tests.simulator.payloads import dump, reordered, write
+from tests.simulator.payloads import dump, read, reordered, write
 from tests.simulator.simulation import Simulation
 
 CROWD = 90
@@ -38,7 +38,11 @@ def push(sim: Simulation) -> None:
     if sim.live() > CROWD:
         return
     jobs = [write(sim.hex(24), sim.queue(), **expiry(sim)) for _ in range(sim.rng.randint(1, 3))]
-    send_laned(sim, Push(sim.ticket(), *spread(sim, jobs)))
+    ticket = sim.ticket()
+    if sim.chance(0.05):
+        # The lane of a process that was forked, or restored from a snapshot.
+        ticket = ticket._replace(number=max(1, ticket.number - 1))
+    send_laned(sim, Push(ticket, *spread(sim, jobs)))
     sim.payloads.extend(jobs)
 
 
@@ -61,6 +65,8 @@ def commit(sim: Simulation) -> None:
     if sim.live() > CROWD:
         return
     bid, count = sim.hex(16), sim.rng.choice((0, 1, 2, 3, 4, 7, 20))
+    if sim.chance(0.3):
+        sim.follow(bid)
     create: list[str | int] = ["description", "a batch"]
     for event in EVENTS:
         if callbacks := sim.rng.choice((0, 0, 1, 2)):
@@ -91,11 +97,12 @@ def members(sim: Simulation, bid: str, numbers: range) -> list[str]:
 
 def some_bid(sim: Simulation) -> str | None:
     """A batch that is known, and now and then one that is not."""
-    known = [*sim.model.batches, *sim.model.forgotten]
+    old = sim.model.forgotten if sim.chance(0.1) else []
+    known = old or [*sim.model.batches]
     return sim.rng.choice(known) if known else None
 
 
-@operation(3)
+@operation(4)
 def reserve(sim: Simulation) -> None:
     """A batch is to get more jobs."""
     bid, count = some_bid(sim), sim.rng.randint(1, 4)
@@ -147,7 +154,15 @@ def foreign(sim: Simulation) -> None:
         dump({**job, "jid": "no-hex-" + jid, "bid": sim.hex(16)}),
         dump({"jid": jid, "bid": sim.hex(16), "class": "Ruby", "queue": name, "args": []}),
         dump({"jid": jid, "args": [{"expiry": 1}], "class": "Ruby", "queue": name}),
+        dump({**job, "jid": sim.hex(16) + "00000000", "bid": some_bid(sim) or sim.hex(16)}),
+        dump({**job, "cb": "no callback"}),
+        write(member_jid(jid[:16], 1), name, bid=jid[:16], expiry=1),
+        write(member_jid(jid[:16], 1), name, bid=jid[:16], expiry=1, retry_count=0),
         f"no job {jid}",
+        f'"{jid}"',
+        str(sim.rng.getrandbits(64)),
+        dump({"jid": jid}),
+        dump({"jid": 7, "class": "Ruby", "args": [jid]}),
         dump({"class": "Ruby", "args": [jid]}),
         dump([jid]),
         f'{{"jid":"{jid}","bid":"12","class":"Ruby',
@@ -161,10 +176,13 @@ def foreign(sim: Simulation) -> None:
         sim.send(Deliver(name, text))
 
 
-@operation(5)
+@operation(7)
 def deliver_twice(sim: Simulation) -> None:
     """A copy of a payload turns up on a queue."""
-    if sim.payloads and sim.live() < CROWD:
-        held = [held for claims in sim.before.claims.values() for held in claims.values()]
-        text = sim.rng.choice([*(text.encode() for text in sim.payloads), *held])
-        sim.send(Deliver(sim.queue(), reordered(text) if sim.chance(0.3) else text.decode()))
+    if not sim.payloads or sim.live() > CROWD:
+        return
+    held = [held for claims in sim.before.claims.values() for held in claims.values()]
+    callbacks = [payload for payload in held if read(payload).callback]
+    pushed = [payload.encode() for payload in sim.payloads]
+    text = sim.rng.choice(sim.rng.choice((callbacks, held, pushed)) or pushed)
+    sim.send(Deliver(sim.queue(), reordered(text) if sim.chance(0.3) else text.decode()))

@@ -40,7 +40,9 @@ def acknowledge(sim: Simulation, worker: Worker, tokens: list[int]) -> Ack:
     """The message that reports outcomes of these jobs."""
     worker.acked += 1
     done = [token for token in tokens if sim.chance(0.55)]
-    others = [outcome(sim, t, worker.held[t]) for t in tokens if t not in done]
+    cut = [token for token in tokens if sim.chance(0.05)]
+    others = [outcome(sim, t, worker.held[t]) for t in tokens if t not in done or t in cut]
+    others += [outcome(sim, token, worker.held[token]) for token in cut]
     for token in tokens:
         del worker.held[token]
     return Ack(worker.key, worker.acked, sim.clock(), done, others)
@@ -53,7 +55,8 @@ def ack(sim: Simulation) -> None:
     if not able:
         return
     worker = sim.rng.choice(able)
-    tokens = sim.rng.sample(sorted(worker.held), sim.rng.randint(1, len(worker.held)))
+    some = min(len(worker.held), sim.rng.choice((1, 2, 9)))
+    tokens = sim.rng.sample(sorted(worker.held), some)
     message = acknowledge(sim, worker, tokens)
     sim.send(message)
     if sim.chance(0.15):
@@ -91,7 +94,7 @@ def redeliver(sim: Simulation) -> None:
         sim.send(message, "late: ")
 
 
-@operation(2)
+@operation(4)
 def late_claim(sim: Simulation) -> None:
     """The last claim of a child that is gone arrives after it."""
     if sim.leavers:

@@ -1,0 +1,52 @@
+"""Fixtures of the tests of what users call: everything is called both ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import pytest
+
+from outrider import App
+
+T = TypeVar("T")
+
+
+class Way:
+    """Calls a method, or its twin with the prefix `a` in an event loop of its own."""
+
+    def __init__(self, app: App, *, is_async: bool) -> None:
+        self.app = app
+        self.is_async = is_async
+
+    def __call__(self, owner: Any, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        if not self.is_async:
+            return getattr(owner, name)(*args, **kwargs)
+        return loop(self.app, getattr(owner, f"a{name}")(*args, **kwargs))
+
+
+def loop(app: App, work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a loop, and close the connections that it made there."""
+
+    async def main() -> T:
+        async with closing(app):
+            return await work
+
+    return asyncio.run(main())
+
+
+@asynccontextmanager
+async def closing(app: App) -> AsyncIterator[None]:
+    """Close the loop's connections at the end."""
+    try:
+        yield
+    finally:
+        await app.aclose()
+
+
+@pytest.fixture(params=["sync", "async"])
+def way(request: pytest.FixtureRequest, app: App) -> Way:
+    """Both ways to call."""
+    return Way(app, is_async=request.param == "async")

@@ -1,0 +1,228 @@
+"""A worker moved by hand: it claims and reports through the scripts, and runs nothing by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from outrider import App, RunningJob
+from outrider.clock import utc_day
+from outrider.context import running
+from outrider.ids import member_jid
+from outrider.io.exchange import Lane, _words
+from outrider.payload import decode
+from outrider.script import Call, command
+from outrider.store import batch, process, queue
+from outrider.store.queue import Claimed, Other
+
+NOW = 1_800_000_000_000
+DAY = utc_day(NOW)
+IDENTITY = "host:1:ab"
+BID = "00aabbccddeeff11"
+
+
+class Hands:
+    """One child of one worker. Requests are numbered, as those of a real child are."""
+
+    def __init__(
+        self, app: App, identity: str = IDENTITY, child: str = "0", now: int = NOW
+    ) -> None:
+        self.app = app
+        self.owner = {"identity": identity, "child": child}
+        self.now = now
+        self.request = 0
+        live(app, identity)
+        assert app.perform(process.enlist(app.keys, **self.owner))
+
+    def claim(
+        self, *queues: str, want: int = 10, request: int | None = None, now: int | None = None
+    ) -> Claimed:
+        """Claim from these queues; a `request` of its own number is sent again."""
+        number = self._number(request)
+        return self.app.perform(
+            queue.claim(
+                self.app.keys,
+                **self.owner,
+                request=number,
+                now=now or self.now,
+                queues=list(queues or ("default",)),
+                want=want,
+            )
+        )
+
+    def ack(
+        self, *outcomes: int | Other, request: int | None = None, now: int | None = None
+    ) -> list[int]:
+        """Report outcomes: tokens for success, others as they are."""
+        number = self._number(request)
+        return self.app.perform(
+            queue.ack(
+                self.app.keys,
+                **self.owner,
+                request=number,
+                now=now or self.now,
+                day=utc_day(now or self.now),
+                done=[outcome for outcome in outcomes if isinstance(outcome, int)],
+                others=[outcome for outcome in outcomes if isinstance(outcome, Other)],
+            )
+        )
+
+    def _number(self, request: int | None) -> int:
+        number = self.request + 1 if request is None else request
+        self.request = max(self.request, number)
+        return number
+
+    def take(self, *queues: str) -> int:
+        """Claim exactly one job; its token."""
+        claimed = self.claim(*queues, want=1)
+        assert len(claimed.payloads) == 1
+        return claimed.first
+
+    def work(self, *queues: str) -> list[dict[str, Any]]:
+        """Claim everything and report success, callbacks too; what it was, in order."""
+        jobs: list[dict[str, Any]] = []
+        while (claimed := self.claim(*queues, want=500)).payloads:
+            jobs += [json.loads(payload) for payload in claimed.payloads]
+            tokens = range(claimed.first, claimed.first + len(claimed.payloads))
+            assert self.ack(*tokens) == []
+        return jobs
+
+
+def live(app: App, identity: str = IDENTITY, *, life: int = 30_000, override: int = 0) -> None:
+    """Register a worker."""
+    beat = process.beat(
+        app.keys, identity=identity, life=life, register=1, fields=[], work=[], override=override
+    )
+    assert app.perform(beat).alive
+
+
+# -- payloads -------------------------------------------------------------------------------------
+
+
+def write(jid: str, home: str = "default", **fields: Any) -> str:
+    """A payload of ours: bid, cb and expiry stand before class, all else after queue."""
+    early: dict[str, Any] = {}
+    for name in ("bid", "cb", "expiry"):
+        if name in fields:
+            early[name] = fields.pop(name)
+    return dump({"jid": jid, **early, "class": "app.job", "queue": home, "args": [], **fields})
+
+
+def member(number: int, home: str = "default", **fields: Any) -> str:
+    """A payload of a member of BID."""
+    return write(member_jid(BID, number), home, bid=BID, **fields)
+
+
+def dump(value: object) -> str:
+    """JSON as our clients write it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+# -- the server -----------------------------------------------------------------------------------
+
+
+def raw(app: App, *words: str | float | bytes) -> Any:
+    """Perform a plain command."""
+    return app.perform(command(*words, decode=lambda answer: answer))
+
+
+def put(app: App, home: str, *payloads: str | bytes) -> None:
+    """Push payloads as any client does; the first is the first to be taken."""
+    if payloads:
+        raw(app, "SADD", app.keys("queues"), home)
+        raw(app, "LPUSH", app.keys("queue", home), *payloads)
+
+
+def listed(app: App, home: str = "default") -> list[str]:
+    """What a queue holds, in the order in which it will be taken."""
+    return [text.decode() for text in reversed(raw(app, "LRANGE", app.keys("queue", home), 0, -1))]
+
+
+def scored(app: App, name: str) -> list[tuple[str, float]]:
+    """What schedule, retry or dead holds."""
+    words = iter(raw(app, "ZRANGE", app.keys(name), 0, -1, "WITHSCORES"))
+    return [(text.decode(), float(score)) for text, score in zip(words, words, strict=True)]
+
+
+def stat(app: App, name: str) -> int:
+    """A counter."""
+    return app.perform(process.counter(app.keys, name))
+
+
+# -- batches --------------------------------------------------------------------------------------
+
+
+def commit(app: App, *, bid: str = BID, **changes: Any) -> Call[int]:
+    """A commit that creates an empty batch, but for what is changed."""
+    words: dict[str, Any] = {
+        "create": ["tags", "[]"],
+        "ranges": [],
+        "queues": [],
+        "scheduled": [],
+        "first_queue": "",
+        "now": NOW,
+    }
+    return batch.commit(app.keys, bid=bid, **{**words, **changes})
+
+
+def start(app: App, count: int, *, home: str = "default", create: list[Any] | None = None) -> None:
+    """Create BID with so many members, on one queue."""
+    call = commit(
+        app,
+        create=create or ["tags", "[]"],
+        ranges=[(0, count)] if count else [],
+        queues=[(home, [member(number, home) for number in range(count)])] if count else [],
+        first_queue=home if count else "",
+    )
+    assert app.perform(call) == 1
+
+
+def fields(app: App, bid: str = BID) -> dict[str, str]:
+    """The fields of a batch."""
+    found = app.perform(batch.read(app.keys, bid))
+    return {name: value.decode() for name, value in found.items()}
+
+
+def counts(app: App, bid: str = BID) -> dict[int, int]:
+    """How many members are in each state; states without members are left out."""
+    found = fields(app, bid)
+    numbers = {state: int(found.get(f"s{state}", 0)) for state in range(1, 9)}
+    return {state: number for state, number in numbers.items() if number}
+
+
+def slots(app: App, count: int, bid: str = BID) -> list[int]:
+    """The states of the first members."""
+    words = [word for number in range(count) for word in ("GET", "u4", f"#{number}")]
+    return list(raw(app, "BITFIELD", app.keys("slots", bid), *words))
+
+
+# -- sending twice --------------------------------------------------------------------------------
+
+
+def on_lane(call: Call[Any], lane: Lane) -> tuple[Any, ...]:
+    """The words of a laned request, ready to be sent as often as one likes."""
+    assert call.script is not None
+    return ("EVAL", call.script.source, *_words(call, lane)[2:])
+
+
+def twice(app: App, call: Call[Any]) -> list[Any]:
+    """Send the same laned request twice, as after a lost reply; both answers."""
+    words = on_lane(call, Lane())
+    return [raw(app, *words), raw(app, *words)]
+
+
+# -- inside a job ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def inside(app: App, text: str | bytes, token: int = 0, owner: str = "") -> Iterator[RunningJob]:
+    """Be in the job of this payload, as code that a worker runs."""
+    payload = text.encode() if isinstance(text, str) else text
+    job = RunningJob(app, decode(payload), token, owner)
+    mark = running.set(job)
+    try:
+        yield job
+    finally:
+        running.reset(mark)

@@ -1,0 +1,130 @@
+"""Whatever is wrong: one clear line on standard error, a non-zero status, never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from outrider import App
+from tests.process.harness import ask, outrider
+
+NOWHERE = "redis://127.0.0.1:1/0"
+MODULES = {
+    "raises.py": "raise ValueError('no\\nluck')",
+    "exits.py": "import sys; sys.exit(7)",
+    "exits_hard.py": "import os; os._exit(7)",
+    "interrupts.py": "raise KeyboardInterrupt",
+    "broken.py": "def broken(:\n",
+    "needs.py": "import there_is_no_such_module",
+    "other.py": "app = 17",
+    "nothing.py": "",
+    "unconfigured.py": "from outrider import App\napp = App()",
+    "bad_url.py": "from outrider import App\napp = App('http://localhost')",
+    "bad_port.py": "from outrider import App\napp = App('redis://localhost:port/0')",
+    "bad_retry.py": "from outrider import App\napp = App()\n@app.job(retry=-1)\ndef f(): ...",
+    "away.py": f"from outrider import App\napp = App({NOWHERE!r}, timeout=0.5)",
+    "away_socket.py": "from outrider import App\napp = App('unix:///nowhere/at/all', timeout=0.5)",
+}
+TARGETS = {
+    "no_such_module": "no_such_module",
+    "no.such.module": "'no'",
+    "nothing": "'app'",
+    "other": "'app'",
+    "work:nothing": "'nothing'",
+    "work:mark": "'mark'",
+    "work:app.nothing": "'app.nothing'",
+    "raises": "ValueError: no luck",
+    "exits": "SystemExit",
+    "exits_hard": "status 7",
+    "interrupts": "KeyboardInterrupt",
+    "broken": "SyntaxError",
+    "needs": "there_is_no_such_module",
+    "a b": "no target",
+    "work.py": "work",
+    "./work": "no target",
+    "": "no target",
+    ":": "no target",
+    "unconfigured": "OUTRIDER_URL",
+    "bad_url": "http",
+    "bad_port": "port",
+    "bad_retry": "retry",
+    "away": "does not answer",
+    "away_socket": "does not answer",
+}
+OPTIONS = {
+    ("-q", "a,b"): "weight",
+    ("-q", "a,0"): "weight",
+    ("-q", "a,-1"): "weight",
+    ("-q", "a,1,2"): "weight",
+    ("-q", "a,"): "weight",
+    ("-q", ""): "queue",
+    ("-q", "a b"): "a b",
+    ("-q", "a,2", "-q", "b"): "weight",
+    ("-q", "a", "-q", "a"): "twice",
+    ("-c", "0"): "-c",
+    ("-c", "-1"): "-c",
+    ("-c", "many"): "-c",
+    ("-p", "0"): "-p",
+    ("--timeout", "-1"): "--timeout",
+    ("--timeout", "soon"): "--timeout",
+    ("--timeout", "nan"): "--timeout",
+    ("--log-level", "loud"): "--log-level",
+    ("--nothing",): "--nothing",
+    ("-x",): "-x",
+    ("one", "two"): "one",
+    ("-q",): "-q",
+}
+COMMANDS = {
+    ("nothing",): "nothing",
+    ("--nothing",): "--nothing",
+    ("worker",): "TARGET",
+    ("batch",): "BID",
+    ("batch", "0" * 16): "OUTRIDER_URL",
+    ("batch", "0" * 16, "--url", NOWHERE): "does not answer",
+    ("batch", "0" * 16, "--url", "http://localhost"): "http",
+    ("batch", "0" * 16, "--url", "redis://localhost:port"): "port",
+    ("batch", "0" * 16, "--url", "nonsense"): "nonsense",
+    ("batch", "0" * 16, "--nothing"): "--nothing",
+}
+
+
+def refused(folder: Path, words: tuple[str, ...], says: str) -> None:
+    """The command fails with one line that says what is wrong."""
+    ran = outrider(folder, *words)
+    assert ran.returncode not in (0, -6, -11), ran
+    assert "Traceback" not in ran.stderr + ran.stdout
+    assert len(ran.stderr.splitlines()) == 1, ran.stderr
+    assert ran.stderr.startswith("outrider: ")
+    assert says in ran.stderr
+    assert ran.stdout == ""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_wrong_target(tmp_path: Path, work: ModuleType, target: str) -> None:
+    """A target that is not there, is no App, or cannot be imported or reached."""
+    for name, text in MODULES.items():
+        (tmp_path / name).write_text(text)
+    refused(tmp_path, ("worker", target), TARGETS[target])
+
+
+@pytest.mark.parametrize("words", OPTIONS, ids=" ".join)
+def test_a_wrong_option(tmp_path: Path, work: ModuleType, app: App, words: tuple[str, ...]) -> None:
+    """Options that make no sense are refused before anything is started."""
+    refused(tmp_path, ("worker", "work", *words), OPTIONS[words])
+    assert ask(app, "DBSIZE") == 0
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_wrong_command(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Commands that there are not, or that miss what they need."""
+    refused(tmp_path, words, COMMANDS[words])
+    assert not (tmp_path / ".outrider").exists()
+
+
+@pytest.mark.parametrize("bid", ["0" * 16, "nonsense", "", "*", "x y\nz"])
+@pytest.mark.parametrize("options", [(), ("--watch",)], ids=["once", "watch"])
+def test_an_unknown_batch(tmp_path: Path, app: App, bid: str, options: tuple[str, ...]) -> None:
+    """A bid that is not known, whether it could be one or not."""
+    refused(tmp_path, ("batch", bid, "--url", app.url, *options), "batch")

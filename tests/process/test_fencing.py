@@ -1,0 +1,75 @@
+"""Workers that were thought dead and come back: their late reports change nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from types import ModuleType
+
+from outrider import App
+from tests.process.conftest import StartWorker
+from tests.process.harness import Worker, ask, claimed, length, listed, until
+
+
+def _freeze(one: Worker) -> list[int]:
+    """Stop all processes of a worker, as a suspended machine does."""
+    pids = [one.pid, *one.children]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
+def _thaw(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_frozen_worker_that_returns_counts_nothing_twice(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """Its jobs ran elsewhere meanwhile: what it reports late is refused, and it works again."""
+    batch = work.app.batch().on("success", work.fired, tag="success")
+    batch.on("complete", work.fired, tag="complete")
+    with batch.jobs():
+        for i in range(3):
+            work.gated.enqueue(i, "gate")
+    frozen = worker("-c", "3")
+    until(lambda: length(app, "started") == 3, "all run")
+    pids = _freeze(frozen)
+    ask(app, "ZADD", "o:leases", 0, frozen.identity)
+    ask(app, "SET", "gate", 1)
+    other = worker("-c", "3")
+    until(lambda: length(app, "ran") == 3, "they run elsewhere", 20)
+    until(lambda: app.batches[batch.bid].is_success, "the batch succeeds")
+    _thaw(pids)
+    # One that ends is refused; then the whole child goes, with what else it runs.
+    until(lambda: frozen.said("lease had lapsed"), "it has noticed", 15)
+    until(lambda: frozen.said("ended with status 4"), "its child starts afresh", 15)
+    until(lambda: length(app, "fired") == 2, "callbacks run")
+    assert other.stop() == 0
+    until(lambda: frozen.identity, "it has registered again", 15)
+    work.mark.enqueue(7)
+    until(lambda: "7" in listed(app, "ran"), "it works again", 15)
+    assert frozen.stop() == 0
+    assert Counter(listed(app, "fired")) == Counter(["success", "complete"])
+    assert app.stats.processed == 3 + 2 + 1
+    assert (app.stats.failed, claimed(app)) == (0, 0)
+
+
+def test_an_idle_worker_whose_lease_lapsed_works_again(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """It notices at the next beat or claim, and starts afresh by itself."""
+    frozen = worker()
+    pids = _freeze(frozen)
+    ask(app, "ZADD", "o:leases", 0, frozen.identity)
+    other = worker()
+    until(lambda: other.said("is lost"), "the other one has noticed", 15)
+    assert other.stop() == 0
+    _thaw(pids)
+    work.mark.enqueue_many([(i,) for i in range(20)])
+    until(lambda: length(app, "ran") == 20, "all run", 20)
+    assert frozen.stop() == 0
+    assert claimed(app) == 0
+    assert ask(app, "SCARD", "processes") == 0

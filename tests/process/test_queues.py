@@ -1,0 +1,102 @@
+"""Which queues a worker serves, and in which order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import ModuleType
+
+from outrider import App
+from tests.process.conftest import StartWorker
+from tests.process.harness import ask, length, listed, measured, until
+
+
+def test_strict_order_starves_the_lower_queue(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """With one slot and no weights, nothing of `low` starts while `high` holds jobs."""
+    for i in range(100):
+        work.low.enqueue(i)
+    for i in range(100):
+        work.high.enqueue(i)
+    assert worker("-c", "1", "-q", "high", "-q", "low", "--drain", ready=False).wait() == 0
+    ran = [text.split()[0] for text in listed(app, "ran")]
+    assert ran == ["high"] * 100 + ["low"] * 100
+
+
+def test_strict_order_holds_while_the_higher_queue_is_refilled(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """A job of `high` that comes while `low` is served goes before the rest of `low`."""
+    one = worker("-c", "1", "-q", "high", "-q", "low")
+    work.gated.using(queue="low").enqueue(1, "gate")
+    until(lambda: length(app, "started") == 1, "a job of low runs")
+    work.low.enqueue(2)
+    work.high.enqueue(3)
+    ask(app, "SET", "gate", 1)
+    until(lambda: length(app, "ran") == 3, "all have run")
+    assert listed(app, "ran") == ["1", "high 3", "low 2"]
+    assert one.stop() == 0
+
+
+def test_weights_give_shares(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """While both queues hold jobs, 3 to 1 is about what each gets."""
+    for i in range(600):
+        work.brief.using(queue="high").enqueue(i)
+        work.brief.using(queue="low").enqueue(1000 + i)
+    one = worker("-c", "1", "-q", "high,3", "-q", "low,1")
+    until(lambda: length(app, "ran") >= 400, "400 have run")
+    ran = Counter(int(i) // 1000 for i in listed(app, "ran")[:400])
+    share = ran[0] / 400
+    measured(f"share of the queue with weight 3 of 4: {share:.2f}")
+    assert 0.6 < share < 0.9
+    assert one.stop() == 0
+
+
+def test_without_queues_all_registered_jobs_are_served(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """No -q: the queues that jobs declare, and no others."""
+    work.mark.enqueue(1)
+    work.high.enqueue(2)
+    work.low.enqueue(3)
+    work.mark.using(queue="elsewhere").enqueue(4)
+    one = worker("--drain", ready=False)
+    assert one.wait() == 0
+    assert sorted(listed(app, "ran")) == ["1", "high 2", "low 3"]
+    assert ask(app, "LLEN", "queue:elsewhere") == 1
+    assert one.said("on queues default high low:")
+
+
+def test_only_the_queues_named_are_served(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """With -q, drain and work mean these queues alone."""
+    work.mark.enqueue(1)
+    work.low.enqueue(2)
+    assert worker("-q", "low", "--drain", ready=False).wait() == 0
+    assert listed(app, "ran") == ["low 2"]
+    assert ask(app, "LLEN", "queue:default") == 1
+
+
+def test_a_paused_queue_waits(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """Jobs of a paused queue stay where they are until it is resumed."""
+    ask(app, "SADD", "paused", "low")
+    one = worker("-q", "low", "-q", "default")
+    work.low.enqueue(1)
+    work.mark.enqueue(2)
+    until(lambda: listed(app, "ran") == ["2"], "the other queue is served")
+    assert ask(app, "LLEN", "queue:low") == 1
+    ask(app, "SREM", "paused", "low")
+    until(lambda: length(app, "ran") == 2, "resumed")
+    assert one.stop() == 0
+
+
+def test_a_job_pushed_by_another_program_wakes_an_idle_worker(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """A plain LPUSH of a Sidekiq payload is all it takes."""
+    one = worker("-q", "default")
+    work.mark.enqueue(1)
+    until(lambda: length(app, "ran") == 1, "it has worked, and is idle")
+    payload = b'{"class":"work.mark","args":[2],"retry":true,"queue":"default","jid":"ab12"}'
+    ask(app, "LPUSH", "queue:default", payload)
+    until(lambda: length(app, "ran") == 2, "the foreign job runs", 2.0)
+    assert one.stop() == 0

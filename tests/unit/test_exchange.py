@@ -1,0 +1,271 @@
+"""The protocol of one request, driven by hand: no server, no clock, no sleep."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Generator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from outrider.errors import StoreError, StoreUnavailable
+from outrider.io.exchange import Lane, Lost, Meaning, Pause, Send, exchange, meaning
+from outrider.keys import Keys
+from outrider.script import Call
+from outrider.store import process, queue
+
+KEYS = Keys("p:")
+Steps = Generator[Send | Pause, list[Any], list[Any]]
+
+
+class ResponseError(Exception):
+    """As redis-py raises it: known by its text."""
+
+
+class NoScriptError(ResponseError):
+    """redis-py takes the first word of the text away."""
+
+
+NO_SCRIPT = NoScriptError("No matching script. Please use EVAL.")
+LOADING = ResponseError("LOADING the dataset in memory")
+
+
+def push(text: str = "x") -> Call[int]:
+    return queue.push(KEYS, queues=[("default", [text])], scheduled=[])
+
+
+def enlist() -> Call[bool]:
+    return process.enlist(KEYS, identity="h:1:a", child="0")
+
+
+class Talk:
+    """One exchange: what it sends is read, what it gets is said."""
+
+    def __init__(self, *calls: Call[Any], lane: Lane | None = None, patience: float = 5.0) -> None:
+        self.steps: Steps = exchange(calls, lane or Lane(), patience, "redis://h")
+        self.step: Send | Pause | None = next(self.steps)
+        self.result: list[Any] | None = None
+
+    def _go(self, act: Callable[[], Send | Pause]) -> None:
+        try:
+            self.step = act()
+        except StopIteration as finished:
+            self.step, self.result = None, finished.value
+
+    def sent(self) -> list[tuple[Any, ...]]:
+        """What is to be sent now."""
+        assert isinstance(self.step, Send)
+        return list(self.step.commands)
+
+    def say(self, *answers: Any) -> Talk:
+        """Answer what was sent."""
+        assert isinstance(self.step, Send)
+        self._go(lambda: self.steps.send(list(answers)))
+        return self
+
+    def lose(self, *, executed: bool | None) -> Talk:
+        """Lose the connection."""
+        assert isinstance(self.step, Send)
+        self._go(lambda: self.steps.throw(Lost("connection reset", executed=executed)))
+        return self
+
+    def wait(self) -> float:
+        """Let it pause; for how long, in seconds."""
+        assert isinstance(self.step, Pause)
+        seconds = self.step.seconds
+        self._go(lambda: self.steps.send([]))
+        return seconds
+
+
+def test_a_request_and_its_answer() -> None:
+    """A script goes by its digest with both guards; the answer is decoded."""
+    call = enlist()
+    assert call.script is not None
+    talk = Talk(call)
+    assert talk.sent() == [
+        ("EVALSHA", call.script.sha, 2, "p:o:guard", "p:o:guard:2", "h:1:a", "0")
+    ]
+    assert talk.say(1).result == [True]
+
+
+def test_many_requests_travel_together() -> None:
+    """All in one piece, answered in order, a plain command word for word."""
+    talk = Talk(queue.size(KEYS, "a"), push(), enlist())
+    assert [words[0] for words in talk.sent()] == ["LLEN", "EVALSHA", "EVALSHA"]
+    assert talk.sent()[0] == ("LLEN", "p:queue:a")
+    assert talk.say(3, 1, 0).result == [3, 1, False]
+
+
+def test_a_lane_numbers_its_requests() -> None:
+    """One connection has one lane: each push has the next number and a digest of its words."""
+    lane = Lane()
+    first, second = Talk(push(), lane=lane), Talk(push(), lane=lane)
+    other = Talk(push("y"), lane=lane)
+    words = [talk.sent()[0][5:8] for talk in (first, second, other)]
+    assert [word[0] for word in words] == [lane.name] * 3
+    assert [word[1] for word in words] == [1, 2, 3]
+    assert words[0][2] == words[1][2] != words[2][2]
+    assert Talk(enlist(), lane=lane).sent()[0][5:] == ("h:1:a", "0")
+    assert lane.number == 3
+
+
+def test_a_lost_reply_is_asked_for_again_word_for_word() -> None:
+    """The same number and digest: the server tells that it has executed it already."""
+    talk = Talk(push())
+    before = talk.sent()
+    talk.lose(executed=None).wait()
+    assert talk.sent() == before
+    assert talk.say(1).result == [1]
+
+
+def test_a_forgotten_script_is_sent_in_full() -> None:
+    """After NOSCRIPT the text goes by EVAL, at once, and nothing else of the request changes."""
+    call = push()
+    assert call.script is not None
+    for error in (NO_SCRIPT, ResponseError("NOSCRIPT No matching script")):
+        talk = Talk(call)
+        (before,) = talk.sent()
+        (after,) = talk.say(error).sent()
+        assert after == ("EVAL", call.script.source, *before[2:])
+        talk.lose(executed=None).wait()
+        assert talk.sent() == [after]
+        assert talk.say(1).result == [1]
+
+
+def test_only_what_failed_is_sent_again() -> None:
+    """Answers that came are kept: a second sending of them could do harm."""
+    talk = Talk(queue.size(KEYS, "a"), enlist(), queue.size(KEYS, "b"))
+    talk.say(1, NO_SCRIPT, 2)
+    assert [words[0] for words in talk.sent()] == ["EVAL"]
+    assert talk.say(1).result == [1, True, 2]
+
+
+WAITS = [
+    "LOADING Redis is loading the dataset in memory",
+    "BUSY Redis is busy running a script",
+    "MASTERDOWN Link with MASTER is down",
+    "CLUSTERDOWN The cluster is down",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+    "MISCONF Errors writing to the AOF file",
+    "NOREPLICAS Not enough good replicas to write.",
+]
+
+
+@pytest.mark.parametrize("text", WAITS)
+def test_a_server_that_cannot_now_is_asked_again_later(text: str) -> None:
+    """It did not execute the request, so waiting and sending again is safe."""
+    talk = Talk(push())
+    before = talk.sent()
+    assert talk.say(ResponseError(text)).wait() > 0
+    assert talk.sent() == before
+    assert talk.say(1).result == [1]
+
+
+class BusyLoadingError(ResponseError):
+    """redis-py takes the first word of this one's text away, too."""
+
+
+REFUSALS = [
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "NOAUTH Authentication required.",
+    "NOPERM User default has no permissions",
+    "WRONGTYPE Operation against a key holding the wrong kind of value",
+    "READONLY You can't write against a read only replica.",
+    "ERR unknown command",
+]
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_a_refusal_is_raised_at_once(text: str) -> None:
+    """What will be refused again is not tried again; the message says what and why."""
+    for call, name in ((push(), "push"), (queue.size(KEYS, "a"), "LLEN")):
+        talk = Talk(call)
+        with pytest.raises(StoreError) as caught:
+            talk.say(ResponseError(text))
+        assert str(caught.value) == f"the server refused {name}: {text}"
+        assert not isinstance(caught.value, StoreUnavailable)
+
+
+def test_meanings() -> None:
+    """Errors are known by their text and, where redis-py cuts it, by their class."""
+    assert meaning(NO_SCRIPT) is Meaning.LOAD
+    assert meaning(BusyLoadingError("Redis is loading the dataset")) is Meaning.WAIT
+    assert meaning(ResponseError("ERR LOADING")) is Meaning.REFUSED
+
+
+def test_a_lane_that_is_not_ours_is_left() -> None:
+    """0 says that the lane has moved on: the request goes again on a lane that nobody has."""
+    lane = Lane()
+    old = lane.name
+    talk = Talk(push(), lane=lane)
+    (before,) = talk.sent()
+    (after,) = talk.say(0).sent()
+    assert after[5] == lane.name != old
+    assert (after[6], after[7:]) == (1, before[7:])
+    assert talk.say(1).result == [1]
+
+
+def test_zero_is_an_answer_of_scripts_without_a_lane() -> None:
+    """Only a laned request has a lane to leave."""
+    assert Talk(enlist()).say(0).result == [False]
+
+
+def test_pauses_grow_and_stay_short() -> None:
+    """Each wait is longer on the whole, with jitter, and none is longer than half a second."""
+    talk = Talk(push())
+    waits = [talk.lose(executed=False).wait() for _ in range(12)]
+    for at, seconds in enumerate(waits):
+        longest = min(0.01 * 2**at, 0.5)
+        assert longest / 2 <= seconds <= longest
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock of the exchange, moved by hand."""
+    clock = SimpleNamespace(now=100.0)
+    module = sys.modules["outrider.io.exchange"]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_patience_ends(clock: SimpleNamespace) -> None:
+    """Until the time is over it goes on; then one error says where, why, and what to look at."""
+    talk = Talk(push(), patience=3.0)
+    for _ in range(20):
+        talk.lose(executed=False).wait()
+    clock.now += 2.9
+    talk.lose(executed=False).wait()
+    clock.now += 0.1
+    with pytest.raises(StoreUnavailable) as caught:
+        talk.lose(executed=False)
+    assert str(caught.value) == (
+        "the server at redis://h does not answer (connection reset); "
+        "is it running, and is the URL right?"
+    )
+    assert isinstance(caught.value, ConnectionError)
+
+
+def test_forgetting_a_script_costs_no_patience(clock: SimpleNamespace) -> None:
+    """A server that answers is not away, however late it is."""
+    talk = Talk(push(), patience=0.0)
+    clock.now += 100
+    assert talk.say(NO_SCRIPT).say(1).result == [1]
+
+
+EXECUTED = [*itertools.product([False, None], repeat=2)]
+
+
+@pytest.mark.parametrize(("first", "second"), EXECUTED, ids=str)
+def test_whether_it_was_executed(
+    clock: SimpleNamespace, first: bool | None, second: bool | None
+) -> None:
+    """False only when no sending can have reached the server; else nobody knows."""
+    talk = Talk(push(), patience=1.0)
+    talk.lose(executed=first).wait()
+    talk.say(LOADING).wait()
+    clock.now += 1.0
+    with pytest.raises(StoreUnavailable) as caught:
+        talk.lose(executed=second)
+    assert caught.value.executed is (False if first is False and second is False else None)

@@ -1,0 +1,125 @@
+"""Log lines: JSON for machines, colours for people, and never a job's arguments."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from outrider import ConfigError
+from outrider.logs import HumanFormatter, JsonFormatter, configure
+from outrider.payload import Job
+from outrider.worker.perform import facts
+
+JOB = Job("j1", "app.job", ["secret"], "low", {"password": "secret"}, bid="b1")
+
+
+def record(message: str, *args: object, error: Exception | None = None, **extra: Any) -> Any:
+    trace = None if error is None else (type(error), error, error.__traceback__)
+    made = logging.LogRecord("outrider.job", logging.WARNING, "perform.py", 1, message, args, trace)
+    vars(made).update(extra)
+    return made
+
+
+def test_json_lines() -> None:
+    """One object a line, with time, level, message, process and what is known of the job."""
+    line = JsonFormatter().format(record("done\n%s", "x", **facts(JOB, 0.1234567)))
+    assert "\n" not in line
+    found = json.loads(line)
+    assert abs(found.pop("time") - record("").created) < 60
+    assert found.pop("pid") > 0
+    assert found == {
+        "level": "warning",
+        "message": "done\nx",
+        "jid": "j1",
+        "job": "app.job",
+        "queue": "low",
+        "bid": "b1",
+        "elapsed": 0.123457,
+    }
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """A line about no job has no empty fields, and foreign extras stay out."""
+    found = json.loads(JsonFormatter().format(record("started", bid=None, args_of_job=[1])))
+    assert found.keys() == {"time", "level", "message", "pid"}
+
+
+def test_lists_and_objects_are_written() -> None:
+    """What JSON does not know is written as text: a log line never fails."""
+    line = JsonFormatter().format(record("late", tokens=[1, 2], error=None, child=object()))
+    found = json.loads(line)
+    assert found["tokens"] == [1, 2]
+    assert found["child"].startswith("<object")
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), HumanFormatter()], ids=["json", "human"])
+def test_a_traceback_is_kept(formatter: logging.Formatter) -> None:
+    """An unforeseen error is logged with its traceback."""
+    text = ""
+    try:
+        int("lost")
+    except ValueError as error:
+        text = formatter.format(record("failed", error=error))
+    assert "Traceback (most recent call last)" in text
+    assert "ValueError: invalid literal" in text
+
+
+def test_lines_for_people() -> None:
+    """Time, level, message, then the fields; the colours aside it is plain text."""
+    text = HumanFormatter().format(record("done", **facts(JOB, 0.5)))
+    plain = re.sub(r"\x1b\[\d+m", "", text)
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d warning done  jid=j1 job=app\.job queue=low bid=b1 elapsed=0\.5", plain
+    )
+    assert "\x1b[33mwarning" in text
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), HumanFormatter()], ids=["json", "human"])
+def test_arguments_are_never_logged(formatter: logging.Formatter) -> None:
+    """Arguments may be secrets: no field that a line carries holds them."""
+    assert "secret" not in formatter.format(record("done", **facts(JOB, 0.5)))
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The log of `outrider` is as before afterwards."""
+    logger = logging.getLogger("outrider")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before[0], before[1], before[2]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "begins"), [(io.StringIO(), "{"), (Terminal(), "\x1b[2m")], ids=["pipe", "terminal"]
+)
+def test_the_stream_decides_the_form(
+    restored: None, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, begins: str
+) -> None:
+    """People at a terminal get colours, everything else gets JSON; a level keeps lower ones out."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure("info")
+    configure("warning")
+    logging.getLogger("outrider.job").info("quiet")
+    logging.getLogger("outrider.job").warning("loud")
+    assert stream.getvalue().startswith(begins)
+    assert stream.getvalue().count("loud") == 1
+    assert "quiet" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("level", ["", "INFO", "loud", "critical"])
+def test_an_unknown_level_is_refused(level: str) -> None:
+    """The message says which levels there are."""
+    with pytest.raises(ConfigError, match="choose one of debug, info, warning, error"):
+        configure(level)
