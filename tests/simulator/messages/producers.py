@@ -62,16 +62,18 @@ class Commit(Push):
     now: int
 
     def call(self) -> Call[Any]:
+        home = self.queues[0][0] if self.queues else ""
+        part = batch.Part(self.bid, "", self.create, self.ranges, home)
         return batch.commit(
             KEYS,
-            bid=self.bid,
-            create=self.create,
-            ranges=self.ranges,
+            batches=[part],
             queues=self.queues,
             scheduled=self.scheduled,
-            first_queue=self.queues[0][0] if self.queues else "",
             now=self.now,
         )
+
+    def perform(self, wire: Wire) -> Any:
+        return super().perform(wire).answer
 
     def execute(self, model: Model) -> int:
         if self.create:
