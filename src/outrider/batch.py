@@ -175,11 +175,13 @@ class Block:
         if self.load.count >= MAX_BLOCK:
             raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
         if not self._free:
-            first, self._free = self.batch.numbered, MAX_BLOCK
+            first, free = self.batch.numbered, MAX_BLOCK
             if self.batch.exists:
                 first = yield store.reserve(self.hub.keys, bid=self.batch.bid, count=RESERVE)
                 _check(first, self.batch.bid)
-                self._free = RESERVE
+                free = RESERVE
+            # Other tasks may have come in between: only now does anything change.
+            self._free = free
             self._ranges.append([first, 0])
         first, used = self._ranges[-1]
         if first + used >= FIRST_CALLBACK:
