@@ -18,6 +18,7 @@ from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
 from outrider.options import check_queue, clean_tags
 from outrider.payload import Draft
+from outrider.script import Call
 from outrider.status import not_found
 from outrider.store import batch as store
 
@@ -101,7 +102,7 @@ class Batch:
 
     def fields(self) -> list[str | int]:
         """The batch's first fields, as the committing script takes them."""
-        fields: list[str | int] = []
+        fields: list[str | int] = ["n", self.numbered]
         if self.description is not None:
             fields += ["description", self.description]
         if self.tags:
@@ -111,7 +112,7 @@ class Batch:
                 fields += [f"callbacks:{event}", len(texts)]
             for index, text in enumerate(texts):
                 fields += [f"cb:{event}:{index}", text]
-        return fields or ["tags", "[]"]
+        return fields
 
 
 def surrounding_bid(hub: Hub) -> str | None:
@@ -120,7 +121,13 @@ def surrounding_bid(hub: Hub) -> str | None:
     if block is not None:
         return str(block.batch.bid)
     job = running.get()
-    return None if job is None else job.bid or job.callback_parent
+    return None if job is None or job.app is not hub else job.bid or job.callback_parent
+
+
+def is_inside(hub: Hub, bid: str) -> bool:
+    """Whether the code here is a member of the batch, or a callback of a child: it may add always."""
+    job = running.get()
+    return job is not None and job.app is hub and bid in (job.bid, job.callback_parent)
 
 
 class Block:
@@ -154,7 +161,7 @@ class Block:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._end()
+        self._end(failed=error is not None)
         if error is None:
             self.hub.perform(self._commit())
 
@@ -164,7 +171,7 @@ class Block:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._end()
+        self._end(failed=error is not None)
         if error is None:
             await self.hub.aperform(self._commit())
 
@@ -175,11 +182,12 @@ class Block:
         if self.load.count >= MAX_BLOCK:
             raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
         if not self._free:
-            first, free = self.batch.numbered, MAX_BLOCK
             if self.batch.exists:
-                first = yield store.reserve(self.hub.keys, bid=self.batch.bid, count=RESERVE)
+                free, first = RESERVE, (yield self._reserve())
                 _check(first, self.batch.bid)
-                free = RESERVE
+            else:
+                free, first = MAX_BLOCK, self.batch.numbered
+                self.batch.numbered += MAX_BLOCK
             # Other tasks may have come in between: only now does anything change.
             self._free = free
             self._ranges.append([first, 0])
@@ -188,6 +196,11 @@ class Block:
             raise EnqueueError(f"batch {self.batch.bid} is full")
         draft.bid = self.batch.bid
         draft.jid = member_jid(draft.bid, first + used)
+
+    def _reserve(self) -> Call[int]:
+        bid = self.batch.bid
+        inside = is_inside(self.hub, bid)
+        return store.reserve(self.hub.keys, bid=bid, count=RESERVE, inside=inside)
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Take a numbered and encoded draft in."""
@@ -206,16 +219,17 @@ class Block:
             )
         self._token = blocks.set((*blocks.get(), self))
 
-    def _end(self) -> None:
+    def _end(self, *, failed: bool) -> None:
         self._ended = True
         if self._token is not None:
             blocks.reset(self._token)
+        for first, count in self._ranges:
+            # The next block of the same new batch goes on behind the last number used.
+            if first + MAX_BLOCK == self.batch.numbered:
+                self.batch.numbered = first if failed else first + count + count % 2
 
     def _commit(self) -> Flow[None]:
         outer = open_block(self.hub)
-        if not self.batch.exists and self._ranges:
-            first, count = self._ranges[0]
-            self.batch.numbered = first + count + count % 2
         if outer is not None:
             outer.take_in(self)
             return
@@ -240,6 +254,8 @@ class Block:
 
     def take_in(self, inner: Block) -> None:
         """Commit another block, and those inside it, together with this one."""
+        if self._ended:
+            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
         self._inner += [inner, *inner._inner]
 
     def part(self) -> store.Part:
@@ -247,7 +263,9 @@ class Block:
         batch = self.batch
         fields = [] if batch.exists else batch.fields()
         ranges = [(first, count) for first, count in self._ranges if count]
-        return store.Part(batch.bid, batch.parent or "", fields, ranges, self._first_queue)
+        parent = batch.parent or ""
+        inside = is_inside(self.hub, parent if fields else batch.bid)
+        return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
 
 
 def _check(answer: int, bid: str) -> None:

@@ -1,28 +1,22 @@
 #!lua
 --- @include "lib/lane"
 --- @include "lib/batch"
+--- @include "lib/adding"
 -- Commits blocks of jobs to batches, all or nothing. `batches` are {bid, parent or '', fields, ranges,
--- first queue}, the outer before the inner; a batch whose fields are given is created. `ranges` are
--- {first number, count}; the first of a range is even, so that its states are whole bytes.
+-- first queue, from inside}, the outer before the inner; a batch whose fields are given is created.
+-- `ranges` are {first number, count}; the first of a range is even, so that its states are whole bytes.
 -- Returns {1, ''}, {0, ''} when the lane is not ours, or {-1, bid} for an unknown batch and {-2, bid}
 -- for a settled one: then nothing was written.
 local said = lane_says(lane, number, digest)
 if said then return { said, '' } end
 
 local made = {}
-local function refused(bid)
-  if made[bid] then return nil end
-  local known = redis.call('HMGET', key_batch(bid), 'v', 'settled_at')
-  if not known[1] then return { -1, bid } end
-  if known[2] then return { -2, bid } end
-end
-
 for _, one in ipairs(batches) do
-  local bid, parent, create = one[1], one[2], one[3]
-  local no = nil
-  if #create == 0 then no = refused(bid) elseif parent ~= '' then no = refused(parent) end
-  if no then return no end
-  made[bid] = true
+  local bid, parent, is_new = one[1], one[2], #one[3] > 0
+  local asked = is_new and parent or bid
+  local no = asked ~= '' and not made[asked] and refused(asked, one[6])
+  if no then return { no, asked } end
+  made[bid] = is_new
 end
 
 local function add_numbers(bid, ranges)
@@ -44,16 +38,19 @@ for _, one in ipairs(batches) do
   if #create > 0 then
     redis.call('HSET', batch, 'v', 1, 'created_at', string.format('%d', now), unpack(create))
     if parent ~= '' and redis.call('HSETNX', key_kids(parent), bid, 0) == 1 then
-      redis.call('HSET', batch, 'parent', parent)
+      local level = tonumber(redis.call('HGET', key_batch(parent), 'level') or 0)
+      redis.call('HSET', batch, 'parent', parent, 'level', level + 1)
       redis.call('HINCRBY', key_batch(parent), 'kids', 1)
+      touch(parent)
     end
   end
   add_numbers(bid, ranges)
   if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
   redis.call('ZADD', key_batches, string.format('%d', now), bid)
+  touch(bid)
 end
 for _, group in ipairs(queues) do push_all(group[1], group[2]) end
 if #scheduled > 0 then call_many('ZADD', key_schedule, scheduled) end
 lane_note(lane, number, digest)
-for i = #batches, 1, -1 do settle_up(batches[i][1], now) end
+settle_all(now)
 return { 1, '' }

@@ -15,7 +15,8 @@ SETTLED = -2
 class Part(NamedTuple):
     """What one batch gets of a commit. `fields` (a flat list) create it; empty for one that exists.
 
-    `parent` is "" for a root. `ranges` are (first number, count), each first one even.
+    `parent` is "" for a root. `ranges` are (first number, count), each first one even. `inside`
+    says that a live member adds it, or a callback of a child: of the parent, for a new batch.
     """
 
     bid: str
@@ -23,6 +24,7 @@ class Part(NamedTuple):
     fields: list[str | int]
     ranges: list[tuple[int, int]]
     first_queue: str
+    inside: bool = False
 
 
 class Committed(NamedTuple):
@@ -46,8 +48,11 @@ def commit(
 
 
 @script()
-def reserve(keys: Keys, *, bid: str, count: int) -> int:
-    """Reserve numbers for jobs to be added; the first one, or UNKNOWN or SETTLED."""
+def reserve(keys: Keys, *, bid: str, count: int, inside: bool) -> int:
+    """Reserve numbers for jobs to be added; the first one, or UNKNOWN or SETTLED.
+
+    `inside` says that a live member adds them, or a callback of a child.
+    """
     raise NotImplementedError
 
 
