@@ -125,7 +125,7 @@ def surrounding_bid(hub: Hub) -> str | None:
 
 
 def is_inside(hub: Hub, bid: str) -> bool:
-    """Whether the code here is a member of the batch, or a callback of a child: it may add always."""
+    """Whether the code here is a member of the batch or a callback of its child: it adds always."""
     job = running.get()
     return job is not None and job.app is hub and bid in (job.bid, job.callback_parent)
 

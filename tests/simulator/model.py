@@ -220,6 +220,16 @@ class Model:
             and self.state(job) in {WAITING, FAILING}
         )
 
+    def awaited(self) -> list[str]:
+        """Children whose parent has not settled."""
+        return [
+            bid
+            for parent in self.batches.values()
+            if "settled" not in parent.fired
+            for bid in parent.kids
+            if bid in self.batches
+        ]
+
     def kids(self, parent: Batch) -> list[set[str]]:
         """What each child of a batch counts as, from scratch."""
         return [self.counts_as(bid) for bid in parent.kids]

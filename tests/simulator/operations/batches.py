@@ -43,6 +43,7 @@ class Tree:
         self.sim = sim
         self.parts: list[Part] = []
         self.jobs: list[str] = []
+        self.later: list[str] = []
 
     def add(self, bid: str, first: int, count: int, *, inside: bool = False) -> None:
         """A block of jobs for a batch that exists."""
@@ -66,13 +67,17 @@ class Tree:
 
     def _members(self, bid: str, first: int, count: int) -> str:
         jobs = members(self.sim, bid, range(first, first + count))
-        self.jobs += jobs
+        # A batch that stays open for long sees what becomes of others.
+        (self.later if self.sim.chance(0.2) else self.jobs).extend(jobs)
         return self.sim.queue() if jobs else ""
 
     def send(self, by: bytes = b"") -> None:
         """Commit all at once."""
         sim = self.sim
-        message = Commit(sim.ticket(), *spread(sim, self.jobs), self.parts, sim.clock(), by)
+        queues, scheduled = spread(sim, self.jobs)
+        for job in self.later:
+            scheduled += [f"{sim.now / 1000 + sim.rng.choice((60, 300)):.3f}", job]
+        message = Commit(sim.ticket(), queues, scheduled, self.parts, sim.clock(), by)
         send_laned(sim, message)
 
 
@@ -83,7 +88,8 @@ def commit(sim: Simulation) -> None:
         return
     tree, parent = Tree(sim), ""
     if sim.chance(0.3):
-        parent = some_bid(sim) or ""
+        below = sim.model.awaited()
+        parent = (sim.rng.choice(below) if below and sim.chance(0.5) else some_bid(sim)) or ""
         if parent and sim.chance(0.5):
             tree.add(parent, 0, 0)
     tree.grow(parent)
@@ -102,14 +108,17 @@ def place(sim: Simulation, payload: bytes) -> str:
 @operation(8)
 def add_inside(sim: Simulation) -> None:
     """A running member, or a callback of a child, adds jobs or children."""
-    workers = sim.workers + (sim.leavers if sim.chance(0.1) else [])
+    workers = sim.workers + (sim.leavers if sim.chance(0.3) else [])
     held = [(place(sim, payload), payload) for one in workers for payload in one.held.values()]
     able = [(bid, payload) for bid, payload in held if bid]
-    # Most callbacks are those of roots: the others come first.
-    called = [(bid, payload) for bid, payload in able if read(payload).callback]
     if not able or sim.live() > CROWD:
         return
-    bid, payload = sim.rng.choice(called if called and sim.chance(0.5) else able)
+    known = sim.model.batches
+    # What is rare comes first: batches that have settled, and callbacks.
+    late = [one for one in able if one[0] in known and "settled" in known[one[0]].fired]
+    called = [one for one in able if read(one[1]).callback]
+    some = sim.rng.choice((able, called, late, late))
+    bid, payload = sim.rng.choice(some or able)
     tree = Tree(sim)
     if sim.chance(0.6):
         count = sim.rng.randint(0, 3)

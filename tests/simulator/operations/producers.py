@@ -81,7 +81,8 @@ def some_bid(sim: Simulation) -> str | None:
 @operation(4)
 def listen(sim: Simulation) -> None:
     """A callback is added late."""
-    bid = some_bid(sim)
+    below = sim.model.awaited()
+    bid = sim.rng.choice(below) if below and sim.chance(0.5) else some_bid(sim)
     if bid is not None:
         event = sim.rng.choice(EVENTS)
         send_laned(sim, Listen(sim.ticket(), bid, event, callback(sim), sim.clock()))

@@ -154,7 +154,6 @@ local function mourn(bid, now)
     local known = redis.call('HMGET', key_batch(bid), 'v', 'death_at', 'parent')
     if not known[1] or known[2] then return end
     fire(bid, 'death', 'x', now)
-    touch(bid)
     bid = known[3]
   end
 end
