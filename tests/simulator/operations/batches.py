@@ -88,7 +88,9 @@ def commit(sim: Simulation) -> None:
         return
     tree, parent = Tree(sim), ""
     if sim.chance(0.3):
-        below = sim.model.awaited()
+        known = sim.model.batches
+        below = [bid for bid in sim.model.awaited() if "settled" not in known[bid].fired]
+        below = [bid for bid in below if "complete" in known[bid].fired] or below
         parent = (sim.rng.choice(below) if below and sim.chance(0.5) else some_bid(sim)) or ""
         if parent and sim.chance(0.5):
             tree.add(parent, 0, 0)
@@ -105,7 +107,7 @@ def place(sim: Simulation, payload: bytes) -> str:
     return child.parent if child else ""
 
 
-@operation(8)
+@operation(8, calm=16)
 def add_inside(sim: Simulation) -> None:
     """A running member, or a callback of a child, adds jobs or children."""
     workers = sim.workers + (sim.leavers if sim.chance(0.3) else [])

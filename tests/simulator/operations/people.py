@@ -8,7 +8,7 @@ from tests.simulator.payloads import read, reordered
 from tests.simulator.simulation import Simulation
 
 
-@operation(2)
+@operation(2, calm=0)
 def pause(sim: Simulation) -> None:
     """Somebody pauses a queue, or lets it go on."""
     sim.send(Pause(sim.queue(), sim.chance(0.4)))
@@ -21,7 +21,7 @@ def is_awaited(sim: Simulation, payload: bytes) -> bool:
     return place is not None and place[0] in sim.model.awaited()
 
 
-@operation(6)
+@operation(6, calm=14)
 def revive(sim: Simulation) -> None:
     """Somebody brings a dead job back, or does not wait for a retry."""
     source = sim.rng.choice(("dead", "dead", "retry"))

@@ -32,7 +32,7 @@ def spread(sim: Simulation, jobs: list[str]) -> tuple[list[QueueGroup], list[str
     return list(queues.items()), scheduled
 
 
-@operation(6)
+@operation(6, calm=1)
 def push(sim: Simulation) -> None:
     """Plain jobs, now and then sent twice."""
     if sim.live() > CROWD:
@@ -78,7 +78,7 @@ def some_bid(sim: Simulation) -> str | None:
     return sim.rng.choice(known) if known else None
 
 
-@operation(4)
+@operation(4, calm=8)
 def listen(sim: Simulation) -> None:
     """A callback is added late."""
     below = sim.model.awaited()
@@ -88,7 +88,7 @@ def listen(sim: Simulation) -> None:
         send_laned(sim, Listen(sim.ticket(), bid, event, callback(sim), sim.clock()))
 
 
-@operation(3)
+@operation(3, calm=1)
 def foreign(sim: Simulation) -> None:
     """Another client's payload, or what is none."""
     jid, name = sim.hex(24), sim.queue()
@@ -129,13 +129,14 @@ def foreign(sim: Simulation) -> None:
         sim.send(Deliver(name, text))
 
 
-@operation(7)
+@operation(8, calm=5)
 def deliver_twice(sim: Simulation) -> None:
     """A copy of a payload turns up on a queue."""
     if not sim.payloads or sim.live() > CROWD:
         return
     held = [held for claims in sim.before.claims.values() for held in claims.values()]
     callbacks = [payload for payload in held if read(payload).callback]
+    running = [payload for payload in held if read(payload).member]
     pushed = [payload.encode() for payload in sim.payloads]
-    text = sim.rng.choice(sim.rng.choice((callbacks, held, pushed)) or pushed)
+    text = sim.rng.choice(sim.rng.choice((callbacks, running, held, pushed)) or pushed)
     sim.send(Deliver(sim.queue(), reordered(text) if sim.chance(0.3) else text.decode()))
