@@ -18,6 +18,7 @@ from outrider.ids import EVENTS
 from outrider.store import batch as store
 
 Milestone = Literal["complete", "success", "settled"]
+Fields = dict[str, bytes]
 _WAITING, _FAILING, _DEAD, _CANCELLED, _DELETED = "s1", "s2", "s6", "s7", "s8"
 
 
@@ -46,12 +47,7 @@ class BatchStatus:
     """
 
     def __init__(
-        self,
-        hub: Hub,
-        bid: str,
-        fields: dict[str, bytes],
-        failed: dict[str, bytes],
-        children: list[str],
+        self, hub: Hub, bid: str, fields: Fields, failed: Fields, children: list[str]
     ) -> None:
         self.hub = hub
         self.bid = bid

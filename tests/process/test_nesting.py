@@ -32,7 +32,7 @@ def stages(path: str) -> list[str]:
 
 @pytest.mark.parametrize("doomed", ["", DOOMED], ids=["all well", "one death"])
 def test_a_tree_of_batches(app: App, work: ModuleType, worker: StartWorker, doomed: str) -> None:
-    """Jobs make children and callbacks add stages; every event fires once, from below (P24, P32)."""
+    """Jobs make children and callbacks add stages; each event fires once, from below (P24, P32)."""
     root = work.watched("r", parent=False)
     with root.jobs():
         work.branch.enqueue("r", DEPTH, doomed)

@@ -81,17 +81,17 @@ class Tree:
         send_laned(sim, message)
 
 
-@operation(5)
+@operation(5, calm=8)
 def commit(sim: Simulation) -> None:
     """A new batch, with others inside perhaps; a root, or a child of one that exists."""
     if sim.live() > CROWD:
         return
     tree, parent = Tree(sim), ""
-    if sim.chance(0.3):
+    if sim.chance(0.4):
         known = sim.model.batches
         below = [bid for bid in sim.model.awaited() if "settled" not in known[bid].fired]
         below = [bid for bid in below if "complete" in known[bid].fired] or below
-        parent = (sim.rng.choice(below) if below and sim.chance(0.5) else some_bid(sim)) or ""
+        parent = (sim.rng.choice(below) if below and sim.chance(0.7) else some_bid(sim)) or ""
         if parent and sim.chance(0.5):
             tree.add(parent, 0, 0)
     tree.grow(parent)
@@ -121,6 +121,9 @@ def add_inside(sim: Simulation) -> None:
     called = [one for one in able if read(one[1]).callback]
     some = sim.rng.choice((able, called, late, late))
     bid, payload = sim.rng.choice(some or able)
+    if sim.chance(0.15):
+        # Who believes to be inside: its run has ended for the server, or it lies.
+        bid, payload = some_bid(sim) or bid, b""
     tree = Tree(sim)
     if sim.chance(0.6):
         count = sim.rng.randint(0, 3)
