@@ -54,7 +54,7 @@ def _leaks(app: App, key: str) -> bool:
     if app.perform(command("TTL", key, decode=int)) >= 0:
         return False
     owner = key.split(":", 2)[2]
-    if key.startswith(("o:batch:", "o:slots:", "o:failures:")):
+    if key.startswith(("o:batch:", "o:slots:", "o:failures:", "o:kids:")):
         live = app.perform(command("ZSCORE", "o:batches", owner, decode=bool))
         return not live
     identity = ":".join(owner.split(":")[:3])

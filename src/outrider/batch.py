@@ -11,13 +11,14 @@ from typing import Any, Self
 import msgspec
 
 from outrider import callbacks, clock
-from outrider.client import Load
-from outrider.context import RunningJob, blocks, running
+from outrider.client import Load, open_block
+from outrider.context import blocks, running
 from outrider.errors import BatchFinished, EnqueueError
 from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
 from outrider.options import check_queue, clean_tags
 from outrider.payload import Draft
+from outrider.script import Call
 from outrider.status import not_found
 from outrider.store import batch as store
 
@@ -56,7 +57,8 @@ class Batch:
         self.callback_queue = None if callback_queue is None else check_queue(callback_queue)
         self.tags = clean_tags(tags)
         self.exists = bid is not None
-        self._root = parent is None
+        self.parent = None if parent is None or self.exists else surrounding_bid(hub)
+        self.numbered = 0
         self._callbacks: dict[str, list[str]] = {event: [] for event in EVENTS}
 
     def __repr__(self) -> str:
@@ -85,16 +87,6 @@ class Batch:
         """
         return Block(self)
 
-    def check_is_root(self, job: RunningJob | None) -> None:
-        """EnqueueError when the batch would be a child of another one, which is still to come."""
-        outer = any(block.hub is self.hub for block in blocks.get())
-        member = not self.exists and not self._root and job is not None and job.bid is not None
-        if outer or member:
-            raise EnqueueError(
-                "a batch inside another one is not supported yet: make it outside, "
-                "in a callback, or as app.batch(parent=None)"
-            )
-
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
         event = callbacks.check_event(event)
         found = self.hub.target(target, event)
@@ -110,7 +102,7 @@ class Batch:
 
     def fields(self) -> list[str | int]:
         """The batch's first fields, as the committing script takes them."""
-        fields: list[str | int] = []
+        fields: list[str | int] = ["n", self.numbered]
         if self.description is not None:
             fields += ["description", self.description]
         if self.tags:
@@ -120,19 +112,38 @@ class Batch:
                 fields += [f"callbacks:{event}", len(texts)]
             for index, text in enumerate(texts):
                 fields += [f"cb:{event}:{index}", text]
-        return fields or ["tags", "[]"]
+        return fields
+
+
+def surrounding_bid(hub: Hub) -> str | None:
+    """The batch that code here is inside of: an open block's, the running job's or callback's."""
+    block = open_block(hub)
+    if block is not None:
+        return str(block.batch.bid)
+    job = running.get()
+    return None if job is None or job.app is not hub else job.bid or job.callback_parent
+
+
+def is_inside(hub: Hub, bid: str) -> bool:
+    """Whether the code here is a member of the batch or a callback of its child: it adds always."""
+    job = running.get()
+    return job is not None and job.app is hub and bid in (job.bid, job.callback_parent)
 
 
 class Block:
-    """Jobs that are committed to a batch together."""
+    """Jobs that are committed to a batch together.
+
+    A block inside another one is committed with it.
+    """
 
     def __init__(self, batch: Batch) -> None:
         self.hub = batch.hub
-        self._batch = batch
-        self._load = Load()
+        self.batch = batch
+        self.load = Load()
         self._first_queue = ""
         self._ranges: list[list[int]] = []
         self._free = 0
+        self._inner: list[Block] = []
         self._token: Token[tuple[Any, ...]] | None = None
         self._ended = False
 
@@ -150,7 +161,7 @@ class Block:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._end()
+        self._end(failed=error is not None)
         if error is None:
             self.hub.perform(self._commit())
 
@@ -160,71 +171,105 @@ class Block:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._end()
+        self._end(failed=error is not None)
         if error is None:
             await self.hub.aperform(self._commit())
 
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
         if self._ended:
-            raise EnqueueError(f"the block of batch {self._batch.bid} has ended already")
-        if self._load.count >= MAX_BLOCK:
+            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
+        if self.load.count >= MAX_BLOCK:
             raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
         if not self._free:
-            first = 0
-            if self._batch.exists:
-                first = yield store.reserve(self.hub.keys, bid=self._batch.bid, count=RESERVE)
-                self._check(first)
-            self._free = RESERVE if self._batch.exists else MAX_BLOCK
+            if self.batch.exists:
+                free, first = RESERVE, (yield self._reserve())
+                _check(first, self.batch.bid)
+            else:
+                free, first = MAX_BLOCK, self.batch.numbered
+                self.batch.numbered += MAX_BLOCK
+            # Other tasks may have come in between: only now does anything change.
+            self._free = free
             self._ranges.append([first, 0])
         first, used = self._ranges[-1]
         if first + used >= FIRST_CALLBACK:
-            raise EnqueueError(f"batch {self._batch.bid} is full")
-        draft.bid = self._batch.bid
+            raise EnqueueError(f"batch {self.batch.bid} is full")
+        draft.bid = self.batch.bid
         draft.jid = member_jid(draft.bid, first + used)
+
+    def _reserve(self) -> Call[int]:
+        bid = self.batch.bid
+        inside = is_inside(self.hub, bid)
+        return store.reserve(self.hub.keys, bid=bid, count=RESERVE, inside=inside)
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Take a numbered and encoded draft in."""
         self._ranges[-1][1] += 1
         self._free -= 1
         self._first_queue = self._first_queue or draft.queue
-        self._load.add(draft, payload, now)
+        self.load.add(draft, payload, now)
 
     def _begin(self) -> None:
         if self._token is not None or self._ended:
             raise EnqueueError("a block is used once: call batch.jobs() again")
         job = running.get()
-        if job is not None and job.callback_of == self._batch.bid:
+        if job is not None and job.callback_of == self.batch.bid:
             raise BatchFinished(
-                f"a callback can't add to batch {self._batch.bid}, whose event called it"
+                f"a callback can't add to batch {self.batch.bid}, whose event called it"
             )
-        self._batch.check_is_root(job)
         self._token = blocks.set((*blocks.get(), self))
 
-    def _end(self) -> None:
+    def _end(self, *, failed: bool) -> None:
         self._ended = True
         if self._token is not None:
             blocks.reset(self._token)
+        for first, count in self._ranges:
+            # The next block of the same new batch goes on behind the last number used.
+            if first + MAX_BLOCK == self.batch.numbered:
+                self.batch.numbered = first if failed else first + count + count % 2
 
     def _commit(self) -> Flow[None]:
-        batch = self._batch
-        answer = yield store.commit(
+        outer = open_block(self.hub)
+        if outer is not None:
+            outer.take_in(self)
+            return
+        parts = [self, *self._inner]
+        if sum(block.load.count for block in parts) > MAX_BLOCK:
+            raise EnqueueError(
+                f"nested blocks hold at most {MAX_BLOCK:,} jobs together: nothing was pushed"
+            )
+        load = Load()
+        for block in parts:
+            load.merge(block.load)
+        committed = yield store.commit(
             self.hub.keys,
-            bid=batch.bid,
-            create=[] if batch.exists else batch.fields(),
-            ranges=[(first, count) for first, count in self._ranges if count],
-            queues=self._load.groups(),
-            scheduled=self._load.scheduled,
-            first_queue=self._first_queue,
+            batches=[block.part() for block in parts],
+            queues=load.groups(),
+            scheduled=load.scheduled,
             now=clock.now_ms(),
         )
-        self._check(answer)
-        batch.exists = True
+        _check(committed.answer, committed.bid)
+        for block in parts:
+            block.batch.exists = True
 
-    def _check(self, answer: int) -> None:
-        if answer == store.UNKNOWN:
-            raise not_found(self._batch.bid)
-        if answer == store.SETTLED:
-            raise BatchFinished(
-                f"batch {self._batch.bid} is settled: nothing can be added any more"
-            )
+    def take_in(self, inner: Block) -> None:
+        """Commit another block, and those inside it, together with this one."""
+        if self._ended:
+            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
+        self._inner += [inner, *inner._inner]
+
+    def part(self) -> store.Part:
+        """What this block adds to its batch."""
+        batch = self.batch
+        fields = [] if batch.exists else batch.fields()
+        ranges = [(first, count) for first, count in self._ranges if count]
+        parent = batch.parent or ""
+        inside = is_inside(self.hub, parent if fields else batch.bid)
+        return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
+
+
+def _check(answer: int, bid: str) -> None:
+    if answer == store.UNKNOWN:
+        raise not_found(bid)
+    if answer == store.SETTLED:
+        raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")

@@ -126,6 +126,13 @@ class Load:
         else:
             self.scheduled += [f"{draft.at:.3f}", payload]
 
+    def merge(self, other: Load) -> None:
+        """Take all payloads of another load in, behind one's own."""
+        self.count += other.count
+        for queue, payloads in other.queues.items():
+            self.queues.setdefault(queue, []).extend(payloads)
+        self.scheduled += other.scheduled
+
     def groups(self) -> list[store.QueueGroup]:
         """The queues with their payloads, as scripts take them."""
         return list(self.queues.items())

@@ -21,6 +21,7 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
     _job: Job
     token: int
     owner: str
+    callback_parent: str | None = None
 
     @property
     def args(self) -> list[Any]:

@@ -8,9 +8,13 @@ from outrider.store import batch as store
 
 
 def current_batch() -> Batch | None:
-    """The batch that the running job is a member of, open for adding; None outside of one."""
+    """The batch that the running job is a member of, open for adding; None outside of one.
+
+    In a callback it is the parent of the batch that called back, None at a root.
+    """
     job = current_job()
-    return None if job.bid is None else Batch(job.app, bid=job.bid)
+    bid = job.bid or job.callback_parent
+    return None if bid is None else Batch(job.app, bid=bid)
 
 
 def valid_within_batch() -> bool:

@@ -18,6 +18,7 @@ from outrider.ids import EVENTS
 from outrider.store import batch as store
 
 Milestone = Literal["complete", "success", "settled"]
+Fields = dict[str, bytes]
 _WAITING, _FAILING, _DEAD, _CANCELLED, _DELETED = "s1", "s2", "s6", "s7", "s8"
 
 
@@ -45,9 +46,12 @@ class BatchStatus:
     Made by `app.batches[bid]`; `refresh` reads it again.
     """
 
-    def __init__(self, hub: Hub, bid: str, fields: dict[str, bytes], failed: dict[str, bytes]):
+    def __init__(
+        self, hub: Hub, bid: str, fields: Fields, failed: Fields, children: list[str]
+    ) -> None:
         self.hub = hub
         self.bid = bid
+        self.child_bids = children
         self._fields = fields
         self._failed = failed
 
@@ -66,7 +70,8 @@ class BatchStatus:
         failed = {}
         if int(fields.get(_FAILING, 0)) or int(fields.get(_DEAD, 0)):
             failed = yield store.failures(hub.keys, bid)
-        return cls(hub, bid, fields, failed)
+        children = (yield store.children(hub.keys, bid)) if "kids" in fields else []
+        return cls(hub, bid, fields, failed, children)
 
     def refresh(self) -> BatchStatus:
         """Read it again; returns itself. Raises BatchNotFound when it has expired meanwhile."""
@@ -227,8 +232,9 @@ class BatchStatus:
         """Wait until the batch is complete, successful or settled; returns itself.
 
         Raises TimeoutError after `timeout` seconds, BatchFailed when it can't come any more, and
-        RuntimeError inside a job of the batch, which would wait for itself.
+        RuntimeError inside a job of the batch or of one below it, which would wait for itself.
         """
+        self.hub.perform(self._not_from_inside())
         for pause in self._waits(timeout, until):
             time.sleep(pause)
             self.refresh()
@@ -238,15 +244,22 @@ class BatchStatus:
         self, timeout: float | None = None, until: Milestone = "complete"
     ) -> BatchStatus:
         """The same for asyncio."""
+        await self.hub.aperform(self._not_from_inside())
         for pause in self._waits(timeout, until):
             await asyncio.sleep(pause)
             await self.arefresh()
         return self
 
-    def _waits(self, timeout: float | None, until: Milestone) -> Generator[float, None, None]:
+    def _not_from_inside(self) -> Flow[None]:
+        """A job would wait for ever for its own batch, or one above it."""
         job = running.get()
-        if job is not None and self.bid in (job.bid, job.callback_of):
-            raise RuntimeError(f"job {job.jid} would wait for its own batch {self.bid}")
+        bid = None if job is None else job.bid or job.callback_of
+        while job is not None and bid is not None:
+            if bid == self.bid:
+                raise RuntimeError(f"job {job.jid} would wait for batch {bid}, which waits for it")
+            bid = yield store.parent(self.hub.keys, bid)
+
+    def _waits(self, timeout: float | None, until: Milestone) -> Generator[float, None, None]:
         if until not in ("complete", "success", "settled"):
             raise ValueError(f"join waits until complete, success or settled, not {until!r}")
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -155,16 +155,15 @@ def stat(app: App, name: str) -> int:
 
 
 def commit(app: App, *, bid: str = BID, **changes: Any) -> Call[int]:
-    """A commit that creates an empty batch, but for what is changed."""
-    words: dict[str, Any] = {
-        "create": ["tags", "[]"],
-        "ranges": [],
-        "queues": [],
-        "scheduled": [],
-        "first_queue": "",
-        "now": NOW,
-    }
-    return batch.commit(app.keys, bid=bid, **{**words, **changes})
+    """A commit that creates an empty batch, but for what is changed; its answer alone."""
+    part: dict[str, Any] = {"parent": "", "fields": ["tags", "[]"], "ranges": [], "first_queue": ""}
+    load: dict[str, Any] = {"queues": [], "scheduled": [], "now": NOW}
+    if "create" in changes:
+        changes["fields"] = changes.pop("create")
+    for name, value in changes.items():
+        (load if name in load else part)[name] = value
+    call = batch.commit(app.keys, batches=[batch.Part(bid, **part)], **load)
+    return Call(call.script, call.words, lambda answer: call.decode(answer).answer, laned=True)
 
 
 def start(app: App, count: int, *, home: str = "default", create: list[Any] | None = None) -> None:

@@ -319,7 +319,7 @@ def test_nobody_waits_for_himself(way: Way, app: App) -> None:
         jid = json.loads(text)["jid"]
         with inside(app, text), pytest.raises(RuntimeError) as caught:
             way(status(app), "join")
-        assert str(caught.value) == f"job {jid} would wait for its own batch {BID}"
+        assert str(caught.value) == f"job {jid} would wait for batch {BID}, which waits for it"
     with inside(app, write("plain")):
         assert way(status(app), "join").is_complete
     Hands(app).work()

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from outrider import App, BatchStatus, current_job
+from outrider import App, Batch, BatchStatus, current_batch, current_job
 from outrider.script import Call, command
 
 app = App(os.environ["OUTRIDER_TEST_URL"], timeout=float(os.environ["OUTRIDER_TEST_TIMEOUT"]))
@@ -44,7 +44,7 @@ def mark(i: int) -> None:
 
 
 @app.job
-async def amark(i: int) -> None:
+async def amark(i: int | str) -> None:
     """Leave a trace."""
     await asyncio.sleep(0.001)
     await anote("ran", i)
@@ -241,3 +241,58 @@ class Callbacks:
     async def on_success(self, status: BatchStatus, options: dict[str, Any]) -> None:
         """Leave a trace."""
         await anote("fired", "success")
+
+
+@app.callbacks
+class Stages:
+    """Callbacks of batches in a tree: each leaves a trace, and one adds a stage to the parent."""
+
+    def on_complete(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Leave a trace."""
+        note("fired", f"{options['path']} complete")
+
+    def on_success(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Leave a trace."""
+        note("fired", f"{options['path']} success")
+
+    async def on_death(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Leave a trace."""
+        await anote("fired", f"{options['path']} death")
+
+    def on_settled(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Leave a trace."""
+        note("fired", f"{options['path']} settled")
+
+    async def stage(self, status: BatchStatus, options: dict[str, Any]) -> None:
+        """Add a job and a child to the parent of the batch that has completed."""
+        path = options["path"]
+        parent = current_batch()
+        assert parent is not None
+        async with parent.jobs():
+            await amark.aenqueue(path + "+")
+            async with watched(path + "+").jobs():
+                await amark.aenqueue(path + "++")
+        await anote("fired", f"{path} stage")
+
+
+def watched(path: str, *, parent: bool = True) -> Batch:
+    """A batch that tells of all its events."""
+    batch = app.batch() if parent else app.batch(parent=None)
+    for event in ("complete", "success", "death", "settled"):
+        batch.on(event, Stages, path=path)
+    return batch
+
+
+@app.job(retry=0)
+def branch(path: str, depth: int, doomed: str) -> None:
+    """Make two children of one's batch, whose jobs do the same; one that is doomed dies."""
+    note("ran", path)
+    if path == doomed:
+        raise ValueError(path)
+    if len(path) < depth:
+        for name in "ab":
+            child = watched(path + name)
+            if name == "b":
+                child.on("complete", f"{Stages.__module__}:Stages.stage", path=path + name)
+            with child.jobs():
+                branch.enqueue(path + name, depth, doomed)

@@ -24,8 +24,8 @@ FAULTS: dict[str, list[Replacement]] = {
         ("string.format('%d:%s', number, digest)", "string.format('%d:%s', number - 1, digest)")
     ],
     "reserved numbers overlap": [("count + count % 2) - count - count % 2", "count) - count")],
-    "adding to a settled batch": [("if known[2] then return -2 end\nend", "end")],
-    "odd block marks one slot too many": [("(odd and '\\16' or '')", "(odd and '\\17' or '')")],
+    "adding to a settled batch": [("  return -2\nend", "  return nil\nend")],
+    "odd block marks one slot too many": [("string.rep('\\16', odd)", "string.rep('\\17', odd)")],
     # -- claims -------------------------------------------------------------------------------
     "LTRIM one too few": [("0, -trim[2] - 1)", "0, -trim[2])")],
     "pause overlooked": [
@@ -93,29 +93,32 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "complete fires again": [
         (
-            "if not known[1] then fire(bid, 'complete', '!', now) end",
-            "fire(bid, 'complete', '!', now)",
+            "complete and is.complete_at == 0,",
+            "complete,",
         )
     ],
-    "success in spite of the dead": [("n[3] + n[4] + n[5] == 0", "n[4] + n[5] == 0")],
-    "settled fires too early": [("if n[2] > 0 then return end", "")],
+    "success in spite of the dead": [("is.s6 + is.s7 + is.s8 == 0", "is.s7 + is.s8 == 0")],
+    "settled fires too early": [("complete and is.s2 == 0 and", "complete and")],
     "death fires again": [
-        ("if died and redis.call('HEXISTS', batch, 'death_at') == 0 then", "if died then")
+        (
+            "if not known[1] or known[2] then return end\n    fire",
+            "if not known[1] then return end\n    fire",
+        )
     ],
     "judged before counted": [
         ("  shift_counts(batch, delta)\n", ""),
         (
-            "  judge(bid, now)\n  if (delta",
-            "  judge(bid, now)\n  shift_counts(batch, delta)\n  if (delta",
+            "  touch(bid)\nend\n\n-- Notes why",
+            "  settle_all(0)\n  shift_counts(batch, delta)\nend\n\n-- Notes why",
         ),
     ],
-    "callbacks_open not decremented": [("if change ~= 0 then", "if change > 0 then")],
+    "callbacks_open not decremented": [("if open ~= 0 then", "if open > 0 then")],
     "callback of late listener not pushed": [
         ("if redis.call('HEXISTS', batch, event .. '_at') == 1 then", "if false then")
     ],
     "late listener keeps the time to live": [
         (
-            "push_callback(bid, event, index, now)\n  tidy(bid, now)",
+            "push_callback(bid, event, index, now)\n  touch(bid)",
             "push_callback(bid, event, index, now)",
         )
     ],
@@ -125,11 +128,74 @@ FAULTS: dict[str, list[Replacement]] = {
         (" or was == 'succeeded' then return end", " then return end")
     ],
     "expires with an open callback": [
-        ("if settled and tonumber(known[2] or 0) <= 0 then", "if settled then")
+        ("if settled and is.callbacks_open == 0 then", "if settled then")
     ],
-    "revival keeps the time to live": [("if (delta[DEAD] or 0) < 0 then tidy(bid, now) end", "")],
+    "revival keeps the time to live": [
+        ("else redis.call('PERSIST', key) end", "end"),
+    ],
     "revived callback keeps the time to live": [
-        ("for _, cb in ipairs(callbacks) do revive_callback(cb, now) end", "")
+        ("for _, cb in ipairs(callbacks) do revive_callback(cb) end", "")
+    ],
+    # -- trees of batches ---------------------------------------------------------------------
+    "callbacks of a child not waited for": [
+        ("local ended = is.callbacks_open == 0", "local ended = true")
+    ],
+    "child completed before its complete callback has run": [
+        ("(complete and is.complete_unrun == 0 and 1 or 0)", "(complete and 1 or 0)")
+    ],
+    "complete callback counted as run twice": [
+        ("if event == 'complete' and was == 'queued' then", "if event == 'complete' then")
+    ],
+    "bad callback of a child overlooked": [
+        (" and is.callbacks_bad == 0 and 2 or 0", " and 2 or 0")
+    ],
+    "bad callback bars for ever": [("if bad ~= 0 then", "if bad > 0 then")],
+    "child's revived job not reported": [
+        ("settled and ended and 4", "is.settled_at > 0 and ended and 4"),
+    ],
+    "child that has not succeeded overlooked": [
+        (
+            "is.s6 + is.s7 + is.s8 == 0 and is.kids_succeeded == is.kids, settled",
+            "is.s6 + is.s7 + is.s8 == 0, settled",
+        )
+    ],
+    "reports never taken back": [
+        ("local now = bits(is)", "local now = bit.bor(was or 0, bits(is))")
+    ],
+    "report counted again": [
+        (
+            "if not was or was == now then return nil end",
+            "if not was then return nil end\n  was = 0",
+        )
+    ],
+    "parent judged before the report of its child": [
+        ("for level = deepest, 0, -1 do", "for level = 0, deepest do")
+    ],
+    "settling stops one level too early": [
+        ("if parent then touch(parent) end", "if parent and level > 1 then touch(parent) end")
+    ],
+    "death told to the batch alone": [("    bid = known[3]\n", "    bid = nil\n")],
+    "death told to the parent only": [
+        ("    bid = known[3]\n", "    bid, last = not last and known[3], true\n"),
+        (
+            "local function mourn(bid, now)\n",
+            "local function mourn(bid, now)\n  local last = false\n",
+        ),
+    ],
+    "child not counted": [("redis.call('HINCRBY', key_batch(parent), 'kids', 1)", "")],
+    "block added twice makes two children": [
+        (
+            "parent ~= '' and redis.call('HSETNX', key_kids(parent), bid, 0) == 1 then",
+            "parent ~= '' then\n      redis.call('HSETNX', key_kids(parent), bid, 0)",
+        )
+    ],
+    "a new child not told further up": [("      touch(parent)\n", "")],
+    "parent of a child not looked at": [
+        ("local asked = is_new and parent or bid", "local asked = is_new and '' or bid")
+    ],
+    "members may not add to what was settled": [("if inside and (", "if false and (")],
+    "who says inside may always add": [
+        ("if inside and (count(3) + count(4) > 0 or count(6) < count(5)) then", "if inside then")
     ],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],

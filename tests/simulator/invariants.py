@@ -14,6 +14,7 @@ _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches"}
 DAYS = 86_400
 SLACK = 60
+_BITS = {"complete": 1, "success": 2, "settled": 4}
 _PAIRS = [(byte >> 4, byte & 15) for byte in range(256)]
 
 
@@ -26,11 +27,13 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     check_statistics(after, model)
     same("batches are known until forgotten", set(model.batches), set(after.batches))
     for bid in after.batches:
-        if _changed(bid, before, after):
+        if bid in model.judged or _changed(bid, before, after):
             check_counts(bid, after)
             check_events(bid, before, after)
             check_batch(bid, after, model)
+            check_kids(bid, after, model)
         check_life(bid, after)
+    model.judged.clear()
     check_leftovers(after)
 
 
@@ -39,6 +42,7 @@ def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
         before.batches.get(bid) != after.batches[bid]
         or before.slots.get(bid) != after.slots.get(bid)
         or before.failures.get(bid) != after.failures.get(bid)
+        or before.kids.get(bid) != after.kids.get(bid)
     )
 
 
@@ -136,16 +140,38 @@ def check_counts(bid: str, after: Snapshot) -> None:
     same("callbacks_open", len(waiting), number(after, bid, "callbacks_open"))
 
 
+def check_kids(bid: str, after: Snapshot, model: Model) -> None:
+    """A batch knows how each of its children counts, and how many do in each way."""
+    known = model.batches[bid]
+    same("parent", known.parent, after.batches[bid].get("parent", b"").decode())
+    counted = {kid: model.counts_as(kid) for kid in known.kids}
+    bits = {kid: sum(_BITS[event] for event in events) for kid, events in counted.items()}
+    found = {kid: int(value) for kid, value in after.kids.get(bid, {}).items()}
+    same(f"children of {bid}", bits, found)
+    same("kids", len(bits), number(after, bid, "kids"))
+    for event, name in (
+        ("complete", "completed"),
+        ("success", "succeeded"),
+        ("settled", "settled"),
+    ):
+        count = sum(event in events for events in counted.values())
+        same(f"kids_{name}", count, number(after, bid, f"kids_{name}"))
+
+
 def check_events(bid: str, before: Snapshot, after: Snapshot) -> None:
     """What is due has fired in the same step; time stamps are set once."""
     found, old, new = states(after, bid), before.batches.get(bid, {}), after.batches[bid]
     stamps = {event: new.get(f"{event}_at") for event in EVENTS}
-    if not found[WAITING] and not stamps["complete"]:
+    above = after.batches.get(new.get("parent", b"").decode(), new)
+    if not found[WAITING] and _all_kids("completed", bid, after) and not stamps["complete"]:
         raise Violation("complete fires when it is due", bid)
-    if not found[WAITING] and not found[FAILING] and not stamps["settled"]:
+    busy = found[WAITING] or found[FAILING]
+    if not busy and _all_kids("settled", bid, after) and not stamps["settled"]:
         raise Violation("settled fires when it is due", bid)
     if found[DEAD] and not stamps["death"]:
         raise Violation("death fires when it is due", bid)
+    if stamps["death"] and "death_at" not in above:
+        raise Violation("death goes up to every ancestor", bid)
     if stamps["success"] and not stamps["settled"]:
         raise Violation("success implies settled", bid)
     if stamps["settled"] and not stamps["complete"]:
@@ -153,6 +179,10 @@ def check_events(bid: str, before: Snapshot, after: Snapshot) -> None:
     for event, stamp in stamps.items():
         if old.get(f"{event}_at", stamp) != stamp:
             raise Violation("time stamps are set once", (bid, event))
+
+
+def _all_kids(name: str, bid: str, after: Snapshot) -> bool:
+    return number(after, bid, f"kids_{name}") == number(after, bid, "kids")
 
 
 def check_batch(bid: str, after: Snapshot, model: Model) -> None:
@@ -178,10 +208,10 @@ def check_life(bid: str, after: Snapshot) -> None:
     """Only what is finished has a time to live, and all keys of a batch the same."""
     fields = after.batches[bid]
     busy = any(int(fields.get(name, 0)) for name in ("s1", "s2"))
-    unsettled = busy or "settled_at" not in fields
+    unsettled = busy or "settled_at" not in fields or not _all_kids("settled", bid, after)
     lives = unsettled or int(fields.get("callbacks_open", 0)) > 0
     life = -1 if lives else DAYS if "success_at" in fields else 180 * DAYS
-    for key in (f"o:batch:{bid}", f"o:slots:{bid}", f"o:failures:{bid}"):
+    for key in (f"o:batch:{bid}", f"o:slots:{bid}", f"o:failures:{bid}", f"o:kids:{bid}"):
         if not (life - SLACK if life > 0 else life) <= after.ttl.get(key, life) <= life:
             raise Violation("only what is finished has a time to live", (key, after.ttl[key]))
     if (bid.encode() in after.scored("o:batches")) != unsettled:
@@ -196,6 +226,6 @@ def check_leftovers(after: Snapshot) -> None:
             continue
         if head == "lane" and ttl > 0:
             continue
-        if head in {"batch", "slots", "failures"} and "v" in after.batches.get(name, {}):
+        if head in {"batch", "slots", "failures", "kids"} and "v" in after.batches.get(name, {}):
             continue
         raise Violation("no key outlives its owner", key)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from outrider.ids import FIRST_CALLBACK
+from outrider.store import batch
 from tests.simulator.payloads import Job
 
 WAITING, FAILING, SUCCEEDED, EXPIRED, DISCARDED, DEAD, CANCELLED, DELETED = range(1, 9)
 OPEN = ("queued", "failing")
 STEP = 10_000
+_UNFIT = {WAITING, FAILING, DEAD, CANCELLED, DELETED}
 _ENDS = {SUCCEEDED, EXPIRED, DISCARDED, DEAD, CANCELLED, DELETED}
 _NEXT = {WAITING: {FAILING, *_ENDS}, FAILING: _ENDS - {EXPIRED}, DEAD: {FAILING}}
 _TOKENS = {"complete": "!", "success": "$", "death": "x", "settled": "."}
@@ -28,10 +30,12 @@ class Batch:
     """One batch. `callbacks` holds those asked for: (event, index) -> state, '' when not pushed."""
 
     bid: str
+    parent: str = ""
+    kids: list[str] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)
     reserved: int = 0
     fired: set[str] = field(default_factory=set)
-    queue: str = "default"
+    queue: str = ""
     targets: dict[tuple[str, int], str] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
     noted: set[int] = field(default_factory=set)
@@ -40,6 +44,7 @@ class Batch:
     def add(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Add members, all waiting."""
         for first, count in ranges:
+            self.reserved = max(self.reserved, first + count + count % 2)
             self.slots.update(dict.fromkeys(range(first, first + count), WAITING))
 
     def listen(self, event: str, callback: str) -> None:
@@ -54,45 +59,38 @@ class Batch:
             self.slots[number] = to
             if old == FAILING and to != DEAD:
                 self.noted.discard(number)
-            if to == DEAD:
-                self.fired.add("death")
 
-    def judge(self) -> None:
-        """Fire the events that have become due."""
+    def holds(self, kids: list[set[str]]) -> set[str]:
+        """The events whose conditions hold now; `kids` says what each child counts as."""
         states = set(self.slots.values())
-        if WAITING in states:
-            return
-        self.fired.add("complete")
-        if FAILING in states:
-            return
-        self.fired.add("settled")
-        if not states & {DEAD, CANCELLED, DELETED}:
-            self.fired.add("success")
+        ways = {"complete": {WAITING}, "success": _UNFIT, "settled": {WAITING, FAILING}}
+        return {
+            event
+            for event, bars in ways.items()
+            if not states & bars and all(event in kid for kid in kids)
+        }
+
+    def counts_as(self, kids: list[set[str]]) -> set[str]:
+        """What it is for its parent, by the contract: the event, now too, and its callbacks."""
+        states = {key: state for key, state in self.callbacks.items() if key[0] in self.fired}
+        fit = self.holds(kids) & self.fired
+        if any(event == "complete" and state == "queued" for (event, _), state in states.items()):
+            fit.discard("complete")
+        if any(state != "succeeded" for state in states.values()):
+            fit.discard("success")
+        if any(state in OPEN for state in states.values()):
+            fit.discard("settled")
+        return fit
 
     def push_callbacks(self) -> list[tuple[str, str]]:
         """Push what has become due; give the queue and the jid of each."""
         due = [key for key, state in self.callbacks.items() if not state and key[0] in self.fired]
         self.callbacks.update(dict.fromkeys(due, "queued"))
-        return [(self.targets[key] or self.queue, self.jid(*key)) for key in due]
+        return [(self.targets[key] or self.queue or "default", self.jid(*key)) for key in due]
 
     def jid(self, event: str, index: int) -> str:
         """The jid of a callback."""
         return f"{self.bid}{FIRST_CALLBACK + (_BASES[event] << 24) + index:08x}"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing of it can move any more."""
-        can_run = {WAITING, FAILING} & set(self.slots.values())
-        return "settled" in self.fired and not can_run and not self.open_callbacks
-
-    @property
-    def open_callbacks(self) -> int:
-        """How many callbacks are queued or failing."""
-        return sum(state in OPEN for state in self.callbacks.values())
-
-    def count(self, state: int) -> int:
-        """How many members are in this state."""
-        return sum(found == state for found in self.slots.values())
 
 
 @dataclass
@@ -115,7 +113,8 @@ class Model:
     born: list[tuple[str, str]] = field(default_factory=list)
     doubled: set[str] = field(default_factory=set)
     batches: dict[str, Batch] = field(default_factory=dict)
-    forgotten: list[str] = field(default_factory=list)
+    forgotten: dict[str, set[str]] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
@@ -152,20 +151,23 @@ class Model:
 
     def state(self, job: Job) -> int:
         """The state of a member in its batch; 0 for all other jobs."""
-        batch = self.batch_of(job)
-        return batch.slots.get(job.member[1], 0) if batch and job.member else 0
+        known = self.batch_of(job)
+        return known.slots.get(job.member[1], 0) if known and job.member else 0
 
     def change(self, job: Job, state: int) -> None:
-        """A member reaches a state. `settle` must follow at the end of the script."""
-        batch = self.batch_of(job)
-        if not batch or not job.member:
+        """A member reaches a state; `settle` must follow."""
+        known = self.batch_of(job)
+        if not known or not job.member:
             return
-        old = batch.slots.get(job.member[1], 0)
-        batch.move(job.member[1], state)
+        old = known.slots.get(job.member[1], 0)
+        known.move(job.member[1], state)
+        if state == DEAD != old and known.slots.get(job.member[1]) == DEAD:
+            for one in self.line(known.bid):
+                one.fired.add("death")
         if state == DEAD or (state == FAILING and old != DEAD):
-            self.say(batch.bid, "-")
-        elif state == SUCCEEDED and batch.slots.get(job.member[1], 0) != old:
-            self.say(batch.bid, "+")
+            self.say(known.bid, "-")
+        elif state == SUCCEEDED and known.slots.get(job.member[1], 0) != old:
+            self.say(known.bid, "+")
 
     def say(self, bid: str, token: str) -> None:
         """Expect a token on the progress channel of a batch, if anyone listens."""
@@ -174,44 +176,92 @@ class Model:
 
     def note(self, job: Job) -> None:
         """It is noted why a member failed."""
-        batch = self.batch_of(job)
-        if batch and job.member:
-            batch.noted.add(job.member[1])
+        known = self.batch_of(job)
+        if known and job.member:
+            known.noted.add(job.member[1])
 
     def call_back(self, job: Job, state: str) -> None:
         """A callback reaches a state; one that has succeeded stays so."""
         if not job.callback:
             return
-        batch, key = self.batches.get(job.callback[0]), job.callback[1:]
-        if batch and batch.callbacks.get(key, "succeeded") != "succeeded":
-            batch.callbacks[key] = state
+        known, key = self.batches.get(job.callback[0]), job.callback[1:]
+        if known and known.callbacks.get(key, "succeeded") not in {"succeeded", ""}:
+            known.callbacks[key] = state
 
     def revive_callback(self, job: Job) -> None:
         """A callback is claimed: one that was dead has been brought back."""
         if job.callback:
-            batch = self.batches.get(job.callback[0])
-            key = job.callback[1:]
-            if batch and batch.callbacks.get(key) == "dead":
-                batch.callbacks[key] = "failing"
+            known, key = self.batches.get(job.callback[0]), job.callback[1:]
+            if known and known.callbacks.get(key) == "dead":
+                known.callbacks[key] = "failing"
 
-    def create(self, bid: str, total: int) -> Batch:
-        """A new batch with room for its first jobs."""
-        made = self.batches[bid] = Batch(bid, reserved=total + total % 2)
+    def line(self, bid: str) -> Iterator[Batch]:
+        """A batch and all above it, as far as they are known."""
+        while bid in self.batches:
+            yield self.batches[bid]
+            bid = self.batches[bid].parent
+
+    def refuses(self, bid: str, inside: bool) -> int:
+        """1 when jobs or children may be added to a batch, else why not."""
+        known = self.batches.get(bid)
+        if known is None:
+            return batch.UNKNOWN
+        open_now = "settled" not in known.holds(self.kids(known))
+        return 1 if "settled" not in known.fired or (inside and open_now) else batch.SETTLED
+
+    def is_live(self, job: Job, bid: str) -> bool:
+        """Whether a running job is a live member of a batch, or a live callback of its child."""
+        if job.callback and job.callback[0] in self.batches:
+            child = self.batches[job.callback[0]]
+            return child.parent == bid and child.callbacks.get(job.callback[1:]) in OPEN
+        return (
+            job.member is not None
+            and job.member[0] == bid
+            and self.state(job) in {WAITING, FAILING}
+        )
+
+    def awaited(self) -> list[str]:
+        """Children whose parent has not settled."""
+        return [
+            bid
+            for parent in self.batches.values()
+            if "settled" not in parent.fired
+            for bid in parent.kids
+            if bid in self.batches
+        ]
+
+    def kids(self, parent: Batch) -> list[set[str]]:
+        """What each child of a batch counts as, from scratch."""
+        return [self.counts_as(bid) for bid in parent.kids]
+
+    def counts_as(self, bid: str) -> set[str]:
+        """What a batch is for its parent now, or was when it was forgotten."""
+        known = self.batches.get(bid)
+        return self.forgotten[bid] if known is None else known.counts_as(self.kids(known))
+
+    def create(self, bid: str, parent: str) -> Batch:
+        """A new batch."""
+        made = self.batches[bid] = Batch(bid, parent)
+        if parent:
+            self.batches[parent].kids.append(bid)
         return made
 
-    def settle(self, jobs: Iterable[Job]) -> None:
-        """Judge the batches of these jobs."""
-        for bid in {job.member[0] for job in jobs if job.member}:
-            if bid in self.batches:
-                self.settle_batch(self.batches[bid])
+    def settle(self, bids: Iterable[str]) -> None:
+        """Judge the trees that these batches are in, from the leaves to the roots."""
+        tops = {line[-1].bid: line[-1] for bid in bids if (line := [*self.line(bid)])}
+        for top in tops.values():
+            self._settle_tree(top)
 
-    def settle_batch(self, batch: Batch) -> None:
-        """Judge a batch, and expect its callbacks on a queue."""
-        batch.judge()
-        for event in batch.fired - batch.announced:
-            self.say(batch.bid, _TOKENS[event])
-        batch.announced |= batch.fired
-        for queue, jid in batch.push_callbacks():
+    def _settle_tree(self, top: Batch) -> None:
+        for kid in top.kids:
+            if kid in self.batches:
+                self._settle_tree(self.batches[kid])
+        self.judged.add(top.bid)
+        top.fired |= top.holds(self.kids(top))
+        for event in top.fired - top.announced:
+            self.say(top.bid, _TOKENS[event])
+        top.announced |= top.fired
+        for queue, jid in top.push_callbacks():
             self.put(jid, "queue")
             self.born.append((queue, jid))
 

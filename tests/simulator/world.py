@@ -137,6 +137,7 @@ class Snapshot:
     batches: dict[str, dict[str, bytes]] = field(default_factory=dict)
     slots: dict[str, bytes] = field(default_factory=dict)
     failures: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    kids: dict[str, dict[str, bytes]] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def held(self, child: Child) -> dict[int, bytes]:
@@ -171,9 +172,9 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
         identity, _, child = name.rpartition(":")
         held = {int(token): payload for token, payload in pairs(value)}
         now.claims[identity, child] = dict(sorted(held.items()))
-    elif ours and head in {"owners", "batch", "failures"}:
-        place = {"owners": now.owners, "batch": now.batches, "failures": now.failures}[head]
-        place[name] = {word.decode(): payload for word, payload in pairs(value)}
+    elif ours and head in {"owners", "batch", "failures", "kids"}:
+        kinds = {"owners": now.owners, "batch": now.batches, "failures": now.failures}
+        kinds.get(head, now.kids)[name] = {word.decode(): payload for word, payload in pairs(value)}
     elif ours and head == "slots":
         now.slots[name] = value
     else:

@@ -96,7 +96,7 @@ def requests(app: App) -> dict[str, Call[Any]]:
     return {
         "push": queue.push(app.keys, queues=[("default", [write("z")])], scheduled=[]),
         "commit": commit(app, bid="00" * 8, ranges=[(0, 1)]),
-        "reserve": batch.reserve(app.keys, bid=BID, count=64),
+        "reserve": batch.reserve(app.keys, bid=BID, count=64, inside=False),
         "listen": batch.listen(
             app.keys, bid=BID, event="success", callback='["","a.b",""]', now=NOW
         ),

@@ -167,7 +167,7 @@ UNREADABLE = [
     b'{"jid":"\xff","class":"A","args":[]}',
     b'{"jid":"j","class":"A","args":["\xff\xfe"]}',
     b'{"jid":"j","class":"A","args":["\\ud800"]}',
-    b'{"jid":"j","class":"A","args":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"jid":"j","class":"A","args":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
 ]
 
 

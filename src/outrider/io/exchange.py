@@ -131,7 +131,7 @@ def _sort(
             else:
                 reason = str(answer)
             again.append(i)
-        elif call.laned and answer == 0:
+        elif call.laned and answer in (0, [0, b""]):
             lane.renew()
             commands[i] = _words(call, lane)
             again.append(i)

@@ -97,5 +97,6 @@ for _, note in ipairs(notes) do
   if redis.call('EXISTS', key_batch(note[1])) == 1 then note_failure(note[1], note[2], note[3]) end
 end
 for bid, list in pairs(changes) do advance(bid, list, now) end
-for _, callback in ipairs(callbacks) do callback_is(callback[1], callback[2], now) end
+for _, callback in ipairs(callbacks) do callback_is(callback[1], callback[2]) end
+settle_all(now)
 return lost

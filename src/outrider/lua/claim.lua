@@ -88,10 +88,11 @@ redis.call('HSET', owners, child, string.format('%d %d %d', request, first, n))
 for _, job in ipairs(late) do
   -- An attempt was made already: it dies with its error. One that never ran is simply over.
   if has_run(job.payload) then table.insert(unreadable, job.payload) end
-  if job.cb then callback_is(job.cb, 'expired', now) end
+  if job.cb then callback_is(job.cb, 'expired') end
 end
 bury(unreadable, now)
 for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end
 for bid, change in pairs(changes) do advance(bid, change, now) end
-for _, cb in ipairs(callbacks) do revive_callback(cb, now) end
+for _, cb in ipairs(callbacks) do revive_callback(cb) end
+settle_all(now)
 return answer

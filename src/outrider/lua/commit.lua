@@ -1,32 +1,56 @@
 #!lua
 --- @include "lib/lane"
 --- @include "lib/batch"
--- Commits a block of jobs to a batch, all or nothing, and creates the batch when `create` holds its
--- fields. `ranges` are {first number, count}; the first of a range is even, so that its states are
--- whole bytes. Returns 1, 0 when the lane is not ours, -1 unknown, -2 settled.
+--- @include "lib/adding"
+-- Commits blocks of jobs to batches, all or nothing. `batches` are {bid, parent or '', fields, ranges,
+-- first queue, from inside}, the outer before the inner; a batch whose fields are given is created.
+-- `ranges` are {first number, count}; the first of a range is even, so that its states are whole bytes.
+-- Returns {1, ''}, {0, ''} when the lane is not ours, or {-1, bid} for an unknown batch and {-2, bid}
+-- for a settled one: then nothing was written.
 local said = lane_says(lane, number, digest)
-if said then return said end
-local batch = key_batch(bid)
-if #create == 0 then
-  local known = redis.call('HMGET', batch, 'v', 'settled_at')
-  if not known[1] then return -1 end
-  if known[2] then return -2 end
+if said then return { said, '' } end
+
+local made = {}
+for _, one in ipairs(batches) do
+  local bid, parent, is_new = one[1], one[2], #one[3] > 0
+  local asked = is_new and parent or bid
+  local no = asked ~= '' and not made[asked] and refused(asked, one[6])
+  if no then return { no, asked } end
+  made[bid] = is_new
 end
-local total = 0
-for _, range in ipairs(ranges) do total = total + range[2] end
-if #create > 0 then
-  redis.call('HSET', batch, 'v', 1, 'created_at', string.format('%d', now), 'n', total + total % 2, unpack(create))
+
+local function add_numbers(bid, ranges)
+  local total, past = 0, tonumber(redis.call('HGET', key_batch(bid), 'n') or 0)
+  for _, range in ipairs(ranges) do
+    local first, count = range[1], range[2]
+    local odd = count % 2
+    redis.call('SETRANGE', key_slots(bid), first / 2, string.rep('\17', (count - odd) / 2) .. string.rep('\16', odd))
+    total, past = total + count, math.max(past, first + count + odd)
+  end
+  redis.call('HSET', key_batch(bid), 'n', past)
+  redis.call('HINCRBY', key_batch(bid), 'total', total)
+  redis.call('HINCRBY', key_batch(bid), 's1', total)
 end
-for _, range in ipairs(ranges) do
-  local whole, odd = math.floor(range[2] / 2), range[2] % 2 == 1
-  redis.call('SETRANGE', key_slots(bid), range[1] / 2, string.rep('\17', whole) .. (odd and '\16' or ''))
+
+for _, one in ipairs(batches) do
+  local bid, parent, create, ranges, first_queue = unpack(one)
+  local batch = key_batch(bid)
+  if #create > 0 then
+    redis.call('HSET', batch, 'v', 1, 'created_at', string.format('%d', now), unpack(create))
+    if parent ~= '' and redis.call('HSETNX', key_kids(parent), bid, 0) == 1 then
+      local level = tonumber(redis.call('HGET', key_batch(parent), 'level') or 0)
+      redis.call('HSET', batch, 'parent', parent, 'level', level + 1)
+      redis.call('HINCRBY', key_batch(parent), 'kids', 1)
+      touch(parent)
+    end
+  end
+  add_numbers(bid, ranges)
+  if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
+  redis.call('ZADD', key_batches, string.format('%d', now), bid)
+  touch(bid)
 end
-if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
-redis.call('HINCRBY', batch, 'total', total)
-redis.call('HINCRBY', batch, 's1', total)
 for _, group in ipairs(queues) do push_all(group[1], group[2]) end
 if #scheduled > 0 then call_many('ZADD', key_schedule, scheduled) end
-redis.call('ZADD', key_batches, string.format('%d', now), bid)
 lane_note(lane, number, digest)
-judge(bid, now)
-return 1
+settle_all(now)
+return { 1, '' }

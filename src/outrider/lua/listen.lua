@@ -12,6 +12,7 @@ redis.call('HSET', batch, 'cb:' .. event .. ':' .. index, callback)
 lane_note(lane, number, digest)
 if redis.call('HEXISTS', batch, event .. '_at') == 1 then
   push_callback(bid, event, index, now)
-  tidy(bid, now)
+  touch(bid)
+  settle_all(now)
 end
 return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
@@ -12,25 +12,47 @@ UNKNOWN = -1
 SETTLED = -2
 
 
-@script(laned=True)
+class Part(NamedTuple):
+    """What one batch gets of a commit. `fields` (a flat list) create it; empty for one that exists.
+
+    `parent` is "" for a root. `ranges` are (first number, count), each first one even. `inside`
+    says that a live member adds it, or a callback of a child: of the parent, for a new batch.
+    """
+
+    bid: str
+    parent: str
+    fields: list[str | int]
+    ranges: list[tuple[int, int]]
+    first_queue: str
+    inside: bool = False
+
+
+class Committed(NamedTuple):
+    """1, or 0 when the lane was not ours, or UNKNOWN or SETTLED with the batch that is so."""
+
+    answer: int
+    bid: str
+
+
+@script(laned=True, decode=lambda answer: Committed(answer[0], answer[1].decode()))
 def commit(
     keys: Keys,
     *,
-    bid: str,
-    create: list[str | int],
-    ranges: list[tuple[int, int]],
+    batches: list[Part],
     queues: list[QueueGroup],
     scheduled: list[str | float],
-    first_queue: str,
     now: int,
-) -> int:
-    """Commit a block of jobs, and the batch itself when `create` holds its fields (flat list)."""
+) -> Committed:
+    """Commit blocks of jobs to batches, the outer before the inner, all or nothing."""
     raise NotImplementedError
 
 
 @script()
-def reserve(keys: Keys, *, bid: str, count: int) -> int:
-    """Reserve numbers for jobs to be added; the first one, or UNKNOWN or SETTLED."""
+def reserve(keys: Keys, *, bid: str, count: int, inside: bool) -> int:
+    """Reserve numbers for jobs to be added; the first one, or UNKNOWN or SETTLED.
+
+    `inside` says that a live member adds them, or a callback of a child.
+    """
     raise NotImplementedError
 
 
@@ -50,6 +72,25 @@ def listen(
 def read(keys: Keys, bid: str) -> Call[dict[str, bytes]]:
     """All fields of a batch; empty when it is unknown."""
     return command("HGETALL", keys("batch", bid), decode=_pairs)
+
+
+def children(keys: Keys, bid: str) -> Call[list[str]]:
+    """Ids of the batches made inside this one, sorted."""
+    return command(
+        "HKEYS",
+        keys("kids", bid),
+        decode=lambda answer: sorted(child.decode() for child in answer),
+    )
+
+
+def parent(keys: Keys, bid: str) -> Call[str | None]:
+    """The batch that this one is a child of."""
+    return command(
+        "HGET",
+        keys("batch", bid),
+        "parent",
+        decode=lambda answer: None if answer is None else answer.decode(),
+    )
 
 
 def failures(keys: Keys, bid: str) -> Call[dict[str, bytes]]:

@@ -68,9 +68,9 @@ class Forget(Message):
     bid: str
 
     def perform(self, wire: Wire) -> Any:
-        kinds = ("batch", "slots", "failures")
+        kinds = ("batch", "slots", "failures", "kids")
         return wire.command("DEL", *(KEYS(kind, self.bid) for kind in kinds))
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.forgotten[self.bid] = model.counts_as(self.bid)
         del model.batches[self.bid]
-        model.forgotten.append(self.bid)

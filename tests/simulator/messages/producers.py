@@ -10,7 +10,7 @@ from outrider.store import batch, queue
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.model import Model
 from tests.simulator.payloads import read
-from tests.simulator.world import KEYS, Snapshot, Ticket, Wire, digest
+from tests.simulator.world import KEYS, Snapshot, Ticket, Violation, Wire, digest
 
 
 class Laned(Message):
@@ -31,7 +31,7 @@ class Laned(Message):
         same("a lane executes each request once", said, answer)
         in_front(before, after, [])
 
-    def execute(self, model: Model) -> int:
+    def execute(self, model: Model) -> Any:
         """Move the model on by a first delivery, and give the answer to it."""
         raise NotImplementedError
 
@@ -54,44 +54,52 @@ class Push(Laned):
 
 @dataclass
 class Commit(Push):
-    """Jobs of a batch, and the batch itself when `create` holds its fields."""
+    """Jobs of batches, and new batches, where a part has fields. `by` is the job that adds."""
 
-    bid: str
-    create: list[str | int]
-    ranges: list[tuple[int, int]]
+    parts: list[batch.Part]
     now: int
+    by: bytes = b""
 
     def call(self) -> Call[Any]:
         return batch.commit(
             KEYS,
-            bid=self.bid,
-            create=self.create,
-            ranges=self.ranges,
+            batches=self.parts,
             queues=self.queues,
             scheduled=self.scheduled,
-            first_queue=self.queues[0][0] if self.queues else "",
             now=self.now,
         )
 
-    def execute(self, model: Model) -> int:
-        if self.create:
-            total = sum(count for _, count in self.ranges)
-            made = model.create(self.bid, total)
-            fields = dict(zip(self.create[::2], self.create[1::2], strict=True))
-            for name, callback in fields.items():
+    def perform(self, wire: Wire) -> Any:
+        committed = super().perform(wire)
+        return committed if committed.bid else committed.answer
+
+    def execute(self, model: Model) -> Any:
+        made: set[str] = set()
+        for part in self.parts:
+            asked = part.parent if part.fields else part.bid
+            said = 1 if not asked or asked in made else model.refuses(asked, part.inside)
+            if said != 1:
+                if said == batch.SETTLED and self.by and model.is_live(read(self.by), asked):
+                    raise Violation("who lives in a batch may add to it", (self.by, asked))
+                return batch.Committed(said, asked)
+            if part.fields:
+                made.add(part.bid)
+        for part in self.parts:
+            self._add(model, part)
+        arrive(model, self.queues, self.scheduled)
+        model.settle(bid for part in self.parts for bid in (part.bid, part.parent))
+        return 1
+
+    def _add(self, model: Model, part: batch.Part) -> None:
+        if part.fields and part.bid not in model.batches:
+            made = model.create(part.bid, part.parent)
+            for name, callback in zip(part.fields[::2], part.fields[1::2], strict=True):
                 if str(name).startswith("cb:"):
                     made.listen(str(name).split(":")[1], str(callback))
-        known = model.batches.get(self.bid)
-        if known is None:
-            return batch.UNKNOWN
-        if "settled" in known.fired:
-            return batch.SETTLED
-        arrive(model, self.queues, self.scheduled)
-        known.add(self.ranges)
-        if self.queues and known.queue == "default":
-            known.queue = self.queues[0][0]
-        model.settle_batch(known)
-        return 1
+        known = model.batches[part.bid]
+        known.add(part.ranges)
+        if part.first_queue and not known.queue:
+            known.queue = part.first_queue
 
 
 def arrive(model: Model, queues: list[queue.QueueGroup], scheduled: list[str | float]) -> None:
@@ -123,7 +131,7 @@ class Listen(Laned):
         if known is None:
             return batch.UNKNOWN
         known.listen(self.event, self.callback)
-        model.settle_batch(known)
+        model.settle([self.bid])
         return 1
 
 
@@ -133,16 +141,16 @@ class Reserve(Message):
 
     bid: str
     count: int
+    inside: bool = False
 
     def call(self) -> Call[Any]:
-        return batch.reserve(KEYS, bid=self.bid, count=self.count)
+        return batch.reserve(KEYS, bid=self.bid, count=self.count, inside=self.inside)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        known = model.batches.get(self.bid)
-        if known is None:
-            same("an unknown batch reserves nothing", batch.UNKNOWN, answer)
-        elif "settled" in known.fired:
-            same("a settled batch reserves nothing", batch.SETTLED, answer)
+        said = model.refuses(self.bid, self.inside)
+        if said != 1:
+            same("an unknown or settled batch reserves nothing", said, answer)
         else:
+            known = model.batches[self.bid]
             same("numbers are reserved once", known.reserved, answer)
             known.reserved += self.count + self.count % 2

@@ -22,6 +22,11 @@ from tests.simulator.payloads import Job, homes, is_plain, read
 from tests.simulator.world import DAY, KEYS, Snapshot, Violation
 
 
+def settle(model: Model, jobs: list[Job]) -> None:
+    """Judge all batches that these are jobs or callbacks of."""
+    model.settle(place[0] for job in jobs for place in (job.member, job.callback) if place)
+
+
 @dataclass
 class Claim(Message):
     """A child asks for jobs."""
@@ -59,10 +64,12 @@ class Claim(Message):
         self, model: Model, child: Child, before: Snapshot, answer: queue.Claimed
     ) -> None:
         changes: list[tuple[Job, int]] = []
+        jobs: list[Job] = []
         expected = []
         names = []
         for name, payload in self._drawn(model, before):
             job = read(payload)
+            jobs.append(job)
             place = self._fate(model, job, changes)
             model.take(job.id, "queue")
             if place:
@@ -72,7 +79,7 @@ class Claim(Message):
                 names.append("" if is_plain(payload) else name)
         for job, state in changes:
             model.change(job, state)
-        model.settle(job for job, _ in changes)
+        settle(model, jobs)
         same(
             "a claim takes the oldest jobs of the first queues",
             (False, expected),
@@ -192,9 +199,9 @@ class Ack(Message):
             self._place(model, job, other, changes, words)
         for job, state in changes:
             model.change(job, state)
-        model.settle(job for job, _ in changes)
         for job, word in words:
             model.call_back(job, word)
+        settle(model, [job for job, _ in words])
 
     def _place(
         self,

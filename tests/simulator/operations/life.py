@@ -52,7 +52,7 @@ def enlist(sim: Simulation) -> None:
         spawn(sim, sim.rng.choice(sim.hosts))
 
 
-@operation(2)
+@operation(2, calm=1)
 def crash(sim: Simulation) -> None:
     """A child dies, and its supervisor gives its jobs back in slices."""
     if sim.workers:
@@ -68,7 +68,7 @@ def recall(sim: Simulation) -> None:
         sim.send(Recall(sim.rng.choice(sim.leavers).key, sim.rng.choice((1, 2, 250))))
 
 
-@operation(1)
+@operation(1, calm=0)
 def farewell(sim: Simulation) -> None:
     """A worker stops in good order, or half of it."""
     if sim.hosts:
@@ -78,14 +78,14 @@ def farewell(sim: Simulation) -> None:
             lose(sim, identity)
 
 
-@operation(1)
+@operation(1, calm=0)
 def lose_host(sim: Simulation) -> None:
     """A host is lost: nobody says so."""
     if sim.hosts:
         lose(sim, sim.rng.choice(sim.hosts))
 
 
-@operation(2)
+@operation(2, calm=0)
 def come_back(sim: Simulation) -> None:
     """A host that was lost was only slow: it beats, or starts a child."""
     if not sim.lost:
@@ -98,7 +98,7 @@ def come_back(sim: Simulation) -> None:
         sim.hosts.append(identity)
 
 
-@operation(6)
+@operation(6, calm=2)
 def reap(sim: Simulation) -> None:
     """Some supervisor looks for lapsed leases, and gives back a slice."""
     sim.send(Reap("", sim.rng.choice((1, 2, 250)), sim.server_clock()))
@@ -113,7 +113,7 @@ def pass_time(sim: Simulation) -> None:
             one_beat(sim, identity)
 
 
-@operation(2)
+@operation(2, calm=0)
 def outage(sim: Simulation) -> None:
     """The server is away, or its clock jumps; then some worker looks for lapsed leases at once."""
     jump = sim.rng.choice((60_000, 3_600_000))

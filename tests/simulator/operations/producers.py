@@ -7,7 +7,7 @@ import json
 from outrider.ids import EVENTS, member_jid
 from outrider.store.queue import QueueGroup
 from tests.simulator.messages.people import Deliver
-from tests.simulator.messages.producers import Commit, Listen, Push, Reserve
+from tests.simulator.messages.producers import Listen, Push
 from tests.simulator.operations.table import operation
 from tests.simulator.payloads import dump, read, reordered, write
 from tests.simulator.simulation import Simulation
@@ -32,7 +32,7 @@ def spread(sim: Simulation, jobs: list[str]) -> tuple[list[QueueGroup], list[str
     return list(queues.items()), scheduled
 
 
-@operation(6)
+@operation(6, calm=1)
 def push(sim: Simulation) -> None:
     """Plain jobs, now and then sent twice."""
     if sim.live() > CROWD:
@@ -59,30 +59,6 @@ def send_laned(sim: Simulation, message: Push | Listen) -> None:
         sim.sent.append(message)
 
 
-@operation(6)
-def commit(sim: Simulation) -> None:
-    """A new batch."""
-    if sim.live() > CROWD:
-        return
-    bid, count = sim.hex(16), sim.rng.choice((0, 1, 2, 3, 4, 7, 20))
-    if sim.chance(0.3):
-        sim.follow(bid)
-    create: list[str | int] = ["description", "a batch"]
-    for event in EVENTS:
-        if callbacks := sim.rng.choice((0, 0, 1, 2)):
-            create += [f"callbacks:{event}", callbacks]
-        for index in range(callbacks):
-            create += [f"cb:{event}:{index}", callback(sim)]
-    jobs = members(sim, bid, range(count))
-    message = Commit(sim.ticket(), *spread(sim, jobs), bid, create, ranges(0, count), sim.clock())
-    send_laned(sim, message)
-
-
-def ranges(first: int, count: int) -> list[tuple[int, int]]:
-    """The numbers of a block."""
-    return [(first, count)] if count else []
-
-
 def callback(sim: Simulation) -> str:
     """A callback as a batch keeps it: queue, name, rest."""
     return dump([sim.rng.choice(("", "low", "high")), "app.callback", '"args":[],"retry":true'])
@@ -97,45 +73,22 @@ def members(sim: Simulation, bid: str, numbers: range) -> list[str]:
 
 def some_bid(sim: Simulation) -> str | None:
     """A batch that is known, and now and then one that is not."""
-    old = sim.model.forgotten if sim.chance(0.1) else []
+    old = [*sim.model.forgotten] if sim.chance(0.1) else []
     known = old or [*sim.model.batches]
     return sim.rng.choice(known) if known else None
 
 
-@operation(4)
-def reserve(sim: Simulation) -> None:
-    """A batch is to get more jobs."""
-    bid, count = some_bid(sim), sim.rng.randint(1, 4)
-    if bid is not None:
-        first = sim.send(Reserve(bid, count))
-        if first >= 0:
-            sim.reserved.append((bid, first, count))
-
-
-@operation(3)
-def commit_more(sim: Simulation) -> None:
-    """Reserved numbers are used, all or some of them."""
-    if not sim.reserved or sim.live() > CROWD:
-        return
-    bid, first, count = sim.reserved.pop(sim.rng.randrange(len(sim.reserved)))
-    if sim.chance(0.05):
-        bid = sim.hex(16)
-    count -= sim.chance(0.2)
-    jobs = members(sim, bid, range(first, first + count))
-    message = Commit(sim.ticket(), *spread(sim, jobs), bid, [], ranges(first, count), sim.clock())
-    send_laned(sim, message)
-
-
-@operation(3)
+@operation(4, calm=8)
 def listen(sim: Simulation) -> None:
     """A callback is added late."""
-    bid = some_bid(sim)
+    below = sim.model.awaited()
+    bid = sim.rng.choice(below) if below and sim.chance(0.5) else some_bid(sim)
     if bid is not None:
         event = sim.rng.choice(EVENTS)
         send_laned(sim, Listen(sim.ticket(), bid, event, callback(sim), sim.clock()))
 
 
-@operation(3)
+@operation(3, calm=1)
 def foreign(sim: Simulation) -> None:
     """Another client's payload, or what is none."""
     jid, name = sim.hex(24), sim.queue()
@@ -176,13 +129,14 @@ def foreign(sim: Simulation) -> None:
         sim.send(Deliver(name, text))
 
 
-@operation(7)
+@operation(8, calm=5)
 def deliver_twice(sim: Simulation) -> None:
     """A copy of a payload turns up on a queue."""
     if not sim.payloads or sim.live() > CROWD:
         return
     held = [held for claims in sim.before.claims.values() for held in claims.values()]
     callbacks = [payload for payload in held if read(payload).callback]
+    running = [payload for payload in held if read(payload).member]
     pushed = [payload.encode() for payload in sim.payloads]
-    text = sim.rng.choice(sim.rng.choice((callbacks, held, pushed)) or pushed)
+    text = sim.rng.choice(sim.rng.choice((callbacks, running, held, pushed)) or pushed)
     sim.send(Deliver(sim.queue(), reordered(text) if sim.chance(0.3) else text.decode()))

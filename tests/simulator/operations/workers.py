@@ -9,7 +9,7 @@ from tests.simulator.payloads import retried
 from tests.simulator.simulation import SERVED, Simulation, Worker
 
 
-@operation(16)
+@operation(16, calm=26)
 def claim(sim: Simulation) -> None:
     """A child claims; the reply may be lost, and the request then sent again or not."""
     if not sim.workers:
@@ -48,7 +48,7 @@ def acknowledge(sim: Simulation, worker: Worker, tokens: list[int]) -> Ack:
     return Ack(worker.key, worker.acked, sim.clock(), done, others)
 
 
-@operation(22)
+@operation(22, calm=40)
 def ack(sim: Simulation) -> None:
     """A child reports; the report may be sent twice, or be late."""
     able = [worker for worker in sim.workers if worker.held]
@@ -101,7 +101,7 @@ def late_claim(sim: Simulation) -> None:
         sim.send(sim.next_claim(sim.rng.choice(sim.leavers), 3, list(SERVED)), "late: ")
 
 
-@operation(8)
+@operation(8, calm=12)
 def promote(sim: Simulation) -> None:
     """The scheduler moves what is due."""
     name = sim.rng.choice(("schedule", "retry"))

@@ -37,6 +37,7 @@ local function push_callback(bid, event, index, now)
     bid, CALLBACK_BASE[event] + index, bid, name, callback[2], queue, callback[3], seconds(now))
   redis.call('HSET', batch, 'cs:' .. name, 'queued')
   redis.call('HINCRBY', batch, 'callbacks_open', 1)
+  if event == 'complete' then redis.call('HINCRBY', batch, 'complete_unrun', 1) end
   push_all(queue, { stamp(payload, now) })
 end
 
@@ -48,38 +49,113 @@ local function fire(bid, event, token, now)
   announce(bid, token, 1)
 end
 
+local STANDING = { 'complete_at', 'success_at', 'settled_at', 's1', 's2', 's6', 's7', 's8', 'kids',
+  'kids_completed', 'kids_succeeded', 'kids_settled', 'callbacks_open', 'callbacks_bad', 'complete_unrun' }
+
+-- How a batch stands: all numbers, 0 where there is nothing yet.
+local function standing(bid)
+  local is = {}
+  for i, value in ipairs(redis.call('HMGET', key_batch(bid), unpack(STANDING))) do
+    is[STANDING[i]] = tonumber(value or 0)
+  end
+  return is
+end
+
+-- Whether the conditions of complete, success and settled hold now: nothing waits for its first run;
+-- all succeeded, expired or were discarded by themselves; nothing can run any more. Each asks the same
+-- of every child, as its parent counts it.
+local function due(is)
+  local complete = is.s1 == 0 and is.kids_completed == is.kids
+  local settled = complete and is.s2 == 0 and is.kids_settled == is.kids
+  return complete, settled and is.s6 + is.s7 + is.s8 == 0 and is.kids_succeeded == is.kids, settled
+end
+
+-- Fires what has become due. Returns whether anything has.
+local function judge(bid, is, now)
+  local complete, success, settled = due(is)
+  local fires = { complete and is.complete_at == 0, success and is.success_at == 0, settled and is.settled_at == 0 }
+  if fires[1] then fire(bid, 'complete', '!', now) end
+  if fires[2] then fire(bid, 'success', '$', now) end
+  if fires[3] then fire(bid, 'settled', '.', now) end
+  return fires[1] or fires[2] or fires[3]
+end
+
 -- A time to live only when nothing of the batch can move any more; a revival takes it off.
-local function keep_or_expire(bid, finished)
-  for _, key in ipairs({ key_batch(bid), key_slots(bid), key_failures(bid) }) do
-    if finished then redis.call('EXPIRE', key, finished) else redis.call('PERSIST', key) end
-  end
-end
-
-local function tidy(bid, now)
-  local batch = key_batch(bid)
-  local known = redis.call('HMGET', batch, 'settled_at', 'callbacks_open', 'success_at', 's2')
-  local settled = known[1] and tonumber(known[4] or 0) == 0
+local function tidy(bid, is, now)
+  local _, _, settled = due(is)
   if settled then redis.call('ZREM', key_batches, bid) else redis.call('ZADD', key_batches, now, bid) end
-  if settled and tonumber(known[2] or 0) <= 0 then
-    keep_or_expire(bid, known[3] and DAY or 180 * DAY)
-  elseif known[1] then
-    keep_or_expire(bid, nil)
+  local life = is.success_at > 0 and DAY or 180 * DAY
+  for _, key in ipairs({ key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid) }) do
+    if settled and is.callbacks_open == 0 then redis.call('EXPIRE', key, life) else redis.call('PERSIST', key) end
   end
 end
 
--- Fires what has become due. `complete`: nothing waits for its first run; `settled`: nothing can run
--- any more; `success`: all succeeded, expired or were discarded by themselves.
-local function judge(bid, now)
-  local known = redis.call('HMGET', key_batch(bid), 'complete_at', 'success_at', 'settled_at',
-    's1', 's2', 's6', 's7', 's8')
-  local n = {}
-  for i = 4, 8 do n[i - 3] = tonumber(known[i] or 0) end
-  if n[1] > 0 then return end
-  if not known[1] then fire(bid, 'complete', '!', now) end
-  if n[2] > 0 then return end
-  if not known[2] and n[3] + n[4] + n[5] == 0 then fire(bid, 'success', '$', now) end
-  if not known[3] then fire(bid, 'settled', '.', now) end
-  tidy(bid, now)
+-- What a batch counts as for its parent, as three bits: completed, succeeded, settled. The event has
+-- fired and would be due now too, so a revived job takes its reports back, and so does a callback.
+local COUNTS = { { 1, 'kids_completed' }, { 2, 'kids_succeeded' }, { 4, 'kids_settled' } }
+
+local function bits(is)
+  local complete, success, settled = due(is)
+  local ended = is.callbacks_open == 0
+  return (complete and is.complete_unrun == 0 and 1 or 0)
+    + (success and ended and is.callbacks_bad == 0 and 2 or 0)
+    + (settled and ended and 4 or 0)
+end
+
+-- Tells the parent how a batch counts now. Returns the parent when that has changed.
+local function report(bid, is)
+  local parent = redis.call('HGET', key_batch(bid), 'parent')
+  if not parent then return nil end
+  local kids = key_kids(parent)
+  local was = tonumber(redis.call('HGET', kids, bid))
+  local now = bits(is)
+  if not was or was == now then return nil end
+  redis.call('HSET', kids, bid, now)
+  for _, count in ipairs(COUNTS) do
+    local change = bit.band(now, count[1]) - bit.band(was, count[1])
+    if change ~= 0 then redis.call('HINCRBY', key_batch(parent), count[2], change / count[1]) end
+  end
+  return parent
+end
+
+-- Batches that this script has changed, by their level in the tree.
+local touched, deepest = {}, -1
+
+local function touch(bid)
+  local known = redis.call('HMGET', key_batch(bid), 'v', 'level')
+  if not known[1] then return end
+  local level = tonumber(known[2] or 0)
+  for above = deepest + 1, level do touched[above] = {} end
+  deepest = math.max(deepest, level)
+  if not touched[level][bid] then
+    touched[level][bid] = true
+    table.insert(touched[level], bid)
+  end
+end
+
+-- The last act of a script: fires what is due in all that it has changed, and so on up the trees as
+-- far as anything changes. Deep ones first, so that each batch is judged once, after its children.
+local function settle_all(now)
+  for level = deepest, 0, -1 do
+    for _, bid in ipairs(touched[level]) do
+      local is = standing(bid)
+      if judge(bid, is, now) then is = standing(bid) end
+      if is.settled_at > 0 then tidy(bid, is, now) end
+      local parent = report(bid, is)
+      if parent then touch(parent) end
+    end
+  end
+end
+
+-- The first death of a batch is the death of everything above it, once each. It comes before all
+-- judging: its callbacks are among those that settled and success wait for further up.
+local function mourn(bid, now)
+  while bid do
+    local known = redis.call('HMGET', key_batch(bid), 'v', 'death_at', 'parent')
+    if not known[1] or known[2] then return end
+    fire(bid, 'death', 'x', now)
+    bid = known[3]
+  end
 end
 
 local function shift_counts(batch, delta)
@@ -90,6 +166,7 @@ end
 
 -- Moves members of one batch to new states: `changes` is a list of {number, state}. Moves that are
 -- not allowed from the present state change nothing, so a repeated or late report counts once.
+-- `settle_all` must follow.
 local function advance(bid, changes, now)
   local batch = key_batch(bid)
   if redis.call('EXISTS', batch) == 0 then return end
@@ -115,9 +192,8 @@ local function advance(bid, changes, now)
   shift_counts(batch, delta)
   if #healed > 0 then redis.call('HDEL', key_failures(bid), unpack(healed)) end
   if succeeded > 0 then announce(bid, '+', succeeded) end
-  if died and redis.call('HEXISTS', batch, 'death_at') == 0 then fire(bid, 'death', 'x', now) end
-  judge(bid, now)
-  if (delta[DEAD] or 0) < 0 then tidy(bid, now) end
+  if died then mourn(bid, now) end
+  touch(bid)
 end
 
 -- Notes why a member failed, for `failure_info`; the newest thousand are enough to look at.
@@ -129,22 +205,26 @@ local function note_failure(bid, number, text)
 end
 
 -- Notes what became of a callback job. `cb` is bid:event:index, as its payload carries it. Success
--- is for good: what becomes of a copy delivered twice changes nothing.
-local function callback_is(cb, state, now)
-  local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
+-- is for good: what becomes of a copy delivered twice changes nothing. `settle_all` must follow.
+local OPEN = { queued = 1, failing = 1 }
+local BAD = { dead = 1, discarded = 1, deleted = 1, expired = 1 }
+
+local function callback_is(cb, state)
+  local bid, event, index = string.match(cb, '^(%x+):(%a+):(%d+)$')
   if not bid then return end
-  local batch = key_batch(bid)
-  local was = redis.call('HGET', batch, 'cs:' .. name)
+  local batch, field = key_batch(bid), 'cs:' .. event .. ':' .. index
+  local was = redis.call('HGET', batch, field)
   if not was or was == state or was == 'succeeded' then return end
-  local function open(value) return value == 'queued' or value == 'failing' end
-  redis.call('HSET', batch, 'cs:' .. name, state)
-  local change = (open(state) and 1 or 0) - (open(was) and 1 or 0)
-  if change ~= 0 then redis.call('HINCRBY', batch, 'callbacks_open', change) end
-  tidy(bid, now)
+  redis.call('HSET', batch, field, state)
+  local open, bad = (OPEN[state] or 0) - (OPEN[was] or 0), (BAD[state] or 0) - (BAD[was] or 0)
+  if open ~= 0 then redis.call('HINCRBY', batch, 'callbacks_open', open) end
+  if bad ~= 0 then redis.call('HINCRBY', batch, 'callbacks_bad', bad) end
+  if event == 'complete' and was == 'queued' then redis.call('HINCRBY', batch, 'complete_unrun', -1) end
+  touch(bid)
 end
 
 -- A callback that was dead and is claimed has been brought back: its batch must not expire now.
-local function revive_callback(cb, now)
+local function revive_callback(cb)
   local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
-  if bid and redis.call('HGET', key_batch(bid), 'cs:' .. name) == 'dead' then callback_is(cb, 'failing', now) end
+  if bid and redis.call('HGET', key_batch(bid), 'cs:' .. name) == 'dead' then callback_is(cb, 'failing') end
 end
