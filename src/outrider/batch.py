@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextvars import Token
 from enum import Enum
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from outrider import callbacks, clock
-from outrider.client import Load, open_block
-from outrider.context import blocks, running
-from outrider.errors import BatchFinished, EnqueueError
+from outrider.block import Block, surrounding_bid
 from outrider.hub import Flow, Hub
-from outrider.ids import EVENTS, FIRST_CALLBACK, member_jid, new_bid
+from outrider.ids import EVENTS, new_bid
 from outrider.options import check_queue, clean_tags
-from outrider.payload import Draft
-from outrider.script import Call
 from outrider.status import not_found
 from outrider.store import batch as store
-
-MAX_BLOCK = 5000
-RESERVE = 64
 
 
 class Inherit(Enum):
@@ -113,163 +104,3 @@ class Batch:
             for index, text in enumerate(texts):
                 fields += [f"cb:{event}:{index}", text]
         return fields
-
-
-def surrounding_bid(hub: Hub) -> str | None:
-    """The batch that code here is inside of: an open block's, the running job's or callback's."""
-    block = open_block(hub)
-    if block is not None:
-        return str(block.batch.bid)
-    job = running.get()
-    return None if job is None or job.app is not hub else job.bid or job.callback_parent
-
-
-def is_inside(hub: Hub, bid: str) -> bool:
-    """Whether the code here is a member of the batch or a callback of its child: it adds always."""
-    job = running.get()
-    return job is not None and job.app is hub and bid in (job.bid, job.callback_parent)
-
-
-class Block:
-    """Jobs that are committed to a batch together.
-
-    A block inside another one is committed with it.
-    """
-
-    def __init__(self, batch: Batch) -> None:
-        self.hub = batch.hub
-        self.batch = batch
-        self.load = Load()
-        self._first_queue = ""
-        self._ranges: list[list[int]] = []
-        self._free = 0
-        self._inner: list[Block] = []
-        self._token: Token[tuple[Any, ...]] | None = None
-        self._ended = False
-
-    def __enter__(self) -> Self:
-        self._begin()
-        return self
-
-    async def __aenter__(self) -> Self:
-        self._begin()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._end(failed=error is not None)
-        if error is None:
-            self.hub.perform(self._commit())
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._end(failed=error is not None)
-        if error is None:
-            await self.hub.aperform(self._commit())
-
-    def number(self, draft: Draft) -> Flow[None]:
-        """Make a draft a member: give it its number in the batch, and so its jid."""
-        if self._ended:
-            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
-        if self.load.count >= MAX_BLOCK:
-            raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
-        if not self._free:
-            if self.batch.exists:
-                free, first = RESERVE, (yield self._reserve())
-                _check(first, self.batch.bid)
-            else:
-                free, first = MAX_BLOCK, self.batch.numbered
-                self.batch.numbered += MAX_BLOCK
-            # Other tasks may have come in between: only now does anything change.
-            self._free = free
-            self._ranges.append([first, 0])
-        first, used = self._ranges[-1]
-        if first + used >= FIRST_CALLBACK:
-            raise EnqueueError(f"batch {self.batch.bid} is full")
-        draft.bid = self.batch.bid
-        draft.jid = member_jid(draft.bid, first + used)
-
-    def _reserve(self) -> Call[int]:
-        bid = self.batch.bid
-        inside = is_inside(self.hub, bid)
-        return store.reserve(self.hub.keys, bid=bid, count=RESERVE, inside=inside)
-
-    def add(self, draft: Draft, payload: str, now: float) -> None:
-        """Take a numbered and encoded draft in."""
-        self._ranges[-1][1] += 1
-        self._free -= 1
-        self._first_queue = self._first_queue or draft.queue
-        self.load.add(draft, payload, now)
-
-    def _begin(self) -> None:
-        if self._token is not None or self._ended:
-            raise EnqueueError("a block is used once: call batch.jobs() again")
-        job = running.get()
-        if job is not None and job.callback_of == self.batch.bid:
-            raise BatchFinished(
-                f"a callback can't add to batch {self.batch.bid}, whose event called it"
-            )
-        self._token = blocks.set((*blocks.get(), self))
-
-    def _end(self, *, failed: bool) -> None:
-        self._ended = True
-        if self._token is not None:
-            blocks.reset(self._token)
-        for first, count in self._ranges:
-            # The next block of the same new batch goes on behind the last number used.
-            if first + MAX_BLOCK == self.batch.numbered:
-                self.batch.numbered = first if failed else first + count + count % 2
-
-    def _commit(self) -> Flow[None]:
-        outer = open_block(self.hub)
-        if outer is not None:
-            outer.take_in(self)
-            return
-        parts = [self, *self._inner]
-        if sum(block.load.count for block in parts) > MAX_BLOCK:
-            raise EnqueueError(
-                f"nested blocks hold at most {MAX_BLOCK:,} jobs together: nothing was pushed"
-            )
-        load = Load()
-        for block in parts:
-            load.merge(block.load)
-        committed = yield store.commit(
-            self.hub.keys,
-            batches=[block.part() for block in parts],
-            queues=load.groups(),
-            scheduled=load.scheduled,
-            now=clock.now_ms(),
-        )
-        _check(committed.answer, committed.bid)
-        for block in parts:
-            block.batch.exists = True
-
-    def take_in(self, inner: Block) -> None:
-        """Commit another block, and those inside it, together with this one."""
-        if self._ended:
-            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
-        self._inner += [inner, *inner._inner]
-
-    def part(self) -> store.Part:
-        """What this block adds to its batch."""
-        batch = self.batch
-        fields = [] if batch.exists else batch.fields()
-        ranges = [(first, count) for first, count in self._ranges if count]
-        parent = batch.parent or ""
-        inside = is_inside(self.hub, parent if fields else batch.bid)
-        return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
-
-
-def _check(answer: int, bid: str) -> None:
-    if answer == store.UNKNOWN:
-        raise not_found(bid)
-    if answer == store.SETTLED:
-        raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")

@@ -9,7 +9,7 @@ import pytest
 
 import outrider
 from outrider import App, Batch, BatchStatus, RunningJob
-from outrider.batch import Block
+from outrider.block import Block
 from outrider.inspection.batches import Batches
 from outrider.inspection.queues import Queue, Stats
 from outrider.job import Enqueuer, Job
