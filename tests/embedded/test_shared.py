@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -37,11 +38,23 @@ def server_pid(home: Path) -> int:
 
 def keepers(home: Path) -> list[int]:
     """The pids of the folder's keepers."""
-    table = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    lines = [line.split(None, 1) for line in table.splitlines()]
-    return [int(pid) for pid, args in lines if f"keeper.py {home} " in args]
+    return [pid for pid, words in commands() if f"keeper.py {home} " in words]
+
+
+def commands() -> list[tuple[int, str]]:
+    """The processes there are, each with its command line."""
+    if not Path("/proc/self/cmdline").exists():
+        done = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
+        )
+        rows = (line.split(None, 1) for line in done.stdout.splitlines())
+        return [(int(pid), words) for pid, words in rows]
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            words = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            found.append((int(path.parent.name), words))
+    return found
 
 
 def wait_stopped(home: Path) -> None:
