@@ -12,7 +12,7 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.record import JobRecord, read
 from outrider.status import FailedJob
 from outrider.store import place as store
-from outrider.store.place import PAGE, Entry, Place
+from outrider.store.place import PAGE, SLICE, Entry, Place
 
 
 class Walk:
@@ -149,7 +149,7 @@ class Collection:
                 self._hub.keys,
                 place=self._place.kind,
                 name=self._place.name,
-                limit=min(left, PAGE),
+                limit=min(left, SLICE),
                 now=now_ms(),
             )
             deleted = yield slice_of

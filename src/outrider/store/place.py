@@ -8,6 +8,8 @@ from outrider.keys import Keys
 from outrider.script import Call, command, script
 
 PAGE = 250
+SLICE = 100
+"""How many jobs a script clears: each may be the last of a batch of its own, with callbacks."""
 NOT_THERE = 0
 CANCELLED = -1
 NO_JOB = -2
@@ -47,7 +49,7 @@ def requeue(keys: Keys, *, place: str, payload: bytes, changed: bytes, now: int)
 
 @script()
 def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
-    """Delete up to `limit` jobs (250 at most), the first to be taken first; how many it did."""
+    """Delete up to `limit` jobs (SLICE at most), the first to be taken first; how many it did."""
     raise NotImplementedError
 
 

@@ -9,7 +9,7 @@ end
 -- How to take a job away: nil when it is not there, else what `take` wants to know.
 local function hold(place, key, payload)
   if place ~= 'queue' then return redis.call('ZSCORE', key, payload) and 1 or nil end
-  local at = redis.call('LPOS', key, payload)
+  local at = redis.call('LPOS', key, payload, 'RANK', -1)
   if not at then return nil end
   return at * 2 < redis.call('LLEN', key) and 1 or -1
 end
