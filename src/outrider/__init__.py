@@ -23,6 +23,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.inspection.record import JobRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
 from outrider.status import BatchStatus, FailedJob
@@ -45,6 +46,7 @@ __all__ = [
     "EnqueueError",
     "EnqueuedJob",
     "FailedJob",
+    "JobRecord",
     "Kill",
     "NotSerializable",
     "OutriderError",

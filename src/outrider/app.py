@@ -14,6 +14,7 @@ from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.inspection.batches import Batches
 from outrider.inspection.queues import Queues, Stats
+from outrider.inspection.sets import JobSet
 from outrider.job import Job
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
@@ -44,6 +45,9 @@ class App(Hub):
         super().__init__(url, prefix, max_payload, timeout)
         self.batches = Batches(self)
         self.queues = Queues(self)
+        self.scheduled = JobSet(self, "schedule")
+        self.retries = JobSet(self, "retry")
+        self.dead = JobSet(self, "dead")
         self.stats = Stats(self)
 
     # -- registering ------------------------------------------------------------------------------

@@ -12,10 +12,23 @@ from outrider import App, Batch, BatchStatus, RunningJob
 from outrider.block import Block
 from outrider.inspection.batches import Batches
 from outrider.inspection.queues import Queue, Stats
+from outrider.inspection.sets import JobSet
 from outrider.job import Enqueuer, Job
 
-CLASSES: list[type] = [App, Job, Enqueuer, Batch, BatchStatus, Batches, Queue, Stats, RunningJob]
+CLASSES: list[type] = [
+    App,
+    Job,
+    Enqueuer,
+    Batch,
+    BatchStatus,
+    Batches,
+    Queue,
+    JobSet,
+    Stats,
+    RunningJob,
+]
 
+COLLECTION = ("size", "find", "delete", "kill", "clear")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (App, ("enqueue", "perform", "close")),
@@ -24,8 +37,9 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Batch, ("on",)),
     (BatchStatus, ("refresh", "join")),
     (Batches, ("get", "open")),
-    (Queue, ("size",)),
-    (Stats, ("read",)),
+    (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
+    (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
+    (Stats, ("read", "latency")),
     (RunningJob, ("still_mine",)),
     (outrider, ("valid_within_batch",)),
 ]
@@ -90,7 +104,7 @@ def test_context_managers_work_both_ways() -> None:
     for name in ("__enter__", "__exit__", "__aenter__", "__aexit__"):
         assert hasattr(Block, name)
     for name in ("__iter__", "__aiter__"):
-        assert hasattr(Batches, name)
+        assert all(hasattr(kind, name) for kind in (Batches, Queue, JobSet))
 
 
 def test_everything_public_is_documented() -> None:

@@ -197,6 +197,35 @@ FAULTS: dict[str, list[Replacement]] = {
     "who says inside may always add": [
         ("if inside and (count(3) + count(4) > 0 or count(6) < count(5)) then", "if inside then")
     ],
+    # -- people -------------------------------------------------------------------------------
+    "deletion not told to the batch": [
+        ("    advance(bid, { { number, state } }, now)\n", "    touch(bid)\n")
+    ],
+    "deleted callback stays open": [("  if cb then callback_is(cb, word) end\n", "")],
+    "the dead told of their deletion": [
+        ("if place ~= 'dead' then\n  local number", "if true then\n  local number"),
+    ],
+    "a neighbour deleted": [
+        (
+            "else redis.call('ZREM', key, payload) end",
+            "else redis.call('ZREMRANGEBYRANK', key, 0, 0) end",
+        )
+    ],
+    "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
+    "retry leaves the job": [("take(place, key, payload)\nif dead", "if dead")],
+    "retried member still dead": [
+        ("if dead then advance(bid, { { member_number(jid), FAILING } }, now) end\n", "")
+    ],
+    "retry of who is gone": [("if not hold(place, key, payload) then return 0 end\n", "")],
+    "clear tells no callback": [
+        ("for _, cb in ipairs(callbacks) do callback_is(cb, 'deleted') end\n", "")
+    ],
+    "clear takes the newest": [
+        (
+            "found = redis.call('LRANGE', key, -limit, -1)",
+            "found = redis.call('LRANGE', key, 0, limit - 1)",
+        )
+    ],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
     "recall leaves the number of the last ack": [

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from outrider import __version__, logs
+from outrider.cli.queue import queue, stats
 from outrider.errors import ConfigError, OutriderError
 
 
@@ -106,6 +107,10 @@ def demo(images: Path | None, output: Path, chaos: bool) -> None:
             f"the demo needs {error.name}: pip install 'outrider[demo,embedded]'"
         ) from None
     sys.exit(run_demo(images, output, chaos=chaos, workers=2))
+
+
+cli.add_command(queue)
+cli.add_command(stats)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,19 +1,24 @@
-"""`app.queues` and `app.stats`: first numbers; the whole inspection API stands on these."""
+"""`app.queues` and `app.stats`: what waits, and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from outrider import clock
 from outrider.hub import Flow, Hub
-from outrider.store import process, queue, schedule
+from outrider.inspection.collection import Collection
+from outrider.inspection.record import read
+from outrider.keys import Keys
+from outrider.store import place, process, queue, schedule
+from outrider.store.place import Place
 
 
-class Queue:
+class Queue(Collection):
     """One queue, whether anything was ever pushed to it or not."""
 
     def __init__(self, hub: Hub, name: str) -> None:
-        self._hub = hub
+        super().__init__(hub, Place("queue", name))
         self.name = name
 
     def __repr__(self) -> str:
@@ -27,6 +32,40 @@ class Queue:
     async def asize(self) -> int:
         """The same for asyncio."""
         return await self._hub.aperform(queue.size(self._hub.keys, self.name))
+
+    @property
+    def latency(self) -> float:
+        """For how many seconds the next job has waited; 0.0 when there is none."""
+        return self._hub.perform(_latency(self._hub.keys, self.name))
+
+    async def alatency(self) -> float:
+        """The same for asyncio."""
+        return await self._hub.aperform(_latency(self._hub.keys, self.name))
+
+    @property
+    def paused(self) -> bool:
+        """Whether workers take no jobs from it."""
+        return self._hub.perform(queue.is_paused(self._hub.keys, self.name))
+
+    async def apaused(self) -> bool:
+        """The same for asyncio."""
+        return await self._hub.aperform(queue.is_paused(self._hub.keys, self.name))
+
+    def pause(self) -> None:
+        """Let workers take no jobs from it; what they have goes on."""
+        self._hub.perform(place.pause(self._hub.keys, self.name))
+
+    async def apause(self) -> None:
+        """The same for asyncio."""
+        await self._hub.aperform(place.pause(self._hub.keys, self.name))
+
+    def resume(self) -> None:
+        """Let workers take jobs from it again."""
+        self._hub.perform(place.resume(self._hub.keys, self.name))
+
+    async def aresume(self) -> None:
+        """The same for asyncio."""
+        await self._hub.aperform(place.resume(self._hub.keys, self.name))
 
 
 class Queues(Mapping[str, Queue]):
@@ -48,7 +87,10 @@ class Queues(Mapping[str, Queue]):
 
 @dataclass(frozen=True, slots=True)
 class StatsReading:
-    """Numbers of one moment. `processed` counts executions, failed ones included."""
+    """Numbers of one moment. `processed` counts executions, failed ones included.
+
+    `latency` is the longest of all queues, in seconds.
+    """
 
     processed: int
     failed: int
@@ -58,6 +100,7 @@ class StatsReading:
     dead: int
     processes: int
     busy: int
+    latency: float
 
 
 class Stats:
@@ -74,6 +117,15 @@ class Stats:
         """The same for asyncio."""
         return await self._hub.aperform(self._read())
 
+    @property
+    def latency(self) -> float:
+        """For how many seconds the job has waited that waits longest at the head of its queue."""
+        return self.read().latency
+
+    async def alatency(self) -> float:
+        """The same for asyncio."""
+        return (await self.aread()).latency
+
     def __getattr__(self, name: str) -> int:
         if name not in StatsReading.__slots__:
             raise AttributeError(f"stats has no {name!r}")
@@ -83,9 +135,10 @@ class Stats:
         keys = self._hub.keys
         processed = yield process.counter(keys, "processed")
         failed = yield process.counter(keys, "failed")
-        enqueued = 0
+        enqueued, latency = 0, 0.0
         for name in (yield queue.names(keys)):
             enqueued += yield queue.size(keys, name)
+            latency = max(latency, (yield from _latency(keys, name)))
         scheduled = yield schedule.size(keys, "schedule")
         retries = yield schedule.size(keys, "retry")
         dead = yield schedule.size(keys, "dead")
@@ -94,4 +147,12 @@ class Stats:
             running = yield process.busy(keys, identity)
             processes += running is not None
             busy += running or 0
-        return StatsReading(processed, failed, enqueued, scheduled, retries, dead, processes, busy)
+        return StatsReading(
+            processed, failed, enqueued, scheduled, retries, dead, processes, busy, latency
+        )
+
+
+def _latency(keys: Keys, name: str) -> Flow[float]:
+    first = yield place.page(keys, Place("queue", name), 0, 1)
+    since = read(*first[0]).enqueued_at if first else None
+    return max(0.0, clock.now() - since.timestamp()) if since else 0.0

@@ -1,0 +1,89 @@
+"""A job as it lies somewhere: what its payload says, read with care, for people to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from outrider.clock import utc
+
+_MILLISECONDS = 10**11
+"""Whole numbers above this are milliseconds, as Sidekiq 8 writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job of a queue or set. `at` is its time in a set: due, or dead since; None in a queue.
+
+    Of a payload that is no job only `raw` is there, and what could be read of it; `jid` is "" then.
+    """
+
+    raw: bytes = field(repr=False)
+    jid: str = ""
+    job: str = ""
+    queue: str = "default"
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    bid: str | None = None
+    created_at: datetime | None = None
+    enqueued_at: datetime | None = None
+    failed_at: datetime | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    retry_count: int | None = None
+    tags: list[str] = field(default_factory=list)
+    at: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The payload as text, whatever it is."""
+        return self.raw.decode("utf-8", "replace")
+
+
+def read(payload: bytes, score: float | None = None) -> JobRecord:
+    """The record of a payload; nothing that it may hold is a reason to fail."""
+    found = _decode(payload)
+
+    def take(name: str, kind: type, default: Any = None) -> Any:
+        value = found.get(name)
+        return value if isinstance(value, kind) and not isinstance(value, bool) else default
+
+    return JobRecord(
+        raw=payload,
+        jid=take("jid", str, ""),
+        job=take("class", str, ""),
+        queue=take("queue", str) or "default",
+        args=take("args", list, []),
+        kwargs=take("kwargs", dict, {}),
+        bid=take("bid", str) or None,
+        created_at=_time(found.get("created_at")),
+        enqueued_at=_time(found.get("enqueued_at")),
+        failed_at=_time(found.get("failed_at")),
+        error_class=take("error_class", str),
+        error_message=take("error_message", str),
+        retry_count=take("retry_count", int),
+        tags=[tag for tag in take("tags", list, []) if isinstance(tag, str)],
+        at=_time(score),
+    )
+
+
+def _decode(payload: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _time(value: object) -> datetime | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) and value > _MILLISECONDS:
+        value /= 1000
+    try:
+        return utc(value)
+    except (ValueError, OverflowError, OSError):
+        return None

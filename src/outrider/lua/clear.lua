@@ -1,0 +1,31 @@
+#!lua flags=allow-oom
+--- @include "lib/batch"
+--- @include "lib/place"
+-- Deletes up to `limit` jobs, those first that would be taken first, and tells their batches. What
+-- leaves the dead set was told when it died. Returns how many it has deleted.
+local key, found = lies(place, name), nil
+if place == 'queue' then
+  found = redis.call('LRANGE', key, -limit, -1)
+else
+  found = redis.call('ZRANGE', key, 0, limit - 1)
+end
+if #found == 0 then return 0 end
+local changes, callbacks = {}, {}
+for _, payload in ipairs(place == 'dead' and {} or found) do
+  local jid, _, bid, cb = read(payload)
+  if bid then
+    if not changes[bid] then changes[bid] = {} end
+    table.insert(changes[bid], { member_number(jid), DELETED })
+  end
+  if cb then table.insert(callbacks, cb) end
+end
+
+if place == 'queue' then
+  redis.call('LTRIM', key, 0, -#found - 1)
+else
+  redis.call('ZREM', key, unpack(found))
+end
+for bid, list in pairs(changes) do advance(bid, list, now) end
+for _, cb in ipairs(callbacks) do callback_is(cb, 'deleted') end
+settle_all(now)
+return #found

@@ -1,0 +1,50 @@
+"""`outrider queue` and `outrider stats`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from outrider import App
+from tests.process.harness import outrider
+
+
+def run(folder: Path, app: App, *words: str) -> str:
+    """Run a command that must end well; what it says."""
+    ran = outrider(folder, *words, "--url", app.url)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def test_a_queue_is_operated(tmp_path: Path, app: App) -> None:
+    """Paused, cleared while it is paused, and let go on."""
+    for _ in range(3):
+        app.enqueue("some.job", queue="low")
+    assert run(tmp_path, app, "queue", "pause", "low") == "low is paused\n"
+    assert app.queues["low"].paused
+    assert "low: 3 jobs, " in run(tmp_path, app, "stats")
+    assert run(tmp_path, app, "queue", "clear", "low") == "low: 3 jobs deleted\n"
+    assert run(tmp_path, app, "queue", "resume", "low") == "low goes on\n"
+    assert (app.queues["low"].size, app.queues["low"].paused) == (0, False)
+
+
+def test_stats_shows_all_numbers(tmp_path: Path, app: App) -> None:
+    """One line each, and one a queue."""
+    app.enqueue("some.job")
+    app.queues["default"].pause()
+    lines = run(tmp_path, app, "stats").splitlines()
+    found = dict(line.split(maxsplit=1) for line in lines)
+    assert found["enqueued"] == "1"
+    assert found["latency"].endswith(" s")
+    assert found["queue"].startswith("default: 1 jobs, ")
+    assert found["queue"].endswith(", paused")
+
+
+@pytest.mark.parametrize("words", [("stats",), ("queue", "clear", "low")])
+def test_no_server_is_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A clear line and a status, no traceback."""
+    ran = outrider(tmp_path, *words, "--url", "redis://127.0.0.1:1")
+    assert ran.returncode != 0
+    assert len(ran.stderr.splitlines()) == 1
+    assert ran.stderr.startswith("outrider: ")
