@@ -25,7 +25,8 @@ from outrider.errors import (
 )
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
-from outrider.status import BatchStatus, FailedJob
+from outrider.standing import FailedJob
+from outrider.status import BatchEvent, BatchStatus
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -35,6 +36,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchCancelled",
+    "BatchEvent",
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",
