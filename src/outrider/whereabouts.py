@@ -46,7 +46,9 @@ class Found:
         return len(self._seen) >= self.wanted or self.looked >= self.limit
 
     def note(self, payload: bytes, place: str, at: float | None = None) -> None:
-        """Look at one payload."""
+        """Look at one payload, if that is still of use."""
+        if self.is_over:
+            return
         self.looked += 1
         try:
             jid = msgspec.json.decode(payload, type=_Head).jid

@@ -89,19 +89,19 @@ def read(app: App, bid: str) -> Branch:
     return root
 
 
-def draw(branch: Branch) -> Tree:
+def draw(branch: Branch, level: int = 0) -> Tree:
     """The tree for a terminal."""
-    tree = Tree(_row(branch.status), guide_style="dim")
+    tree = Tree(_row(branch.status, max(12, WIDTH - 4 * level)), guide_style="dim")
     for child in branch.children:
-        tree.children.append(draw(child))
+        tree.children.append(draw(child, level + 1))
     if branch.hidden:
         tree.add(Text(f"… {branch.hidden:,} more"))
     return tree
 
 
-def _row(status: BatchStatus) -> Table:
+def _row(status: BatchStatus, width: int) -> Table:
     row = Table.grid(padding=(0, 1))
-    row.add_column(max_width=WIDTH, no_wrap=True)
+    row.add_column(width=width, no_wrap=True)
     done = status.total - status.pending
     total = max(1, status.total)
     row.add_row(
