@@ -26,7 +26,8 @@ from outrider.errors import (
 from outrider.inspection.record import JobRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
-from outrider.status import BatchStatus, FailedJob
+from outrider.standing import FailedJob
+from outrider.status import BatchEvent, BatchStatus
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -36,6 +37,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchCancelled",
+    "BatchEvent",
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from outrider import callbacks, config
 from outrider.callbacks import CallbackClass, Registered, Target
 from outrider.errors import ConfigError
-from outrider.io import Address, AsyncExecutor, Executor
+from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
 from outrider.keys import Keys
 from outrider.middleware import Middleware
 from outrider.registry import Registry
@@ -86,6 +86,14 @@ class Hub:
     async def aperform(self, work: Flow[T] | Call[T]) -> T:
         """The same for asyncio."""
         return await self.async_executor.drive(work)
+
+    def listener(self, bid: str) -> Listener:
+        """Hears what is said of a batch."""
+        return Listener(Address(self.url, self.timeout), self.keys.channel(bid))
+
+    def async_listener(self, bid: str) -> AsyncListener:
+        """The same for asyncio."""
+        return AsyncListener(Address(self.url, self.timeout), self.keys.channel(bid))
 
     def close(self) -> None:
         """Close connections that are not in use."""

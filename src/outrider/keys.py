@@ -68,3 +68,7 @@ class Keys:
     def __call__(self, kind: str, name: str = "") -> str:
         """The key of this kind; `name` fills the template's blank."""
         return self.prefix + TABLE[kind].template.replace("{}", name)
+
+    def channel(self, bid: str) -> str:
+        """The progress channel of a batch; `announce` in lua/lib/batch.lua spells it too."""
+        return f"{self.prefix}batch-{bid}"

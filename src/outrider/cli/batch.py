@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from outrider import config
 from outrider.app import App
+from outrider.cli.tree import follow
 from outrider.embedded import DATA_FOLDER
 from outrider.status import BatchStatus
+from outrider.words import printable
 
-PAUSE = 0.1
 
-
-def show(bid: str, *, watch: bool, url: str | None, prefix: str) -> None:
-    """Print a batch's status; with `watch`, follow it with a bar. Raises BatchNotFound.
+def show(bid: str, *, watch: bool, explain: bool, url: str | None, prefix: str) -> None:
+    """Print a batch's status; with `watch`, follow the tree below it first; with `explain`,
+    say what it waits for instead. Raises BatchNotFound.
 
     Without any URL, a folder that has an embedded server of its own means that one.
     """
     if url is None and not config.is_configured() and Path(DATA_FOLDER).is_dir():
         url = config.EMBEDDED
-    status = App(url, prefix=prefix).batches[bid]
+    app = App(url, prefix=prefix)
     console = Console()
     if watch:
-        _follow(status, console)
+        follow(app, bid, console)
+    status = app.batches[bid]
+    if explain:
+        console.print(Text(status.explain()), soft_wrap=True)
+        return
     for name, value in _lines(status):
         console.print(f"[bold]{name:>12}[/]  ", end="")
-        console.print(value, markup=False, highlight=False)
-
-
-def _follow(status: BatchStatus, console: Console) -> None:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failures]} failures"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        title = status.description or status.bid
-        task = progress.add_task(title, total=status.total, failures=status.failures)
-        while True:
-            progress.update(
-                task,
-                total=status.total,
-                completed=status.total - status.pending,
-                failures=status.failures,
-            )
-            if status.is_settled:
-                return
-            time.sleep(PAUSE)
-            status.refresh()
+        console.print(printable(value), markup=False, highlight=False)
 
 
 def _lines(status: BatchStatus) -> list[tuple[str, str]]:

@@ -82,14 +82,15 @@ def worker(
 
 @cli.command()
 @click.argument("bid")
-@click.option("--watch", is_flag=True, help="Follow it with a progress bar until it is settled.")
+@click.option("--watch", is_flag=True, help="Follow it and its children until it is settled.")
+@click.option("--explain", is_flag=True, help="Say what it waits for.")
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", default="", help="The prefix of the app's keys.")
-def batch(bid: str, watch: bool, url: str | None, prefix: str) -> None:
+def batch(bid: str, watch: bool, explain: bool, url: str | None, prefix: str) -> None:
     """Show how the batch BID stands."""
     from outrider.cli.batch import show
 
-    show(bid, watch=watch, url=url, prefix=prefix)
+    show(bid, watch=watch, explain=explain, url=url, prefix=prefix)
 
 
 @cli.command()

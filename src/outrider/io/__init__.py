@@ -1,6 +1,7 @@
-"""Everything that touches the server: connections, and the executor that performs Calls."""
+"""Everything that touches the server: connections, executors of Calls, and listeners."""
 
 from outrider.io.connections import Address
 from outrider.io.executor import AsyncExecutor, Executor
+from outrider.io.listener import AsyncListener, Listener
 
-__all__ = ["Address", "AsyncExecutor", "Executor"]
+__all__ = ["Address", "AsyncExecutor", "AsyncListener", "Executor", "Listener"]

@@ -1,0 +1,111 @@
+"""Reading batches: nothing here changes anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from outrider.keys import Keys
+from outrider.script import Call, command, script
+
+SLOTS_PAGE = 1 << 16
+
+
+class Picture(NamedTuple):
+    """A batch at one moment. `expires_at` in ms, or None; `failures`: number -> JSON."""
+
+    fields: dict[str, bytes]
+    failures: dict[int, bytes]
+    states: dict[int, int]
+    children: dict[str, int]
+    expires_at: int | None
+
+
+class Page(NamedTuple):
+    """Bids that a page of a scan gave, and where the next one begins ("0": nowhere)."""
+
+    cursor: str
+    bids: list[str]
+
+
+def _picture(answer: list[Any]) -> Picture:
+    failures = {int(number): text for number, text in _pairs(answer[1])}
+    return Picture(
+        {name.decode(): value for name, value in _pairs(answer[0])},
+        failures,
+        dict(zip(failures, answer[2], strict=True)),
+        {bid.decode(): int(bits) for bid, bits in sorted(_pairs(answer[3]))},
+        answer[4] if answer[4] >= 0 else None,
+    )
+
+
+def _pairs(words: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    each = iter(words)
+    return zip(each, each, strict=True)
+
+
+@script(decode=_picture)
+def picture(keys: Keys, *, bid: str) -> Picture:
+    """All that is known of a batch, as of one moment."""
+    raise NotImplementedError
+
+
+@script(decode=lambda answer: Page(answer[0].decode(), [bid.decode() for bid in answer[1:]]))
+def withdead(keys: Keys, *, cursor: str, pattern: str) -> Page:
+    """One page of a scan for batches with dead members."""
+    raise NotImplementedError
+
+
+def with_dead(keys: Keys, cursor: str) -> Call[Page]:
+    """One page of a scan for batches with dead members; "0" begins it."""
+    pattern = re.sub(r"([*?\[\]\\^-])", r"\\\1", keys("batch")) + "*"
+    return withdead(keys, cursor=cursor, pattern=pattern)
+
+
+def slots(keys: Keys, bid: str, page: int) -> Call[bytes]:
+    """A page of the states of members, two in a byte, the first in its upper half."""
+    first = page * SLOTS_PAGE
+    return command("GETRANGE", keys("slots", bid), first, first + SLOTS_PAGE - 1, decode=bytes)
+
+
+def queued(keys: Keys, queue: str, page: int, size: int) -> Call[list[bytes]]:
+    """A page of a queue, beginning with what will be taken first."""
+    last = -page * size - 1
+    return command(
+        "LRANGE", keys("queue", queue), last - size + 1, last, decode=lambda found: found[::-1]
+    )
+
+
+def due(keys: Keys, name: str, page: int, size: int) -> Call[list[tuple[bytes, float]]]:
+    """A page of `schedule` or `retry`, beginning with what is due first: payload, seconds."""
+    first = page * size
+    return command(
+        "ZRANGE",
+        keys(name),
+        first,
+        first + size - 1,
+        "WITHSCORES",
+        decode=lambda found: [(text, float(at)) for text, at in _pairs(found)],
+    )
+
+
+def workers(keys: Keys, limit: int) -> Call[list[str]]:
+    """Identities of workers that hold a lease."""
+    return command(
+        "ZRANGE", keys("leases"), 0, limit - 1, decode=lambda found: [one.decode() for one in found]
+    )
+
+
+def children(keys: Keys, identity: str) -> Call[list[str]]:
+    """The children of a worker."""
+    return command(
+        "HKEYS",
+        keys("owners", identity),
+        decode=lambda found: sorted(one.decode() for one in found if b":" not in one),
+    )
+
+
+def claims(keys: Keys, identity: str, child: str) -> Call[list[bytes]]:
+    """What a child holds."""
+    return command("HVALS", keys("claims", f"{identity}:{child}"), decode=list)

@@ -1,0 +1,22 @@
+"""Words for people: numbers of things, times, and texts of others made harmless."""
+
+from __future__ import annotations
+
+from outrider import clock
+
+
+def printable(text: str) -> str:
+    """A text of others without control characters, which could move the cursor or hide a line."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def count(number: int, thing: str, things: str = "") -> str:
+    """`1 job`, `2,000 jobs`."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def moment(at: float) -> str:
+    """A time in UTC, with its date when that isn't today's."""
+    then = clock.utc(at)
+    today = clock.utc(clock.now()).date()
+    return f"{then:%H:%M:%S} UTC" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S} UTC"
