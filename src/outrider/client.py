@@ -115,12 +115,14 @@ class Load:
 
     def __init__(self) -> None:
         self.count = 0
+        self.size = 0
         self.queues: dict[str, list[str]] = {}
         self.scheduled: list[str | float] = []
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Sort in one payload."""
         self.count += 1
+        self.size += len(payload)
         if draft.at is None or draft.at <= now:
             self.queues.setdefault(draft.queue, []).append(payload)
         else:
@@ -129,6 +131,7 @@ class Load:
     def merge(self, other: Load) -> None:
         """Take all payloads of another load in, behind one's own."""
         self.count += other.count
+        self.size += other.size
         for queue, payloads in other.queues.items():
             self.queues.setdefault(queue, []).extend(payloads)
         self.scheduled += other.scheduled

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hub",),
     ("client",),
     ("status",),
+    ("staging",),
     ("block",),
     ("batch",),
     ("membership",),
