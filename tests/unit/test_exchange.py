@@ -13,7 +13,7 @@ import pytest
 from outrider.errors import StoreError, StoreUnavailable
 from outrider.io.exchange import Lane, Lost, Meaning, Pause, Send, exchange, meaning
 from outrider.keys import Keys
-from outrider.script import Call
+from outrider.script import Call, command
 from outrider.store import process, queue
 
 KEYS = Keys("p:")
@@ -34,6 +34,10 @@ LOADING = ResponseError("LOADING the dataset in memory")
 
 def push(text: str = "x") -> Call[int]:
     return queue.push(KEYS, queues=[("default", [text])], scheduled=[])
+
+
+def length(name: str) -> Call[int]:
+    return command("LLEN", KEYS("queue", name), decode=int)
 
 
 def enlist() -> Call[bool]:

@@ -22,6 +22,18 @@ for _, one in ipairs(batches) do
   made[bid] = is_new
 end
 
+-- Where the queue (or the schedule) is empty, what was staged becomes it; else it is to be moved.
+local function hand_over(name, now)
+  local goal, queue = goal_of(name)
+  if queue ~= '' then redis.call('SADD', key_queues, queue) end
+  redis.call('PERSIST', key_staged(name))
+  if redis.call('EXISTS', goal) == 1 then
+    redis.call('ZADD', key_moving, string.format('%d', now), name)
+  else
+    redis.call('RENAME', key_staged(name), goal)
+  end
+end
+
 local function add_numbers(bid, ranges)
   local total, past = 0, tonumber(redis.call('HGET', key_batch(bid), 'n') or 0)
   for _, range in ipairs(ranges) do
