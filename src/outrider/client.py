@@ -7,7 +7,7 @@ drive, so nothing is written twice.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -83,16 +83,19 @@ def finish(
 
 def enqueue(hub: Hub, draft: Draft, signature: Signature | None) -> Flow[EnqueuedJob | None]:
     """Enqueue one job: into the open block if there is one, else at once. None when vetoed."""
-    jobs = yield from enqueue_all(hub, [draft], signature)
+    jobs = yield from enqueue_all(hub, [draft], signature, keep=lambda job: job)
     return jobs[0]
 
 
 def enqueue_all(
-    hub: Hub, drafts: Iterable[Draft], signature: Signature | None
-) -> Flow[list[EnqueuedJob | None]]:
-    """Enqueue many jobs, a thousand in one round trip."""
+    hub: Hub,
+    drafts: Iterable[Draft],
+    signature: Signature | None,
+    keep: Callable[[EnqueuedJob], T],
+) -> Flow[list[T | None]]:
+    """Enqueue many jobs, a thousand in one round trip; what is to `keep` of each, None if vetoed."""
     block = open_block(hub)
-    done: list[EnqueuedJob | None] = []
+    done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
         now, load = clock.now(), Load()
         for draft in chunk:
@@ -104,7 +107,7 @@ def enqueue_all(
                 continue
             final, payload = finished
             (load if block is None else block).add(final, payload, now)
-            done.append(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at))
+            done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
         if block is None and load.count:
             yield store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
     return done
