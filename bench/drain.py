@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bench.jobs import app, noop
 from bench.rig import Figure, Rig, spread
-from outrider.store import process, queue
+from outrider.store import process
 
 JOBS = 400_000
 ROUNDS = 5

@@ -57,8 +57,8 @@ def is_inside(hub: Hub, bid: str) -> bool:
 class Block:
     """Jobs that are committed to a batch together.
 
-    A block inside another one is committed with it. What is too much for one script is staged on the
-    server in chunks as it comes, where it is nobody's job before the commit.
+    A block inside another one is committed with it. What is too much for one script is staged on
+    the server in chunks as it comes, where it is nobody's job before the commit.
     """
 
     def __init__(self, batch: Filled) -> None:

@@ -33,9 +33,7 @@ FAULTS: dict[str, list[Replacement]] = {
     "half of a lapsed block committed": [
         ("if staged_count(one[1]) ~= one[2] then", "if staged_count(one[1]) > one[2] then")
     ],
-    "committed block keeps its time to live": [
-        ("  redis.call('PERSIST', key_staged(name))\n", "")
-    ],
+    "committed block keeps its time to live": [("  redis.call('PERSIST', key_staged(name))\n", "")],
     "staged for ever": [
         ("for _, name in ipairs(names) do redis.call('EXPIRE', key_staged(name), life) end", "")
     ],

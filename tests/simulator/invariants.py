@@ -53,8 +53,8 @@ def places(after: Snapshot) -> Counter[tuple[str, str]]:
         found.update((read(payload).id, "queue") for payload in jobs)
     for name in _SETS:
         found.update((read(payload).id, name) for payload in after.scored(name))
-    for name in after.scored("o:moving"):
-        found.update((read(payload).id, "moving") for payload in after.staged[name.decode()])
+    for key in after.scored("o:moving"):
+        found.update((read(payload).id, "moving") for payload in after.staged[key.decode()])
     for held in after.claims.values():
         found.update((read(payload).id, "claim") for payload in held.values())
     return found

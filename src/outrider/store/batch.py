@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """1, or 0 when the lane was not ours, UNKNOWN or SETTLED with the batch that is so, or LAPSED."""
+    """1, 0 when the lane was not ours, LAPSED, or UNKNOWN or SETTLED with the batch that is so."""
 
     answer: int
     bid: str

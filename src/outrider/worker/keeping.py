@@ -50,7 +50,9 @@ class Scheduler:
             for name in ("schedule", "retry")
         ]
         move = queue.move(self._keys, limit=MOVE, bytes=MOVE_BYTES)
-        *found, moving = self._executor.run_all([*calls, move])
+        answers = self._executor.run_all([*calls, move])
+        moving: int = answers.pop()
+        found: list[schedule.Promoted] = answers
         if moving or any(one.moved == SLICE for one in found):
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from outrider.store.batch import Part
 from tests.simulator.messages.staging import CommitStaged, Lapse, Move, Stage, Waiting
-from tests.simulator.operations.batches import fields, ranges
-from tests.simulator.operations.producers import CROWD, members, send_laned, some_bid, spread
+from tests.simulator.operations.batches import fields, ranges, some_parent
+from tests.simulator.operations.producers import CROWD, members, send_laned, spread
 from tests.simulator.operations.table import operation
 from tests.simulator.simulation import SERVED, Simulation
 
@@ -25,7 +25,7 @@ class Open:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-@operation(4, calm=4)
+@operation(3, calm=4)
 def stage(sim: Simulation) -> None:
     """A block begins, or goes on."""
     if sim.live() > CROWD:
@@ -50,7 +50,7 @@ def commit_staged(sim: Simulation) -> None:
     if not sim.blocks:
         return
     block: Open = sim.blocks.pop(sim.rng.randrange(len(sim.blocks)))
-    parent = (some_bid(sim) or "") if sim.chance(0.3) else ""
+    parent = some_parent(sim) if sim.chance(0.4) else ""
     numbers = ranges(0, block.used)
     part = Part(block.bid, parent, fields(sim), numbers, block.first_queue)
     staged = [*block.counts.items()]
@@ -65,7 +65,7 @@ def lapse(sim: Simulation) -> None:
         sim.send(Lapse(sim.rng.choice(names)))
 
 
-@operation(5, calm=5)
+@operation(4, calm=5)
 def move(sim: Simulation) -> None:
     """Some worker's scheduler moves a slice."""
     sim.send(Move(sim.rng.choice((1, 2, 1000)), sim.rng.choice((1, 200, 1 << 18))))
