@@ -93,7 +93,7 @@ def enqueue_all(
     signature: Signature | None,
     keep: Callable[[EnqueuedJob], T],
 ) -> Flow[list[T | None]]:
-    """Enqueue many jobs, a thousand in one round trip; what is to `keep` of each, None for a veto."""
+    """Enqueue many jobs, a thousand in one round trip; what to `keep` of each, None for a veto."""
     block = open_block(hub)
     done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
