@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import drain
 from bench.jobs import app, finished, hold, noop
 from bench.rig import Figure, Rig, spread
+from outrider.script import SCRIPTS
 
 ROUNDS = 5
 BLOCK = 5000
@@ -44,7 +45,7 @@ def measure(rig: Rig) -> list[Figure]:
 def _huge(rig: Rig, loop: float) -> list[Figure]:
     """One block of a million jobs; `loop` is what the bare loop takes for as many."""
     rig.wire("SLOWLOG", "RESET")
-    rig.wire("CONFIG", "SET", "slowlog-log-slower-than", "1000", "slowlog-max-len", "100000")
+    rig.wire("CONFIG", "SET", "slowlog-log-slower-than", "500", "slowlog-max-len", "100000")
     memory, most, number = _server_bytes(rig), _rss(), 1000
     before = most
     batch = app.batch().on("success", finished, number=number)
@@ -56,7 +57,8 @@ def _huge(rig: Rig, loop: float) -> list[Figure]:
                 most = max(most, _rss())
     made, most = time.monotonic() - begin, max(most, _rss())
     end = rig.stamps.wait(number, 600.0) / 1e9 - begin
-    slow = [entry[2] / 1000 for entry in rig.wire("SLOWLOG", "GET", "-1")]
+    ours = {SCRIPTS[name]().sha.encode() for name in ("stage", "commit", "move")}
+    slow = [e[2] / 1000 for e in rig.wire("SLOWLOG", "GET", "-1") if ours & set(e[3][1:2])]
     rig.wire("SLOWLOG", "RESET")
     kept = (_server_bytes(rig) - memory) / MILLION
     return [
@@ -64,7 +66,8 @@ def _huge(rig: Rig, loop: float) -> list[Figure]:
         Figure("  of which making and committing", made, "s"),
         Figure("  the rest, of the bare loop's time", (end - made) / loop, "×", rule=("<=", 2.5)),
         Figure("  client memory above the start", (most - before) / 1e6, "MB", rule=("<=", 100)),
-        Figure("  longest command or script", max(slow, default=1.0), "ms", rule=("<=", 5)),
+        spread("  its scripts that took over 0.5 ms", slow or [0.5], "ms"),
+        Figure("  the longest of them", max(slow, default=0.5), "ms", rule=("<=", 5)),
         Figure("  left on the server in the end", kept, "B/job", rule=("<=", 1)),
     ]
 

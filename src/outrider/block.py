@@ -14,7 +14,7 @@ from outrider.errors import BatchFinished, EnqueueError, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
 from outrider.payload import Draft
-from outrider.staging import Staging, is_full
+from outrider.staging import Staging
 from outrider.status import not_found
 from outrider.store import batch as store
 
@@ -110,7 +110,7 @@ class Block:
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
         self._check_open()
-        if is_full(self.load) or self.staging.is_old():
+        if self.staging.is_full(self.load) or self.staging.is_old():
             yield from self._stage()
         if not self._free:
             yield from self._take_numbers()
@@ -195,7 +195,7 @@ class Block:
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
-        if self.load.count and is_full(self.load, inner.load):
+        if self.load.count and self.staging.is_full(self.load, inner.load):
             yield from self._stage()
         self._check_open()
         self.load.merge(inner.load)

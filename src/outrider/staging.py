@@ -11,14 +11,9 @@ from outrider.ids import new_bid
 from outrider.store import batch as store
 
 MAX_LOAD = 5000
+CHUNK = 2000
 MAX_BYTES = 4 << 20
 RENEW = 60.0
-
-
-def is_full(load: Load, more: Load | None = None) -> bool:
-    """Whether a load, with `more` of them, is as much as one script should take."""
-    count, size = (1, 0) if more is None else (more.count, more.size)
-    return load.count + count > MAX_LOAD or load.size + size > MAX_BYTES
 
 
 class Staging:
@@ -28,6 +23,15 @@ class Staging:
         self.counts: dict[str, int] = {}
         self._block = new_bid()
         self._sent = 0.0
+
+    def is_full(self, load: Load, more: Load | None = None) -> bool:
+        """Whether a load, with one job or `more`, is too much for one script.
+
+        A commit may take long once; of chunks there are many, so they are smaller.
+        """
+        count, size = (1, 0) if more is None else (more.count, more.size)
+        most = CHUNK if self.counts else MAX_LOAD
+        return load.count + count > most or load.size + size > MAX_BYTES
 
     def is_old(self) -> bool:
         """Whether it is time to send something, so that what is staged lives on."""
