@@ -2,19 +2,23 @@
 
 The yardstick is the bare loop of limit.py over as many jobs without a batch. A batch of two blocks
 is kept open by its first job until the second block is committed: its jobs are done so fast that
-it would be settled before.
+it would be settled before. The last figures are of a block of a million jobs, made by a loop.
 """
 
 from __future__ import annotations
 
+import resource
 import time
+from pathlib import Path
 
 from bench import drain
 from bench.jobs import app, finished, hold, noop
 from bench.rig import Figure, Rig, spread
+from outrider.script import SCRIPTS
 
 ROUNDS = 5
 BLOCK = 5000
+MILLION = 1_000_000
 
 
 def measure(rig: Rig) -> list[Figure]:
@@ -34,7 +38,47 @@ def measure(rig: Rig) -> list[Figure]:
                 spread("  of which making and committing", [made for made, _ in rounds], "s"),
                 spread("  of the bare loop's time", [end / loop for _, end in rounds], "×"),
             ]
+        figures += _huge(rig, MILLION / bare)
     return figures
+
+
+def _huge(rig: Rig, loop: float) -> list[Figure]:
+    """One block of a million jobs; `loop` is what the bare loop takes for as many."""
+    rig.wire("SLOWLOG", "RESET")
+    rig.wire("CONFIG", "SET", "slowlog-log-slower-than", "500", "slowlog-max-len", "100000")
+    memory, most, number = _server_bytes(rig), _rss(), 1000
+    before = most
+    batch = app.batch().on("success", finished, number=number)
+    begin = time.monotonic()
+    with batch.jobs():
+        for i in range(MILLION):
+            noop.enqueue(i)
+            if i % BLOCK == 0:
+                most = max(most, _rss())
+    made, most = time.monotonic() - begin, max(most, _rss())
+    end = rig.stamps.wait(number, 600.0) / 1e9 - begin
+    ours = {SCRIPTS[name]().sha.encode() for name in ("stage", "commit", "move")}
+    slow = [e[2] / 1000 for e in rig.wire("SLOWLOG", "GET", "-1") if ours & set(e[3][1:2])]
+    rig.wire("SLOWLOG", "RESET")
+    kept = (_server_bytes(rig) - memory) / MILLION
+    return [
+        Figure(f"{MILLION:,} jobs in one block, and callback", end, "s"),
+        Figure("  of which making and committing", made, "s"),
+        Figure("  the rest, of the bare loop's time", (end - made) / loop, "×", rule=("<=", 2.5)),
+        Figure("  client memory above the start", (most - before) / 1e6, "MB", rule=("<=", 100)),
+        spread("  its scripts that took over 0.5 ms", slow or [0.5], "ms"),
+        Figure("  the longest of them", max(slow, default=0.5), "ms", rule=("<=", 5)),
+        Figure("  left on the server in the end", kept, "B/job", rule=("<=", 1)),
+    ]
+
+
+def _rss() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _server_bytes(rig: Rig) -> int:
+    found = rig.wire("INFO", "memory").decode().partition("used_memory:")[2]
+    return int(found.split()[0])
 
 
 def _batch(rig: Rig, blocks: int, number: int) -> tuple[float, float]:

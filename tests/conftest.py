@@ -12,7 +12,7 @@ from outrider.embedded import Server
 from outrider.script import command
 
 # Kinds of `o:` keys that live without a time to live and without an owner; see outrider/keys.py.
-PERMANENT = ("o:clock", "o:tokens", "o:leases", "o:batches")
+PERMANENT = ("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving")
 
 
 @pytest.fixture(scope="session")
@@ -57,5 +57,7 @@ def _leaks(app: App, key: str) -> bool:
     if key.startswith(("o:batch:", "o:slots:", "o:failures:", "o:kids:")):
         live = app.perform(command("ZSCORE", "o:batches", owner, decode=bool))
         return not live
+    if key.startswith("o:staged:"):
+        return app.perform(command("ZSCORE", "o:moving", owner, decode=lambda at: at is None))
     identity = ":".join(owner.split(":")[:3])
     return app.perform(command("ZSCORE", "o:leases", identity, decode=bool)) is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -9,16 +10,16 @@ from typing import Any, Protocol, Self
 from outrider import clock
 from outrider.client import Load, open_block
 from outrider.context import blocks, running
-from outrider.errors import BatchFinished, EnqueueError
+from outrider.errors import BatchFinished, EnqueueError, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
 from outrider.payload import Draft
-from outrider.script import Call
+from outrider.staging import Staging
 from outrider.status import not_found
 from outrider.store import batch as store
 
-MAX_BLOCK = 5000
-RESERVE = 64
+NUMBERS = 5000
+RESERVE, MOST = 64, 1 << 14
 
 
 class Filled(Protocol):
@@ -56,13 +57,15 @@ def is_inside(hub: Hub, bid: str) -> bool:
 class Block:
     """Jobs that are committed to a batch together.
 
-    A block inside another one is committed with it.
+    A block inside another one is committed with it. What is too much for one script is staged on
+    the server in chunks as it comes, where it is nobody's job before the commit.
     """
 
     def __init__(self, batch: Filled) -> None:
         self.hub = batch.hub
         self.batch = batch
         self.load = Load()
+        self.staging = Staging()
         self._first_queue = ""
         self._ranges: list[list[int]] = []
         self._free = 0
@@ -87,6 +90,9 @@ class Block:
         self._end(failed=error is not None)
         if error is None:
             self.hub.perform(self._commit())
+        elif not isinstance(error, StoreError):
+            with suppress(StoreError):
+                self.hub.perform(self.staging.drop(self.hub))
 
     async def __aexit__(
         self,
@@ -97,33 +103,47 @@ class Block:
         self._end(failed=error is not None)
         if error is None:
             await self.hub.aperform(self._commit())
+        elif not isinstance(error, StoreError):
+            with suppress(StoreError):
+                await self.hub.aperform(self.staging.drop(self.hub))
 
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
-        if self._ended:
-            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
-        if self.load.count >= MAX_BLOCK:
-            raise EnqueueError(f"a block holds at most {MAX_BLOCK:,} jobs: open another one")
+        self._check_open()
+        if self.staging.is_full(self.load) or self.staging.is_old():
+            yield from self._stage()
         if not self._free:
-            if self.batch.exists:
-                free, first = RESERVE, (yield self._reserve())
-                _check(first, self.batch.bid)
-            else:
-                free, first = MAX_BLOCK, self.batch.numbered
-                self.batch.numbered += MAX_BLOCK
-            # Other tasks may have come in between: only now does anything change.
-            self._free = free
-            self._ranges.append([first, 0])
+            yield from self._take_numbers()
+        self._check_open()
         first, used = self._ranges[-1]
         if first + used >= FIRST_CALLBACK:
             raise EnqueueError(f"batch {self.batch.bid} is full")
         draft.bid = self.batch.bid
         draft.jid = member_jid(draft.bid, first + used)
 
-    def _reserve(self) -> Call[int]:
+    def _check_open(self) -> None:
+        if self._ended:
+            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
+
+    def _take_numbers(self) -> Flow[None]:
         bid = self.batch.bid
-        inside = is_inside(self.hub, bid)
-        return store.reserve(self.hub.keys, bid=bid, count=RESERVE, inside=inside)
+        if self.batch.exists:
+            used = sum(count for _, count in self._ranges)
+            free, inside = min(max(RESERVE, used * 2), MOST), is_inside(self.hub, bid)
+            first = yield store.reserve(self.hub.keys, bid=bid, count=free, inside=inside)
+            _check(first, bid)
+        else:
+            free, first = NUMBERS, self.batch.numbered
+            self.batch.numbered += NUMBERS
+        # Other tasks may have come in between: only now does anything change.
+        self._free = free
+        if not self._ranges or sum(self._ranges[-1]) != first:
+            self._ranges.append([first, 0])
+
+    def _stage(self) -> Flow[None]:
+        load, self.load = self.load, Load()
+        around = [block.staging for block in blocks.get() if block.hub is self.hub]
+        yield from self.staging.send(self.hub, load, around)
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Take a numbered and encoded draft in."""
@@ -146,39 +166,40 @@ class Block:
         self._ended = True
         if self._token is not None:
             blocks.reset(self._token)
-        for first, count in self._ranges:
+        for first, count in self._ranges[-1:]:
             # The next block of the same new batch goes on behind the last number used.
-            if first + MAX_BLOCK == self.batch.numbered:
+            if first + count + self._free == self.batch.numbered:
                 self.batch.numbered = first if failed else first + count + count % 2
 
     def _commit(self) -> Flow[None]:
         outer = open_block(self.hub)
         if outer is not None:
-            outer.take_in(self)
+            yield from outer.take_in(self)
             return
+        if self.staging.counts and self.load.count:
+            yield from self._stage()
         parts = [self, *self._inner]
-        if sum(block.load.count for block in parts) > MAX_BLOCK:
-            raise EnqueueError(
-                f"nested blocks hold at most {MAX_BLOCK:,} jobs together: nothing was pushed"
-            )
-        load = Load()
-        for block in parts:
-            load.merge(block.load)
         committed = yield store.commit(
             self.hub.keys,
             batches=[block.part() for block in parts],
-            queues=load.groups(),
-            scheduled=load.scheduled,
+            queues=self.load.groups(),
+            scheduled=self.load.scheduled,
+            staged=list(self.staging.counts.items()),
             now=clock.now_ms(),
         )
+        if committed.answer != 1:
+            yield from self.staging.drop(self.hub)
         _check(committed.answer, committed.bid)
         for block in parts:
             block.batch.exists = True
 
-    def take_in(self, inner: Block) -> None:
+    def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
-        if self._ended:
-            raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
+        if self.load.count and self.staging.is_full(self.load, inner.load):
+            yield from self._stage()
+        self._check_open()
+        self.load.merge(inner.load)
+        self.staging.counts |= inner.staging.counts
         self._inner += [inner, *inner._inner]
 
     def part(self) -> store.Part:
@@ -194,5 +215,10 @@ class Block:
 def _check(answer: int, bid: str) -> None:
     if answer == store.UNKNOWN:
         raise not_found(bid)
+    if answer == store.LAPSED:
+        raise EnqueueError(
+            "the block has lapsed, and nothing was pushed: its first jobs are kept ready for "
+            f"{store.LIFE // 60} minutes after the last one"
+        )
     if answer == store.SETTLED:
         raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")

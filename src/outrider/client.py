@@ -7,7 +7,7 @@ drive, so nothing is written twice.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -83,16 +83,19 @@ def finish(
 
 def enqueue(hub: Hub, draft: Draft, signature: Signature | None) -> Flow[EnqueuedJob | None]:
     """Enqueue one job: into the open block if there is one, else at once. None when vetoed."""
-    jobs = yield from enqueue_all(hub, [draft], signature)
+    jobs = yield from enqueue_all(hub, [draft], signature, keep=lambda job: job)
     return jobs[0]
 
 
 def enqueue_all(
-    hub: Hub, drafts: Iterable[Draft], signature: Signature | None
-) -> Flow[list[EnqueuedJob | None]]:
-    """Enqueue many jobs, a thousand in one round trip."""
+    hub: Hub,
+    drafts: Iterable[Draft],
+    signature: Signature | None,
+    keep: Callable[[EnqueuedJob], T],
+) -> Flow[list[T | None]]:
+    """Enqueue many jobs, a thousand in one round trip; what to `keep` of each, None for a veto."""
     block = open_block(hub)
-    done: list[EnqueuedJob | None] = []
+    done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
         now, load = clock.now(), Load()
         for draft in chunk:
@@ -104,7 +107,7 @@ def enqueue_all(
                 continue
             final, payload = finished
             (load if block is None else block).add(final, payload, now)
-            done.append(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at))
+            done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
         if block is None and load.count:
             yield store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
     return done
@@ -115,12 +118,14 @@ class Load:
 
     def __init__(self) -> None:
         self.count = 0
+        self.size = 0
         self.queues: dict[str, list[str]] = {}
         self.scheduled: list[str | float] = []
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Sort in one payload."""
         self.count += 1
+        self.size += len(payload)
         if draft.at is None or draft.at <= now:
             self.queues.setdefault(draft.queue, []).append(payload)
         else:
@@ -129,6 +134,7 @@ class Load:
     def merge(self, other: Load) -> None:
         """Take all payloads of another load in, behind one's own."""
         self.count += other.count
+        self.size += other.size
         for queue, payloads in other.queues.items():
             self.queues.setdefault(queue, []).extend(payloads)
         self.scheduled += other.scheduled

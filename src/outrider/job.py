@@ -86,8 +86,7 @@ class Enqueuer(Generic[P]):
 
     def _bulk(self, calls: Iterable[Sequence[Any]]) -> Flow[list[str | None]]:
         drafts = (client.make_draft(self.name, self.options, args, {}, None) for args in calls)
-        done = yield from client.enqueue_all(self.hub, drafts, self.signature)
-        return [None if one is None else one.jid for one in done]
+        return client.enqueue_all(self.hub, drafts, self.signature, keep=lambda job: job.jid)
 
 
 class Job(Enqueuer[P], Generic[P, R]):

@@ -44,6 +44,10 @@ TABLE: dict[str, KeySpec] = {
     "batches": KeySpec("o:batches", "zset", "none", "bids that are not settled, by activity, ms"),
     "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
     "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),
+    "staged": KeySpec(
+        "o:staged:{}", "list or zset", "10 min", "payloads of a block too large for one script"
+    ),
+    "moving": KeySpec("o:moving", "zset", "none", "committed staged lists by commit time, ms"),
     "kids": KeySpec("o:kids:{}", "hash", "as its batch", "child bid -> how it counts, three bits"),
     "failures": KeySpec(
         "o:failures:{}", "hash", "as its batch", "number -> failing or dead member"

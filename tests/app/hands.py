@@ -157,7 +157,7 @@ def stat(app: App, name: str) -> int:
 def commit(app: App, *, bid: str = BID, **changes: Any) -> Call[int]:
     """A commit that creates an empty batch, but for what is changed; its answer alone."""
     part: dict[str, Any] = {"parent": "", "fields": ["tags", "[]"], "ranges": [], "first_queue": ""}
-    load: dict[str, Any] = {"queues": [], "scheduled": [], "now": NOW}
+    load: dict[str, Any] = {"queues": [], "scheduled": [], "staged": [], "now": NOW}
     if "create" in changes:
         changes["fields"] = changes.pop("create")
     for name, value in changes.items():

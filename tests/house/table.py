@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("standing", "slots", "whereabouts"),
     ("waiting", "explain"),
     ("status",),
+    ("staging",),
     ("block",),
     ("batch",),
     ("membership",),

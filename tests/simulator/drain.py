@@ -8,6 +8,7 @@ from outrider.store.queue import Other
 from tests.simulator.messages.base import same
 from tests.simulator.messages.life import Beat, Enlist, Reap
 from tests.simulator.messages.people import Pause, Revive
+from tests.simulator.messages.staging import Move
 from tests.simulator.messages.workers import Ack, Outstanding, Promote
 from tests.simulator.simulation import LIFE, QUEUES, SERVED, Simulation, Worker
 from tests.simulator.world import Violation
@@ -51,6 +52,7 @@ def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
     """Promote, claim and report until all is quiet."""
     sim.now += 400_000
     moved = sum(sim.send(Promote(name, sim.now, 250)).moved for name in ("schedule", "retry"))
+    moved += sim.send(Move(1000, 1 << 18))
     answer = sim.claim(worker, sim.next_claim(worker, 40, list(SERVED)))
     worker.acked += 1
     tokens = list(worker.held)

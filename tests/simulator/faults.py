@@ -26,6 +26,33 @@ FAULTS: dict[str, list[Replacement]] = {
     "reserved numbers overlap": [("count + count % 2) - count - count % 2", "count) - count")],
     "adding to a settled batch": [("  return -2\nend", "  return nil\nend")],
     "odd block marks one slot too many": [("string.rep('\\16', odd)", "string.rep('\\17', odd)")],
+    # -- blocks of any size -------------------------------------------------------------------
+    "staged jobs not counted at the commit": [
+        ("if staged_count(one[1]) ~= one[2] then return { -3, '' } end", "")
+    ],
+    "half of a lapsed block committed": [
+        ("if staged_count(one[1]) ~= one[2] then", "if staged_count(one[1]) > one[2] then")
+    ],
+    "committed block keeps its time to live": [("  redis.call('PERSIST', key_staged(name))\n", "")],
+    "staged for ever": [
+        ("for _, name in ipairs(names) do redis.call('EXPIRE', key_staged(name), life) end", "")
+    ],
+    "chunk staged twice": [
+        (
+            "lane_note(lane, number, digest)\nfor _, name in ipairs(names)",
+            "for _, name in ipairs(names)",
+        )
+    ],
+    "moved over what lies there": [("if redis.call('EXISTS', goal) == 1 then", "if false then")],
+    "moved to the wrong end": [("goal, 'RIGHT', 'LEFT')", "goal, 'RIGHT', 'RIGHT')")],
+    "all but the first slice forgotten": [
+        (
+            "if redis.call('EXISTS', source) == 0 then redis.call('ZREM'",
+            "if true then redis.call('ZREM'",
+        )
+    ],
+    "delayed job moved and kept": [("  redis.call('ZREM', source, first[1])\n", "")],
+    "drain leaves what is on its way": [(" + unmoved(queue)\n  end", "\n  end")],
     # -- claims -------------------------------------------------------------------------------
     "LTRIM one too few": [("0, -trim[2] - 1)", "0, -trim[2])")],
     "pause overlooked": [

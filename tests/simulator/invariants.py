@@ -11,7 +11,7 @@ from tests.simulator.payloads import read
 from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
-_LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches"}
+_LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches", "o:moving"}
 DAYS = 86_400
 SLACK = 60
 _BITS = {"complete": 1, "success": 2, "settled": 4}
@@ -53,6 +53,8 @@ def places(after: Snapshot) -> Counter[tuple[str, str]]:
         found.update((read(payload).id, "queue") for payload in jobs)
     for name in _SETS:
         found.update((read(payload).id, name) for payload in after.scored(name))
+    for key in after.scored("o:moving"):
+        found.update((read(payload).id, "moving") for payload in after.staged[key.decode()])
     for held in after.claims.values():
         found.update((read(payload).id, "claim") for payload in held.values())
     return found
@@ -225,6 +227,8 @@ def check_leftovers(after: Snapshot) -> None:
         if not key.startswith("o:") or key in _LIFELESS or head in {"owners", "claims"}:
             continue
         if head == "lane" and ttl > 0:
+            continue
+        if head == "staged" and (name.encode() in after.scored("o:moving")) == (ttl < 0):
             continue
         if head in {"batch", "slots", "failures", "kids"} and "v" in after.batches.get(name, {}):
             continue

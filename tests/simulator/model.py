@@ -114,6 +114,7 @@ class Model:
     doubled: set[str] = field(default_factory=set)
     batches: dict[str, Batch] = field(default_factory=dict)
     forgotten: dict[str, set[str]] = field(default_factory=dict)
+    staged: dict[str, int] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)

@@ -138,11 +138,25 @@ class Snapshot:
     slots: dict[str, bytes] = field(default_factory=dict)
     failures: dict[str, dict[str, bytes]] = field(default_factory=dict)
     kids: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    staged: dict[str, list[bytes]] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def held(self, child: Child) -> dict[int, bytes]:
         """The claims of one child, by token."""
         return self.claims.get(child, {})
+
+    def moving(self, home: str) -> int:
+        """How many jobs are on their way to a queue."""
+        names = [name.decode() for name in self.scored("o:moving")]
+        return sum(len(self.staged[name]) for name in names if name.partition(":")[2] == home)
+
+    def delayed(self) -> Scored:
+        """Jobs on their way to the schedule."""
+        return {
+            payload: score
+            for name in self.scored("o:moving")
+            for payload, score in self.sets.get(f"o:staged:{name.decode()}", {}).items()
+        }
 
     def scored(self, name: str) -> Scored:
         """A time-ordered set: payload -> score."""
@@ -166,7 +180,7 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     ours = key.startswith("o:")
     if key.startswith("queue:"):
         now.queues[key[6:]] = value
-    elif key in {"schedule", "retry", "dead", "o:leases", "o:batches"}:
+    elif key in {"schedule", "retry", "dead", "o:leases", "o:batches", "o:moving"}:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":
         identity, _, child = name.rpartition(":")
@@ -175,6 +189,11 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     elif ours and head in {"owners", "batch", "failures", "kids"}:
         kinds = {"owners": now.owners, "batch": now.batches, "failures": now.failures}
         kinds.get(head, now.kids)[name] = {word.decode(): payload for word, payload in pairs(value)}
+    elif ours and head == "staged":
+        # A sorted set is listed with its scores.
+        now.staged[name] = value if ":" in name else value[::2]
+        if ":" not in name:
+            now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "slots":
         now.slots[name] = value
     else:

@@ -13,7 +13,7 @@ import pytest
 from outrider.errors import StoreError, StoreUnavailable
 from outrider.io.exchange import Lane, Lost, Meaning, Pause, Send, exchange, meaning
 from outrider.keys import Keys
-from outrider.script import Call
+from outrider.script import Call, command
 from outrider.store import process, queue
 
 KEYS = Keys("p:")
@@ -34,6 +34,10 @@ LOADING = ResponseError("LOADING the dataset in memory")
 
 def push(text: str = "x") -> Call[int]:
     return queue.push(KEYS, queues=[("default", [text])], scheduled=[])
+
+
+def length(name: str) -> Call[int]:
+    return command("LLEN", KEYS("queue", name), decode=int)
 
 
 def enlist() -> Call[bool]:
@@ -92,7 +96,7 @@ def test_a_request_and_its_answer() -> None:
 
 def test_many_requests_travel_together() -> None:
     """All in one piece, answered in order, a plain command word for word."""
-    talk = Talk(queue.size(KEYS, "a"), push(), enlist())
+    talk = Talk(length("a"), push(), enlist())
     assert [words[0] for words in talk.sent()] == ["LLEN", "EVALSHA", "EVALSHA"]
     assert talk.sent()[0] == ("LLEN", "p:queue:a")
     assert talk.say(3, 1, 0).result == [3, 1, False]
@@ -136,7 +140,7 @@ def test_a_forgotten_script_is_sent_in_full() -> None:
 
 def test_only_what_failed_is_sent_again() -> None:
     """Answers that came are kept: a second sending of them could do harm."""
-    talk = Talk(queue.size(KEYS, "a"), enlist(), queue.size(KEYS, "b"))
+    talk = Talk(length("a"), enlist(), length("b"))
     talk.say(1, NO_SCRIPT, 2)
     assert [words[0] for words in talk.sent()] == ["EVAL"]
     assert talk.say(1).result == [1, True, 2]
@@ -180,7 +184,7 @@ REFUSALS = [
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_is_raised_at_once(text: str) -> None:
     """What will be refused again is not tried again; the message says what and why."""
-    for call, name in ((push(), "push"), (queue.size(KEYS, "a"), "LLEN")):
+    for call, name in ((push(), "push"), (length("a"), "LLEN")):
         talk = Talk(call)
         with pytest.raises(StoreError) as caught:
             talk.say(ResponseError(text))

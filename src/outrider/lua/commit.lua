@@ -2,14 +2,17 @@
 --- @include "lib/lane"
 --- @include "lib/batch"
 --- @include "lib/adding"
+--- @include "lib/moving"
 -- Commits blocks of jobs to batches, all or nothing. `batches` are {bid, parent or '', fields, ranges,
 -- first queue, from inside}, the outer before the inner; a batch whose fields are given is created.
 -- `ranges` are {first number, count}; the first of a range is even, so that its states are whole bytes.
--- Returns {1, ''}, {0, ''} when the lane is not ours, or {-1, bid} for an unknown batch and {-2, bid}
--- for a settled one: then nothing was written.
+-- `staged` are {name, count} of what was staged before: all of it must be there still.
+-- Returns {1, ''}, {0, ''} when the lane is not ours, {-1, bid} for an unknown batch, {-2, bid} for a
+-- settled one, or {-3, ''} when what was staged has lapsed: then nothing was written.
 local said = lane_says(lane, number, digest)
 if said then return { said, '' } end
 
+for _, one in ipairs(staged) do if staged_count(one[1]) ~= one[2] then return { -3, '' } end end
 local made = {}
 for _, one in ipairs(batches) do
   local bid, parent, is_new = one[1], one[2], #one[3] > 0
@@ -17,6 +20,18 @@ for _, one in ipairs(batches) do
   local no = asked ~= '' and not made[asked] and refused(asked, one[6])
   if no then return { no, asked } end
   made[bid] = is_new
+end
+
+-- Where the queue (or the schedule) is empty, what was staged becomes it; else it is to be moved.
+local function hand_over(name, now)
+  local goal, queue = goal_of(name)
+  if queue ~= '' then redis.call('SADD', key_queues, queue) end
+  redis.call('PERSIST', key_staged(name))
+  if redis.call('EXISTS', goal) == 1 then
+    redis.call('ZADD', key_moving, string.format('%d', now), name)
+  else
+    redis.call('RENAME', key_staged(name), goal)
+  end
 end
 
 local function add_numbers(bid, ranges)
@@ -49,6 +64,7 @@ for _, one in ipairs(batches) do
   redis.call('ZADD', key_batches, string.format('%d', now), bid)
   touch(bid)
 end
+for _, one in ipairs(staged) do hand_over(one[1], now) end
 for _, group in ipairs(queues) do push_all(group[1], group[2]) end
 if #scheduled > 0 then call_many('ZADD', key_schedule, scheduled) end
 lane_note(lane, number, digest)

@@ -1,12 +1,18 @@
 #!lua flags=no-writes
--- Counts what a draining worker still has to wait for: queued in these queues (paused ones left
--- out), due by `until` in schedule or retry, or claimed by any worker. Returns the count.
+--- @include "lib/moving"
+-- Counts what a draining worker still has to wait for: queued in these queues or on its way there
+-- (paused ones left out), due by `until` in schedule or retry, or claimed by any worker. Returns the count.
 local total = 0
 for _, queue in ipairs(queues) do
-  if redis.call('SISMEMBER', key_paused, queue) == 0 then total = total + redis.call('LLEN', key_queue(queue)) end
+  if redis.call('SISMEMBER', key_paused, queue) == 0 then
+    total = total + redis.call('LLEN', key_queue(queue)) + unmoved(queue)
+  end
 end
 local latest = string.format('%.3f', horizon / 1000)
 total = total + redis.call('ZCOUNT', key_schedule, '-inf', latest) + redis.call('ZCOUNT', key_retry, '-inf', latest)
+for _, name in ipairs(redis.call('ZRANGE', key_moving, 0, -1)) do
+  if #name == 16 then total = total + redis.call('ZCOUNT', key_staged(name), '-inf', latest) end
+end
 for _, identity in ipairs(redis.call('ZRANGE', key_leases, 0, -1)) do
   for _, child in ipairs(redis.call('HKEYS', key_owners(identity))) do
     if not string.find(child, ':', 1, true) then

@@ -10,6 +10,8 @@ from outrider.store.queue import QueueGroup
 
 UNKNOWN = -1
 SETTLED = -2
+LAPSED = -3
+LIFE = 600
 
 
 class Part(NamedTuple):
@@ -28,7 +30,7 @@ class Part(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """1, or 0 when the lane was not ours, or UNKNOWN or SETTLED with the batch that is so."""
+    """1, 0 when the lane was not ours, LAPSED, or UNKNOWN or SETTLED with the batch that is so."""
 
     answer: int
     bid: str
@@ -41,10 +43,33 @@ def commit(
     batches: list[Part],
     queues: list[QueueGroup],
     scheduled: list[str | float],
+    staged: list[tuple[str, int]],
     now: int,
 ) -> Committed:
-    """Commit blocks of jobs to batches, the outer before the inner, all or nothing."""
+    """Commit blocks of jobs to batches, the outer before the inner, all or nothing.
+
+    `staged` names what was staged before, with how many jobs each holds.
+    """
     raise NotImplementedError
+
+
+@script(laned=True)
+def stage(
+    keys: Keys,
+    *,
+    block: str,
+    queues: list[QueueGroup],
+    scheduled: list[str | float],
+    names: list[str],
+    life: int,
+) -> int:
+    """Stage jobs of a block (16 hex characters) to be committed; `names` live on for `life` s."""
+    raise NotImplementedError
+
+
+def unstage(keys: Keys, names: list[str]) -> Call[None]:
+    """Forget what was staged and will not be committed."""
+    return command("UNLINK", *(keys("staged", name) for name in names), decode=lambda _: None)
 
 
 @script()

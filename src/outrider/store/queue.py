@@ -83,9 +83,21 @@ def outstanding(keys: Keys, *, queues: list[str], horizon: int) -> int:
     raise NotImplementedError
 
 
+@script()
+def waiting(keys: Keys, *, queue: str) -> int:
+    """How many jobs wait on a queue, those of large blocks that are on their way to it included."""
+    raise NotImplementedError
+
+
 def size(keys: Keys, queue: str) -> Call[int]:
-    """How many jobs wait on a queue."""
-    return command("LLEN", keys("queue", queue), decode=int)
+    """The same."""
+    return waiting(keys, queue=queue)
+
+
+@script()
+def move(keys: Keys, *, limit: int, bytes: int) -> int:
+    """Move a slice of a large committed block to its queue; how many lists are still to move."""
+    raise NotImplementedError
 
 
 def names(keys: Keys) -> Call[list[str]]:

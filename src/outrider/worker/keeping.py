@@ -20,6 +20,7 @@ from outrider.store import queue, schedule
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
 SLICE = 250
+MOVE, MOVE_BYTES = 1000, 1 << 18
 
 
 class Loop(Protocol):
@@ -31,7 +32,10 @@ class Loop(Protocol):
 
 
 class Scheduler:
-    """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time."""
+    """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time.
+
+    With them go jobs of large blocks, a slice at a time.
+    """
 
     def __init__(self, executor: Executor, keys: Keys, now: Callable[[], int]) -> None:
         self._executor = executor
@@ -39,14 +43,17 @@ class Scheduler:
         self._now = now
 
     def tick(self) -> float:
-        """Move one slice of each set."""
+        """Move one slice of each."""
         now = self._now()
         calls = [
             schedule.promote(self._keys, name=name, now=now, limit=SLICE)
             for name in ("schedule", "retry")
         ]
-        found: list[schedule.Promoted] = self._executor.run_all(calls)
-        if any(one.moved == SLICE for one in found):
+        move = queue.move(self._keys, limit=MOVE, bytes=MOVE_BYTES)
+        answers = self._executor.run_all([*calls, move])
+        moving: int = answers.pop()
+        found: list[schedule.Promoted] = answers
+        if moving or any(one.moved == SLICE for one in found):
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
         return max(0.0, min([SCHEDULE, *ahead]))

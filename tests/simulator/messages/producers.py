@@ -66,6 +66,7 @@ class Commit(Push):
             batches=self.parts,
             queues=self.queues,
             scheduled=self.scheduled,
+            staged=[],
             now=self.now,
         )
 

@@ -259,12 +259,14 @@ class Outstanding(Message):
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         waiting = [
-            len(before.queues.get(name, [])) for name in self.queues if name not in model.paused
+            len(before.queues.get(name, [])) + before.moving(name)
+            for name in self.queues
+            if name not in model.paused
         ]
         soon = [
             score
-            for name in ("schedule", "retry")
-            for score in before.scored(name).values()
+            for scored in (before.scored("schedule"), before.scored("retry"), before.delayed())
+            for score in scored.values()
             if score * 1000 <= self.horizon
         ]
         held = sum(len(claims) for claims in before.claims.values())

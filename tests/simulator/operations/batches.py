@@ -81,6 +81,14 @@ class Tree:
         send_laned(sim, message)
 
 
+def some_parent(sim: Simulation) -> str:
+    """A batch to make others in: rather one whose own parent waits for it."""
+    known = sim.model.batches
+    below = [bid for bid in sim.model.awaited() if "settled" not in known[bid].fired]
+    below = [bid for bid in below if "complete" in known[bid].fired] or below
+    return (sim.rng.choice(below) if below and sim.chance(0.7) else some_bid(sim)) or ""
+
+
 @operation(5, calm=8)
 def commit(sim: Simulation) -> None:
     """A new batch, with others inside perhaps; a root, or a child of one that exists."""
@@ -88,10 +96,7 @@ def commit(sim: Simulation) -> None:
         return
     tree, parent = Tree(sim), ""
     if sim.chance(0.4):
-        known = sim.model.batches
-        below = [bid for bid in sim.model.awaited() if "settled" not in known[bid].fired]
-        below = [bid for bid in below if "complete" in known[bid].fired] or below
-        parent = (sim.rng.choice(below) if below and sim.chance(0.7) else some_bid(sim)) or ""
+        parent = some_parent(sim)
         if parent and sim.chance(0.5):
             tree.add(parent, 0, 0)
     tree.grow(parent)

@@ -7,7 +7,7 @@ import json
 from outrider.ids import EVENTS, member_jid
 from outrider.store.queue import QueueGroup
 from tests.simulator.messages.people import Deliver
-from tests.simulator.messages.producers import Listen, Push
+from tests.simulator.messages.producers import Laned, Listen, Push
 from tests.simulator.operations.table import operation
 from tests.simulator.payloads import dump, read, reordered, write
 from tests.simulator.simulation import Simulation
@@ -46,7 +46,7 @@ def push(sim: Simulation) -> None:
     sim.payloads.extend(jobs)
 
 
-def send_laned(sim: Simulation, message: Push | Listen) -> None:
+def send_laned(sim: Simulation, message: Laned) -> None:
     """Send a request of a producer, now and then twice; a copy may turn up again later."""
     if sim.chance(0.05):
         # The reply was lost and the connection is gone: the request may still arrive.
