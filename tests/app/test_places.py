@@ -294,9 +294,8 @@ def test_a_repaired_batch(way: Way, app: App) -> None:
 def test_the_dead_of_a_cancelled_batch(way: Way, app: App) -> None:
     """They can't be retried; those of others can, all at once."""
     batches = [filled(app, 2), filled(app, 1)]
-    for queue_of in (app.queues["default"],):
-        for record in list(queue_of):
-            queue_of.kill(record.jid)
+    for record in list(app.queues["default"]):
+        app.queues["default"].kill(record.jid)
     raw(app, "HSET", f"o:batch:{batches[0].bid}", "cancelled_at", now_ms())
     barred = [record.jid for record in app.dead if record.bid == batches[0].bid]
     with pytest.raises(BatchCancelled, match=f"{barred[0]} can't be retried: its batch"):

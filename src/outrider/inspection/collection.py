@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 
@@ -103,14 +103,6 @@ class Collection:
     async def aclear(self) -> int:
         """The same for asyncio."""
         return await self._hub.aperform(self._clear())
-
-    def _select(self, wanted: Callable[[JobRecord], bool], text: bytes) -> Flow[list[JobRecord]]:
-        found: list[JobRecord] = []
-        walk = Walk(self._hub, self._place)
-        while entries := (yield from walk.step()):
-            records = (read(*entry) for entry in entries if text in entry.payload)
-            found += [record for record in records if wanted(record)]
-        return found
 
     def _find(self, jid: str) -> Flow[JobRecord | None]:
         walk = Walk(self._hub, self._place)

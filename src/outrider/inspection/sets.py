@@ -37,11 +37,11 @@ class JobSet(Collection):
 
     def scan(self, text: str) -> list[JobRecord]:
         """All jobs whose payload holds this text anywhere."""
-        return self._hub.perform(self._select(lambda _: True, text.encode()))
+        return self._hub.perform(self._scan(text.encode()))
 
     async def ascan(self, text: str) -> list[JobRecord]:
         """The same for asyncio."""
-        return await self._hub.aperform(self._select(lambda _: True, text.encode()))
+        return await self._hub.aperform(self._scan(text.encode()))
 
     def retry(self, jid: str) -> bool:
         """Put a job on its queue now; False when it is not there.
@@ -73,6 +73,13 @@ class JobSet(Collection):
     async def aretry_all(self) -> int:
         """The same for asyncio."""
         return await self._hub.aperform(self._retry_all())
+
+    def _scan(self, text: bytes) -> Flow[list[JobRecord]]:
+        found: list[JobRecord] = []
+        walk = Walk(self._hub, self._place)
+        while entries := (yield from walk.step()):
+            found += (read(*entry) for entry in entries if text in entry.payload)
+        return found
 
     def _retry(self, jid: str) -> Flow[bool]:
         record = yield from self._find(jid)
