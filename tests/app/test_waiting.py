@@ -15,7 +15,7 @@ from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
 from tests.app.conftest import Way, loop
-from tests.app.hands import BID, NOW, Hands, commit, member, raw, start
+from tests.app.hands import BID, NOW, Hands, commit, member, put, raw, start
 
 CHANNEL = f"batch-{BID}"
 
@@ -163,7 +163,7 @@ def test_a_watch_tells_everything_once_and_ends(way: Way, app: App) -> None:
 
 
 def test_a_watch_of_what_is_over(way: Way, app: App) -> None:
-    """What has come already is told; a death before what it led to."""
+    """What has come already is told; a death first, and `settled` last after a repair too."""
     start(app, 1)
     hands = Hands(app)
     payload = member(0, retry=0).encode()
@@ -172,6 +172,10 @@ def test_a_watch_of_what_is_over(way: Way, app: App) -> None:
     hands.ack(outcome)
     kinds = watch(way, app.batches[BID], lambda kind: None)
     assert kinds == ["progress", "death", "complete", "settled"]
+    put(app, "default", member(0))
+    Hands(app, child="1", now=NOW + 5000).work()
+    kinds = watch(way, app.batches[BID], lambda kind: None)
+    assert kinds == ["progress", "death", "complete", "success", "settled"]
 
 
 def test_progress_is_coalesced(way: Way, app: App) -> None:

@@ -8,6 +8,7 @@ from typing import Any, assert_type
 from outrider import (
     App,
     Batch,
+    BatchEvent,
     BatchStatus,
     FailedJob,
     RunningJob,
@@ -77,6 +78,13 @@ def look() -> None:
     assert_type(status.to_dict(), dict[str, Any])
     assert_type(status.refresh(), BatchStatus)
     assert_type(status.join(timeout=5, until="settled"), BatchStatus)
+    for event in status.watch():
+        assert_type(event, BatchEvent)
+        assert_type(event.status, BatchStatus)
+    assert_type(status.explain(), str)
+    assert_type(status.pending_jids(5), list[str])
+    assert_type(status.dead_jobs, list[FailedJob])
+    assert_type(status.expires_at, datetime | None)
     status.join(until="done")  # type: ignore[arg-type]
     app.batches[5]  # type: ignore[index]
     app.batches.get("00").total  # type: ignore[union-attr]  # noqa: B018
@@ -88,6 +96,9 @@ async def alook() -> None:
     async for status in app.batches:
         assert_type(status, BatchStatus)
         assert_type(await status.ajoin(until="success"), BatchStatus)
+        async for event in status.awatch():
+            assert_type(event.status, BatchStatus)
+        assert_type(await status.aexplain(), str)
         await status.ajoin(until="death")  # type: ignore[arg-type]
 
 
