@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 from outrider import clock
 from outrider.client import Load, open_block
 from outrider.context import blocks, running
-from outrider.errors import BatchFinished, EnqueueError
+from outrider.errors import BatchCancelled, BatchFinished, EnqueueError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
 from outrider.payload import Draft
@@ -33,7 +33,7 @@ class Filled(Protocol):
     exists: bool
     numbered: int
 
-    def fields(self) -> list[str | int]:
+    def fields(self) -> list[str | int | float]:
         """The batch's first fields, as the committing script takes them."""
         ...
 
@@ -107,7 +107,7 @@ class Block:
         if not self._free:
             if self.batch.exists:
                 free, first = RESERVE, (yield self._reserve())
-                _check(first, self.batch.bid)
+                check(first, self.batch.bid)
             else:
                 free, first = MAX_BLOCK, self.batch.numbered
                 self.batch.numbered += MAX_BLOCK
@@ -171,7 +171,7 @@ class Block:
             scheduled=load.scheduled,
             now=clock.now_ms(),
         )
-        _check(committed.answer, committed.bid)
+        check(committed.answer, committed.bid)
         for block in parts:
             block.batch.exists = True
 
@@ -191,8 +191,11 @@ class Block:
         return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
 
 
-def _check(answer: int, bid: str) -> None:
+def check(answer: int, bid: str) -> None:
+    """Raise what a refusal means: BatchNotFound, BatchFinished or BatchCancelled."""
     if answer == store.UNKNOWN:
         raise not_found(bid)
     if answer == store.SETTLED:
         raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")
+    if answer == store.CANCELLED:
+        raise BatchCancelled(f"batch {bid}, or one above it, is cancelled: nothing can be added")

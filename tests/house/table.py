@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("client",),
     ("status",),
     ("block",),
+    ("hold", "cancelling"),
     ("batch",),
     ("membership",),
     ("job",),

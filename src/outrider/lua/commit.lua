@@ -2,11 +2,12 @@
 --- @include "lib/lane"
 --- @include "lib/batch"
 --- @include "lib/adding"
+--- @include "lib/hold"
 -- Commits blocks of jobs to batches, all or nothing. `batches` are {bid, parent or '', fields, ranges,
--- first queue, from inside}, the outer before the inner; a batch whose fields are given is created.
+-- first queue, from inside, hold or ''}, the outer before the inner; a batch whose fields are given is created.
 -- `ranges` are {first number, count}; the first of a range is even, so that its states are whole bytes.
--- Returns {1, ''}, {0, ''} when the lane is not ours, or {-1, bid} for an unknown batch and {-2, bid}
--- for a settled one: then nothing was written.
+-- Returns {1, ''}, {0, ''} when the lane is not ours, or {-1, bid} for an unknown batch, {-2, bid} for
+-- a settled and {-3, bid} for a cancelled one: then nothing was written.
 local said = lane_says(lane, number, digest)
 if said then return { said, '' } end
 
@@ -33,7 +34,7 @@ local function add_numbers(bid, ranges)
 end
 
 for _, one in ipairs(batches) do
-  local bid, parent, create, ranges, first_queue = unpack(one)
+  local bid, parent, create, ranges, first_queue, _, hold = unpack(one)
   local batch = key_batch(bid)
   if #create > 0 then
     redis.call('HSET', batch, 'v', 1, 'created_at', string.format('%d', now), unpack(create))
@@ -45,6 +46,7 @@ for _, one in ipairs(batches) do
     end
   end
   add_numbers(bid, ranges)
+  if hold ~= '' then take_hold(bid, hold) end
   if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
   redis.call('ZADD', key_batches, string.format('%d', now), bid)
   touch(bid)

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from outrider import cancelling
 from outrider.errors import StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import queue, schedule
+from outrider.store import life, queue, schedule
 
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
 SLICE = 250
+LEFT_UNDONE_MS = 30_000
 
 
 class Loop(Protocol):
@@ -31,7 +33,11 @@ class Loop(Protocol):
 
 
 class Scheduler:
-    """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time."""
+    """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time.
+
+    In the same round trip it ends holds whose lease is over, and it finishes the cancelling of
+    batches that a process has left undone.
+    """
 
     def __init__(self, executor: Executor, keys: Keys, now: Callable[[], int]) -> None:
         self._executor = executor
@@ -45,11 +51,14 @@ class Scheduler:
             schedule.promote(self._keys, name=name, now=now, limit=SLICE)
             for name in ("schedule", "retry")
         ]
-        found: list[schedule.Promoted] = self._executor.run_all(calls)
-        if any(one.moved == SLICE for one in found):
+        look = life.upkeep(self._keys, limit=SLICE, since=now - LEFT_UNDONE_MS, now=now)
+        *found, upkeep = self._executor.run_all([*calls, look])
+        if upkeep.undone:
+            self._executor.drive(cancelling.finish(self._keys, upkeep.undone))
+        if upkeep.lapsed == SLICE or any(one.moved == SLICE for one in found):
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
-        return max(0.0, min([SCHEDULE, *ahead]))
+        return float(max(0.0, min([SCHEDULE, *ahead])))
 
 
 class Drain:
