@@ -150,8 +150,8 @@ def _goals(
     if ratio is not None and not 0 < ratio <= 1:
         raise ConfigError(f"success_ratio must be more than 0 and at most 1, not {ratio!r}")
     for name, value in (("success_count", count), ("cancel_when_dead", cancel_when_dead)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ConfigError(f"{name} must be a number from 1, not {value!r}")
+        if value is not None and (value < 1 or value != int(value)):
+            raise ConfigError(f"{name} must be a whole number from 1, not {value!r}")
     if ratio is not None and count is not None:
         raise ConfigError("give success_ratio or success_count, not both")
     given = {

@@ -8,8 +8,10 @@ that lie on a queue are dropped when a worker meets them; those in schedule and 
 from __future__ import annotations
 
 from outrider import clock
+from outrider.errors import UnreadablePayload
 from outrider.hub import Flow
 from outrider.keys import Keys
+from outrider.payload import decode
 from outrider.store import batch as batches
 from outrider.store import life as store
 
@@ -29,6 +31,7 @@ def finish(keys: Keys, bid: str) -> Flow[None]:
     todo = [bid]
     while todo:
         one = todo.pop()
+        mark = yield store.mark(keys, one)
         for child in (yield batches.children(keys, one)):
             if (yield store.cancel(keys, bid=child, now=clock.now_ms())) == 1:
                 todo.append(child)  # noqa: PERF401 - a comprehension cannot yield to us
@@ -43,22 +46,29 @@ def finish(keys: Keys, bid: str) -> Flow[None]:
             cursor = yield store.purge(keys, name=name, bid=one, cursor=0)
             while cursor:
                 cursor = yield store.purge(keys, name=name, bid=one, cursor=cursor)
-        yield store.cancelled(keys, one)
+        yield store.cancelled(keys, bid=one, mark=mark)
 
 
 def _running(keys: Keys, bid: str) -> Flow[list[int]]:
     """Numbers of the members that workers hold."""
-    head = f'{{"jid":"{bid}'.encode()
-    found = []
+    found: list[int] = []
     for identity in (yield store.workers(keys)):
         for child in (yield store.children(keys, identity)):
             cursor, more = 0, True
             while more:
                 cursor, payloads = yield store.claims(keys, f"{identity}:{child}", cursor)
-                found += [
-                    int(payload[len(head) : len(head) + 8], 16)
-                    for payload in payloads
-                    if payload.startswith(head)
-                ]
+                numbers = (_number(payload, bid) for payload in payloads)
+                found += [number for number in numbers if number is not None]
                 more = cursor != 0
     return found
+
+
+def _number(payload: bytes, bid: str) -> int | None:
+    """The number of a member of this batch; other clients may have written its fields anew."""
+    if bid.encode() not in payload:
+        return None
+    try:
+        job = decode(payload)
+        return int(job.jid[-8:], 16) if job.bid == bid else None
+    except (UnreadablePayload, ValueError):
+        return None

@@ -15,7 +15,7 @@ local made = {}
 for _, one in ipairs(batches) do
   local bid, parent, is_new = one[1], one[2], #one[3] > 0
   local asked = is_new and parent or bid
-  local no = asked ~= '' and not made[asked] and refused(asked, one[6])
+  local no = asked ~= '' and not made[asked] and refused(asked, one[6], not is_new and one[7] ~= '')
   if no then return { no, asked } end
   made[bid] = is_new
 end

@@ -53,9 +53,15 @@ def purge(keys: Keys, *, name: str, bid: str, cursor: int) -> int:
     raise NotImplementedError
 
 
-def cancelled(keys: Keys, bid: str) -> Call[None]:
-    """Note that the cancelling of a batch is done."""
-    return command("ZREM", keys("cancelling"), bid, decode=lambda _: None)
+@script()
+def cancelled(keys: Keys, *, bid: str, mark: str) -> bool:
+    """Note that the cancelling of a batch is done; False when its mark has changed meanwhile."""
+    raise NotImplementedError
+
+
+def mark(keys: Keys, bid: str) -> Call[str]:
+    """The mark of a batch whose cancelling is under way, '' when there is none."""
+    return command("ZSCORE", keys("cancelling"), bid, decode=lambda text: (text or b"").decode())
 
 
 def workers(keys: Keys) -> Call[list[str]]:

@@ -20,9 +20,9 @@ from tests.simulator.simulation import Simulation
 DEEP = 6
 
 
-def fields(sim: Simulation) -> list[str | int]:
+def fields(sim: Simulation) -> list[str | int | float]:
     """The first fields of a batch, with callbacks perhaps."""
-    create: list[str | int] = ["description", "a batch"]
+    create: list[str | int | float] = ["description", "a batch"]
     for event in EVENTS:
         if callbacks := sim.rng.choice((0, 0, 0, 1, 1, 2)):
             create += [f"callbacks:{event}", callbacks]

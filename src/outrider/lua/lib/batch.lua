@@ -64,11 +64,12 @@ end
 
 -- Whether what has been reached is enough: everything, or the part that was asked for.
 local function is_well(is)
+  if is.cancelled_at > 0 then return false end
   if is.kids_succeeded < is.kids or is.barred > 0 then return false end
   if is.success_ratio + is.success_count == 0 then return is.s6 + is.s7 + is.s8 == 0 end
-  if is.cancelled_at > 0 then return false end
+  -- The product of a ratio may lie a hair above the whole number that is meant: 0.55 * 100.
   local good, of = is.s3 + is.s4, is.total - is.s5 - is.s8
-  return of == 0 or (good >= is.success_ratio * of and good >= math.min(is.success_count, of))
+  return good + 1e-6 >= is.success_ratio * of and good >= math.min(is.success_count, of)
 end
 
 -- Whether the conditions of complete, success and settled hold now: nothing waits for its first run;
@@ -108,7 +109,7 @@ local function bits(is)
   local complete, success, settled = due(is)
   local ended = is.callbacks_open == 0
   return (complete and is.complete_unrun == 0 and 1 or 0)
-    + (success and ended and is.callbacks_bad == 0 and is.cancelled_at == 0 and 2 or 0)
+    + (success and ended and is.callbacks_bad == 0 and 2 or 0)
     + (settled and ended and 4 or 0)
 end
 
