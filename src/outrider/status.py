@@ -87,8 +87,6 @@ class BatchStatus:
         vars(self).update(vars(other))
         return self
 
-    # -- what it is -------------------------------------------------------------------------------
-
     @property
     def description(self) -> str | None:
         """What its maker called it."""
@@ -119,8 +117,6 @@ class BatchStatus:
                 state = self._text(f"cs:{event}:{index}") or "waiting"
                 found.append(CallbackState(event, target, state))
         return found
-
-    # -- how it stands ----------------------------------------------------------------------------
 
     @property
     def total(self) -> int:
@@ -202,6 +198,11 @@ class BatchStatus:
         return self.settled_at is not None
 
     @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled, itself or with a batch above it."""
+        return "cancelled_at" in self._fields
+
+    @property
     def failure_info(self) -> list[FailedJob]:
         """Members that are failing or dead now: up to 1,000 of them."""
         failed = [msgspec.json.decode(text, type=FailedJob) for text in self._failed.values()]
@@ -280,8 +281,6 @@ class BatchStatus:
                 )
             yield min(pause, left)
             pause = min(pause * 1.5, 0.25)
-
-    # -- fields -----------------------------------------------------------------------------------
 
     def _number(self, name: str) -> int:
         return int(self._fields.get(name, 0))
