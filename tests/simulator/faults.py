@@ -194,6 +194,38 @@ FAULTS: dict[str, list[Replacement]] = {
     "who says inside may always add": [
         ("if inside and (count(3) + count(4) > 0 or count(6) < count(5)) then", "if inside then")
     ],
+    # -- holds, cancelling, partial success ---------------------------------------------------
+    "hold not counted": [("redis.call('HINCRBY', key_batch(bid), 'holds', 1)", "")],
+    "hold ended twice counts twice": [("if stood then redis.call(", "if true then redis.call(")],
+    "lapse leaves success possible": [("end_hold(bid, hold, false)", "end_hold(bid, hold, true)")],
+    "hold bars nothing": [(" and is.holds == 0\n", "\n")],
+    "barred batch can not be repaired": [
+        ("if count(9) > 0 or (to_hold and known[10]) then", "if count(9) > 0 then")
+    ],
+    "claim overlooks the cancelling": [
+        (
+            "local cancelled = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1",
+            "local cancelled = false",
+        )
+    ],
+    "ack retries a cancelled member": [
+        (
+            "return kind == 'cancel' or redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1",
+            "return kind == 'cancel'",
+        )
+    ],
+    "running members cancelled": [("if not runs[number] then", "if true then")],
+    "failing members not cancelled": [
+        ("if state == WAITING or state == FAILING then table", "if state == WAITING then table")
+    ],
+    "cancelled batch succeeds": [("if is.cancelled_at > 0 then return false end", "")],
+    "adding below a cancelled batch": [("while above and not cancelled do", "while false do")],
+    "recall of a running member forgotten": [("redis.call('ZINCRBY', key_cancelling, 1, bid)", "")],
+    "done though more has come": [("bid) == mark\n", "bid)\n")],
+    "part of the jobs judged over all": [
+        ("is.total - is.s5 - is.s8", "is.total"),
+    ],
+    "never gives up": [("tonumber(known[2]) >= tonumber(known[1])", "false")],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
     "recall leaves the number of the last ack": [

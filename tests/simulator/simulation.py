@@ -54,6 +54,7 @@ class Simulation:
         self.lanes: dict[str, int] = {}
         self.sent: deque[Message] = deque(maxlen=12)
         self.reserved: list[tuple[str, int, int]] = []
+        self.slices: list[Message] = []
         self.payloads: deque[str] = deque(maxlen=40)
 
     def send(self, message: Message, note: str = "") -> Any:

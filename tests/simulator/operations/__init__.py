@@ -1,6 +1,6 @@
 """What may happen: importing this package fills the table."""
 
-from tests.simulator.operations import batches, life, people, producers, workers
+from tests.simulator.operations import batches, closing, life, people, producers, workers
 from tests.simulator.operations.table import step
 
-__all__ = ["batches", "life", "people", "producers", "step", "workers"]
+__all__ = ["batches", "closing", "life", "people", "producers", "step", "workers"]

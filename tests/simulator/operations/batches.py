@@ -28,6 +28,12 @@ def fields(sim: Simulation) -> list[str | int | float]:
             create += [f"callbacks:{event}", callbacks]
         for index in range(callbacks):
             create += [f"cb:{event}:{index}", callback(sim)]
+    if sim.chance(0.2):
+        create += ["success_ratio", sim.rng.choice((0.5, 0.9))]
+    elif sim.chance(0.1):
+        create += ["success_count", 2]
+    if sim.chance(0.1):
+        create += ["cancel_when_dead", sim.rng.randint(1, 2)]
     return create
 
 
