@@ -220,11 +220,6 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "cancelled batch succeeds": [("if is.cancelled_at > 0 then return false end", "")],
     "adding below a cancelled batch": [("while above and not cancelled do", "while false do")],
-    "recall of a running member forgotten": [("redis.call('ZINCRBY', key_cancelling, 1, bid)", "")],
-    "done though more has come": [("bid) == mark\n", "bid)\n")],
-    "part of the jobs judged over all": [
-        ("is.total - is.s5 - is.s8", "is.total"),
-    ],
     "never gives up": [("tonumber(known[2]) >= tonumber(known[1])", "false")],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
