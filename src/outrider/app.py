@@ -136,10 +136,15 @@ class App(Hub):
         callback_queue: str | None = None,
         tags: Sequence[str] = (),
         parent: Inherit | None = INHERIT,
+        success_ratio: float | None = None,
+        success_count: int | None = None,
+        cancel_when_dead: int | None = None,
     ) -> Batch:
         """A new batch. Nothing is written before its first block is committed.
 
-        `parent` None makes a root, also inside a job of another batch.
+        `parent` None makes a root, also inside a job of another batch. `success_ratio` (0 to 1) or
+        `success_count` let it succeed with a part of its jobs, judged when it settles and after
+        each repair; `cancel_when_dead` cancels the rest once so many of its jobs are dead.
         """
         return Batch(
             self,
@@ -147,4 +152,7 @@ class App(Hub):
             callback_queue=callback_queue,
             tags=tags,
             parent=parent,
+            success_ratio=success_ratio,
+            success_count=success_count,
+            cancel_when_dead=cancel_when_dead,
         )

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
-from outrider import callbacks, clock
+from outrider import callbacks, cancelling, clock
 from outrider.block import Block, surrounding_bid
+from outrider.errors import ConfigError
+from outrider.hold import Hold
 from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, new_bid
 from outrider.options import check_queue, clean_tags
@@ -41,6 +43,9 @@ class Batch:
         callback_queue: str | None = None,
         tags: Sequence[str] = (),
         parent: Inherit | None = INHERIT,
+        success_ratio: float | None = None,
+        success_count: int | None = None,
+        cancel_when_dead: int | None = None,
     ) -> None:
         self.hub = hub
         self.bid = bid or new_bid()
@@ -50,6 +55,7 @@ class Batch:
         self.exists = bid is not None
         self.parent = None if parent is None or self.exists else surrounding_bid(hub)
         self.numbered = 0
+        self._goals = _goals(success_ratio, success_count, cancel_when_dead)
         self._callbacks: dict[str, list[str]] = {event: [] for event in EVENTS}
 
     def __repr__(self) -> str:
@@ -78,6 +84,38 @@ class Batch:
         """
         return Block(self)
 
+    def open(self) -> Hold[Batch]:
+        """Hold the batch open, for `with` or `async with`, while an unknown amount is added.
+
+        Inside, add by as many `jobs()` blocks as it takes: none of complete, success and settled
+        fires before the end. Raises BatchFinished or BatchCancelled when nothing can be added.
+        """
+        return Hold(self)
+
+    def cancel(self) -> None:
+        """Cancel the batch and all below it; a settled one stays as it is.
+
+        What waits or fails never runs. Of what is running, only success, discard and deletion
+        count; a job can ask `valid_within_batch()`. Raises BatchNotFound.
+        """
+        self.hub.perform(self._cancel())
+
+    async def acancel(self) -> None:
+        """The same for asyncio."""
+        await self.hub.aperform(self._cancel())
+
+    def invalidate_all(self) -> None:
+        """Sidekiq's name for `cancel`."""
+        self.cancel()
+
+    async def ainvalidate_all(self) -> None:
+        """Sidekiq's name for `acancel`."""
+        await self.acancel()
+
+    def _cancel(self) -> Flow[None]:
+        if (yield from cancelling.cancel(self.hub.keys, self.bid)) == store.UNKNOWN:
+            raise not_found(self.bid)
+
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
         event = callbacks.check_event(event)
         found = self.hub.target(target, event)
@@ -91,9 +129,9 @@ class Batch:
         if answer == store.UNKNOWN:
             raise not_found(self.bid)
 
-    def fields(self) -> list[str | int]:
+    def fields(self) -> list[str | int | float]:
         """The batch's first fields, as the committing script takes them."""
-        fields: list[str | int] = ["n", self.numbered]
+        fields: list[str | int | float] = ["n", self.numbered, *self._goals]
         if self.description is not None:
             fields += ["description", self.description]
         if self.tags:
@@ -104,3 +142,21 @@ class Batch:
             for index, text in enumerate(texts):
                 fields += [f"cb:{event}:{index}", text]
         return fields
+
+
+def _goals(
+    ratio: float | None, count: int | None, cancel_when_dead: int | None
+) -> list[str | int | float]:
+    if ratio is not None and not 0 < ratio <= 1:
+        raise ConfigError(f"success_ratio must be more than 0 and at most 1, not {ratio!r}")
+    for name, value in (("success_count", count), ("cancel_when_dead", cancel_when_dead)):
+        if value is not None and (value < 1 or value != int(value)):
+            raise ConfigError(f"{name} must be a whole number from 1, not {value!r}")
+    if ratio is not None and count is not None:
+        raise ConfigError("give success_ratio or success_count, not both")
+    given = {
+        "success_ratio": ratio,
+        "success_count": count,
+        "cancel_when_dead": cancel_when_dead,
+    }
+    return [word for name, value in given.items() if value is not None for word in (name, value)]

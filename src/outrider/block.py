@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 from outrider import clock
 from outrider.client import Load, open_block
 from outrider.context import blocks, running
-from outrider.errors import BatchFinished, EnqueueError, StoreError
+from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
 from outrider.payload import Draft
@@ -34,7 +34,7 @@ class Filled(Protocol):
     exists: bool
     numbered: int
 
-    def fields(self) -> list[str | int]:
+    def fields(self) -> list[str | int | float]:
         """The batch's first fields, as the committing script takes them."""
         ...
 
@@ -131,7 +131,7 @@ class Block:
             used = sum(count for _, count in self._ranges)
             free, inside = min(max(RESERVE, used * 2), MOST), is_inside(self.hub, bid)
             first = yield store.reserve(self.hub.keys, bid=bid, count=free, inside=inside)
-            _check(first, bid)
+            check(first, bid)
         else:
             free, first = NUMBERS, self.batch.numbered
             self.batch.numbered += NUMBERS
@@ -189,7 +189,7 @@ class Block:
         )
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
-        _check(committed.answer, committed.bid)
+        check(committed.answer, committed.bid)
         for block in parts:
             block.batch.exists = True
 
@@ -212,7 +212,8 @@ class Block:
         return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
 
 
-def _check(answer: int, bid: str) -> None:
+def check(answer: int, bid: str) -> None:
+    """Raise what a refusal means: BatchNotFound, BatchFinished or BatchCancelled."""
     if answer == store.UNKNOWN:
         raise not_found(bid)
     if answer == store.LAPSED:
@@ -222,3 +223,5 @@ def _check(answer: int, bid: str) -> None:
         )
     if answer == store.SETTLED:
         raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")
+    if answer == store.CANCELLED:
+        raise BatchCancelled(f"batch {bid}, or one above it, is cancelled: nothing can be added")

@@ -10,6 +10,7 @@ import pytest
 import outrider
 from outrider import App, Batch, BatchStatus, RunningJob
 from outrider.block import Block
+from outrider.hold import Hold
 from outrider.inspection.batches import Batches
 from outrider.inspection.queues import Queue, Stats
 from outrider.inspection.sets import JobSet
@@ -34,7 +35,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (App, ("enqueue", "perform", "close")),
     (Job, ENQUEUE),
     (Enqueuer, ENQUEUE),
-    (Batch, ("on",)),
+    (Batch, ("on", "cancel", "invalidate_all")),
     (BatchStatus, ("refresh", "join", "watch", "pending_jids", "explain")),
     (Batches, ("get", "open")),
     (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
@@ -109,6 +110,7 @@ def test_context_managers_work_both_ways() -> None:
     """`with` and `async with`; sets are iterated with `for` and `async for`."""
     for name in ("__enter__", "__exit__", "__aenter__", "__aexit__"):
         assert hasattr(Block, name)
+        assert hasattr(Hold, name)
     for name in ("__iter__", "__aiter__"):
         assert all(hasattr(kind, name) for kind in (Batches, Queue, JobSet))
 

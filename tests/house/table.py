@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("staging",),
     ("block",),
+    ("hold", "cancelling"),
     ("batch",),
     ("membership",),
     ("job",),

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from outrider.store.queue import Other
 from tests.simulator.messages.base import same
+from tests.simulator.messages.closing import Release
 from tests.simulator.messages.life import Beat, Enlist, Reap
 from tests.simulator.messages.people import Pause, Revive
 from tests.simulator.messages.staging import Move
 from tests.simulator.messages.workers import Ack, Outstanding, Promote
+from tests.simulator.operations.closing import finish as finish_cancelling
+from tests.simulator.operations.closing import holds
 from tests.simulator.simulation import LIFE, QUEUES, SERVED, Simulation, Worker
 from tests.simulator.world import Violation
 
@@ -24,6 +27,10 @@ def drain(sim: Simulation) -> None:
     sim.send(Beat(worker.key[0], LIFE, 1, sim.server_clock()))
     sim.send(Enlist(worker.key))
     repeat(sim, lambda: reap_others(sim, worker))
+    for bid, hold in holds(sim):
+        sim.send(Release(bid, hold, sim.chance(0.7), sim.clock()))
+    for bid in sorted(sim.model.cancelling):
+        finish_cancelling(sim, bid, at_once=True)
     repeat(sim, lambda: finish(sim, worker, badly=True))
     check_rest(sim)
     for payload in sorted(sim.before.scored("dead")):

@@ -11,7 +11,7 @@ from tests.simulator.payloads import read
 from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
-_LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches", "o:moving"}
+_LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"}
 DAYS = 86_400
 SLACK = 60
 _BITS = {"complete": 1, "success": 2, "settled": 4}
@@ -35,6 +35,13 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
         check_life(bid, after)
     model.judged.clear()
     check_leftovers(after)
+    held = {
+        f"{bid}:{name}": at for bid, one in model.batches.items() for name, at in one.held.items()
+    }
+    found = {name.decode(): int(at) for name, at in after.scored("o:holds").items()}
+    same("holds have a lease", held, found)
+    undone = {bid.decode() for bid in after.scored("o:cancelling")}
+    same("cancelling goes on until it is done", model.cancelling, undone)
 
 
 def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
@@ -165,9 +172,11 @@ def check_events(bid: str, before: Snapshot, after: Snapshot) -> None:
     found, old, new = states(after, bid), before.batches.get(bid, {}), after.batches[bid]
     stamps = {event: new.get(f"{event}_at") for event in EVENTS}
     above = after.batches.get(new.get("parent", b"").decode(), new)
-    if not found[WAITING] and _all_kids("completed", bid, after) and not stamps["complete"]:
+    held = number(after, bid, "holds") > 0
+    done = not found[WAITING] and _all_kids("completed", bid, after) and not held
+    if done and not stamps["complete"]:
         raise Violation("complete fires when it is due", bid)
-    busy = found[WAITING] or found[FAILING]
+    busy = found[WAITING] or found[FAILING] or held
     if not busy and _all_kids("settled", bid, after) and not stamps["settled"]:
         raise Violation("settled fires when it is due", bid)
     if found[DEAD] and not stamps["death"]:
@@ -190,6 +199,9 @@ def _all_kids(name: str, bid: str, after: Snapshot) -> bool:
 def check_batch(bid: str, after: Snapshot, model: Model) -> None:
     """A batch is as the contract's table has it: members, events, callbacks."""
     known, fields = model.batches[bid], after.batches[bid]
+    same(f"holds of {bid}", len(known.held), number(after, bid, "holds"))
+    marks = (known.cancelled, known.barred)
+    same(f"marks of {bid}", marks, ("cancelled_at" in fields, "barred" in fields))
     nibbles = [state for byte in after.slots.get(bid, b"") for state in _PAIRS[byte]]
     members = {place: state for place, state in enumerate(nibbles) if state}
     same(f"members of {bid}", known.slots, members)
@@ -209,7 +221,7 @@ def check_batch(bid: str, after: Snapshot, model: Model) -> None:
 def check_life(bid: str, after: Snapshot) -> None:
     """Only what is finished has a time to live, and all keys of a batch the same."""
     fields = after.batches[bid]
-    busy = any(int(fields.get(name, 0)) for name in ("s1", "s2"))
+    busy = any(int(fields.get(name, 0)) for name in ("s1", "s2", "holds"))
     unsettled = busy or "settled_at" not in fields or not _all_kids("settled", bid, after)
     lives = unsettled or int(fields.get("callbacks_open", 0)) > 0
     life = -1 if lives else DAYS if "success_at" in fields else 180 * DAYS

@@ -40,6 +40,10 @@ class Batch:
     announced: set[str] = field(default_factory=set)
     noted: set[int] = field(default_factory=set)
     callbacks: dict[tuple[str, int], str] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
+    barred: bool = False
+    cancelled: bool = False
+    goals: dict[str, float] = field(default_factory=dict)
 
     def add(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Add members, all waiting."""
@@ -62,13 +66,26 @@ class Batch:
 
     def holds(self, kids: list[set[str]]) -> set[str]:
         """The events whose conditions hold now; `kids` says what each child counts as."""
+        if self.held:
+            return set()
         states = set(self.slots.values())
         ways = {"complete": {WAITING}, "success": _UNFIT, "settled": {WAITING, FAILING}}
+        if "success_ratio" in self.goals or "success_count" in self.goals:
+            ways["success"] = ways["settled"]
         return {
             event
             for event, bars in ways.items()
             if not states & bars and all(event in kid for kid in kids)
+            if event != "success" or not (self.barred or self.cancelled or self.lacks())
         }
+
+    def lacks(self) -> bool:
+        """Whether less than the part that was asked for has succeeded, of those that count."""
+        count = Counter(self.slots.values())
+        of = count.total() - count[DISCARDED] - count[DELETED]
+        good = count[SUCCEEDED] + count[EXPIRED]
+        most = min(of, self.goals.get("success_count", 0))
+        return good < most or (of > 0 and good / of < self.goals.get("success_ratio", 0))
 
     def counts_as(self, kids: list[set[str]]) -> set[str]:
         """What it is for its parent, by the contract: the event, now too, and its callbacks."""
@@ -116,6 +133,8 @@ class Model:
     forgotten: dict[str, set[str]] = field(default_factory=dict)
     staged: dict[str, int] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
+    cancelling: set[str] = field(default_factory=set)
+    bereft: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
@@ -150,6 +169,11 @@ class Model:
         """The batch that a job is a member of; None for a plain job, and when it is forgotten."""
         return self.batches.get(job.member[0]) if job.member else None
 
+    def is_cancelled(self, job: Job) -> bool:
+        """Whether a job is a member of a cancelled batch."""
+        known = self.batch_of(job)
+        return known is not None and known.cancelled
+
     def state(self, job: Job) -> int:
         """The state of a member in its batch; 0 for all other jobs."""
         known = self.batch_of(job)
@@ -163,6 +187,7 @@ class Model:
         old = known.slots.get(job.member[1], 0)
         known.move(job.member[1], state)
         if state == DEAD != old and known.slots.get(job.member[1]) == DEAD:
+            self.bereft.add(known.bid)
             for one in self.line(known.bid):
                 one.fired.add("death")
         if state == DEAD or (state == FAILING and old != DEAD):
@@ -202,11 +227,15 @@ class Model:
             yield self.batches[bid]
             bid = self.batches[bid].parent
 
-    def refuses(self, bid: str, inside: bool) -> int:
+    def refuses(self, bid: str, inside: bool, to_hold: bool = False) -> int:
         """1 when jobs or children may be added to a batch, else why not."""
         known = self.batches.get(bid)
         if known is None:
             return batch.UNKNOWN
+        if any(one.cancelled for one in self.line(bid)):
+            return batch.CANCELLED
+        if known.held or (to_hold and known.barred):
+            return 1
         open_now = "settled" not in known.holds(self.kids(known))
         return 1 if "settled" not in known.fired or (inside and open_now) else batch.SETTLED
 
@@ -249,6 +278,13 @@ class Model:
 
     def settle(self, bids: Iterable[str]) -> None:
         """Judge the trees that these batches are in, from the leaves to the roots."""
+        for bid in self.bereft:
+            known = self.batches[bid]
+            dead = sum(state == DEAD for state in known.slots.values())
+            if not known.cancelled and dead >= known.goals.get("cancel_when_dead", dead + 1):
+                known.cancelled = True
+                self.cancelling.add(bid)
+        self.bereft.clear()
         tops = {line[-1].bid: line[-1] for bid in bids if (line := [*self.line(bid)])}
         for top in tops.values():
             self._settle_tree(top)

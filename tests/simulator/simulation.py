@@ -55,6 +55,7 @@ class Simulation:
         self.sent: deque[Message] = deque(maxlen=12)
         self.reserved: list[tuple[str, int, int]] = []
         self.blocks: list[Any] = []
+        self.slices: list[Message] = []
         self.payloads: deque[str] = deque(maxlen=40)
 
     def send(self, message: Message, note: str = "") -> Any:

@@ -180,7 +180,10 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     ours = key.startswith("o:")
     if key.startswith("queue:"):
         now.queues[key[6:]] = value
-    elif key in {"schedule", "retry", "dead", "o:leases", "o:batches", "o:moving"}:
+    elif key in {
+        *("schedule", "retry", "dead"),
+        *("o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
+    }:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":
         identity, _, child = name.rpartition(":")

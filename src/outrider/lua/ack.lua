@@ -50,7 +50,18 @@ local function is_over(bid, jid)
   return slot_states(bid, { member_number(jid) })[1] > FAILING
 end
 
+-- In a cancelled batch only success, discard and deletion count for what was running.
+local function is_cancelled(bid, kind)
+  if not bid or kind == 'discard' then return false end
+  return kind == 'cancel' or redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
+end
+
 local function place(kind, payload, at, failure, jid, queue, bid, cb)
+  if is_cancelled(bid, kind) then
+    if kind ~= 'release' and kind ~= 'snooze' then ran = ran + 1 end
+    change(bid, member_number(jid), CANCELLED)
+    return
+  end
   if kind == 'release' then table.insert(released, { queue = queue or 'default', payload = payload }); return end
   if kind == 'snooze' then
     table.insert(snoozed, seconds(at)); table.insert(snoozed, payload); return

@@ -58,19 +58,26 @@ local changes = {}
 for bid, list in pairs(members) do
   local numbers, change = {}, {}
   for i, member in ipairs(list) do numbers[i] = member.number end
+  local cancelled = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
   for i, state in ipairs(slot_states(bid, numbers)) do
     local member = list[i]
-    if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end
-    if member.lapsed and state == 0 then
-      table.insert(late, { payload = taken[member.at] })
+    if cancelled then
+      -- It does not start. What waited or failed is cancelled; the rest stays what it is.
+      if state > 0 then table.insert(change, { member.number, CANCELLED }) end
       taken[member.at] = false
-    elseif member.lapsed and state == FAILING then
-      table.insert(change, { member.number, DEAD })
-      table.insert(unreadable, taken[member.at])
-      taken[member.at] = false
-    elseif member.lapsed or state > FAILING then
-      if state == WAITING then table.insert(change, { member.number, EXPIRED }) end
-      taken[member.at] = false
+    else
+      if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end
+      if member.lapsed and state == 0 then
+        table.insert(late, { payload = taken[member.at] })
+        taken[member.at] = false
+      elseif member.lapsed and state == FAILING then
+        table.insert(change, { member.number, DEAD })
+        table.insert(unreadable, taken[member.at])
+        taken[member.at] = false
+      elseif member.lapsed or state > FAILING then
+        if state == WAITING then table.insert(change, { member.number, EXPIRED }) end
+        taken[member.at] = false
+      end
     end
   end
   if #change > 0 then changes[bid] = change end

@@ -2,22 +2,24 @@
 --- @include "lib/lane"
 --- @include "lib/batch"
 --- @include "lib/adding"
+--- @include "lib/hold"
 --- @include "lib/moving"
 -- Commits blocks of jobs to batches, all or nothing. `batches` are {bid, parent or '', fields, ranges,
--- first queue, from inside}, the outer before the inner; a batch whose fields are given is created.
+-- first queue, from inside, hold or ''}, the outer before the inner; a batch whose fields are given is created.
 -- `ranges` are {first number, count}; the first of a range is even, so that its states are whole bytes.
 -- `staged` are {name, count} of what was staged before: all of it must be there still.
 -- Returns {1, ''}, {0, ''} when the lane is not ours, {-1, bid} for an unknown batch, {-2, bid} for a
--- settled one, or {-3, ''} when what was staged has lapsed: then nothing was written.
+-- settled one, {-3, bid} for a cancelled one, or {-4, ''} when what was staged has lapsed: then nothing
+-- was written.
 local said = lane_says(lane, number, digest)
 if said then return { said, '' } end
 
-for _, one in ipairs(staged) do if staged_count(one[1]) ~= one[2] then return { -3, '' } end end
+for _, one in ipairs(staged) do if staged_count(one[1]) ~= one[2] then return { -4, '' } end end
 local made = {}
 for _, one in ipairs(batches) do
   local bid, parent, is_new = one[1], one[2], #one[3] > 0
   local asked = is_new and parent or bid
-  local no = asked ~= '' and not made[asked] and refused(asked, one[6])
+  local no = asked ~= '' and not made[asked] and refused(asked, one[6], not is_new and one[7] ~= '')
   if no then return { no, asked } end
   made[bid] = is_new
 end
@@ -48,7 +50,7 @@ local function add_numbers(bid, ranges)
 end
 
 for _, one in ipairs(batches) do
-  local bid, parent, create, ranges, first_queue = unpack(one)
+  local bid, parent, create, ranges, first_queue, _, hold = unpack(one)
   local batch = key_batch(bid)
   if #create > 0 then
     redis.call('HSET', batch, 'v', 1, 'created_at', string.format('%d', now), unpack(create))
@@ -60,6 +62,7 @@ for _, one in ipairs(batches) do
     end
   end
   add_numbers(bid, ranges)
+  if hold ~= '' then take_hold(bid, hold) end
   if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
   redis.call('ZADD', key_batches, string.format('%d', now), bid)
   touch(bid)

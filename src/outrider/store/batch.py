@@ -10,7 +10,8 @@ from outrider.store.queue import QueueGroup
 
 UNKNOWN = -1
 SETTLED = -2
-LAPSED = -3
+CANCELLED = -3
+LAPSED = -4
 LIFE = 600
 
 
@@ -18,19 +19,21 @@ class Part(NamedTuple):
     """What one batch gets of a commit. `fields` (a flat list) create it; empty for one that exists.
 
     `parent` is "" for a root. `ranges` are (first number, count), each first one even. `inside`
-    says that a live member adds it, or a callback of a child: of the parent, for a new batch.
+    says that a live member adds it, or a callback of a child: of the parent, for a new batch. With
+    a `hold` the batch is held from then on.
     """
 
     bid: str
     parent: str
-    fields: list[str | int]
+    fields: list[str | int | float]
     ranges: list[tuple[int, int]]
     first_queue: str
     inside: bool = False
+    hold: str = ""
 
 
 class Committed(NamedTuple):
-    """1, 0 when the lane was not ours, LAPSED, or UNKNOWN or SETTLED with the batch that is so."""
+    """1, 0 when the lane was not ours, LAPSED, or UNKNOWN, SETTLED or CANCELLED with its batch."""
 
     answer: int
     bid: str

@@ -25,7 +25,7 @@ class Claimed(NamedTuple):
 class Other(NamedTuple):
     """An outcome other than success, as the acknowledgement carries it.
 
-    `kind` is retry, dead, gone (dead, but outside the dead set), discard, snooze or release.
+    `kind` is retry, dead, gone (dead, but not in the dead set), discard, cancel, snooze, release.
     `payload` is empty when the job goes on with the bytes it has. `at` is a time in ms.
     """
 

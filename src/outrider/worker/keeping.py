@@ -12,15 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from outrider import cancelling
 from outrider.errors import StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import queue, schedule
+from outrider.store import life, queue, schedule
 
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
 SLICE = 250
 MOVE, MOVE_BYTES = 1000, 1 << 18
+LEFT_UNDONE_MS = 30_000
 
 
 class Loop(Protocol):
@@ -34,7 +36,8 @@ class Loop(Protocol):
 class Scheduler:
     """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time.
 
-    With them go jobs of large blocks, a slice at a time.
+    In the same round trip it moves jobs of large blocks, a slice at a time, ends holds whose lease
+    is over, and finishes the cancelling of batches that a process has left undone.
     """
 
     def __init__(self, executor: Executor, keys: Keys, now: Callable[[], int]) -> None:
@@ -50,13 +53,14 @@ class Scheduler:
             for name in ("schedule", "retry")
         ]
         move = queue.move(self._keys, limit=MOVE, bytes=MOVE_BYTES)
-        answers = self._executor.run_all([*calls, move])
-        moving: int = answers.pop()
-        found: list[schedule.Promoted] = answers
-        if moving or any(one.moved == SLICE for one in found):
+        look = life.upkeep(self._keys, limit=SLICE, since=now - LEFT_UNDONE_MS, now=now)
+        *found, moving, upkeep = self._executor.run_all([*calls, move, look])
+        if upkeep.undone:
+            self._executor.drive(cancelling.finish(self._keys, upkeep.undone))
+        if moving or upkeep.lapsed == SLICE or any(one.moved == SLICE for one in found):
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
-        return max(0.0, min([SCHEDULE, *ahead]))
+        return float(max(0.0, min([SCHEDULE, *ahead])))
 
 
 class Drain:

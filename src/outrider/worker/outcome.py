@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from outrider.backoff import delay
-from outrider.errors import BatchFinished, Discard, Kill, Retry, Snooze
+from outrider.errors import BatchCancelled, BatchFinished, Discard, Kill, Retry, Snooze
 from outrider.options import DEFAULT_RETRIES, Backoff
 from outrider.payload import Job, changed
 from outrider.status import FailedJob
@@ -24,12 +24,14 @@ def decide(
         return Other("snooze", token, _again(payload, {}), now + round(error.delay * 1000))
     if isinstance(error, Discard):
         return Other("discard", token)
+    if isinstance(error, BatchCancelled) and job.bid:
+        return Other("cancel", token)
     count = 0 if job.retry_count is None else job.retry_count + 1
     fields = _failure_fields(job, error, count, now)
     note = _note(job, fields, now) if job.bid else ""
-    final = isinstance(error, Kill) or (
-        isinstance(error, BatchFinished) and bool(job.bid or job.cb)
-    )
+    # A batch that can't be added to any more will not be open at the next attempt either.
+    closed = isinstance(error, BatchFinished | BatchCancelled) and bool(job.bid or job.cb)
+    final = closed or isinstance(error, Kill)
     if not final and not _exhausted(job, count, now):
         wait = error.delay if isinstance(error, Retry) else delay(count, error, backoff)
         return Other("retry", token, _again(payload, fields), now + round(wait * 1000), note)

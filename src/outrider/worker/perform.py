@@ -20,7 +20,7 @@ import msgspec
 from outrider import clock
 from outrider.callbacks import Target
 from outrider.context import RunningJob, running
-from outrider.errors import ConfigError, Snooze, Steer, UnknownJob, UnreadablePayload
+from outrider.errors import ConfigError, Steer, UnknownJob, UnreadablePayload
 from outrider.options import Backoff
 from outrider.payload import Job, decode
 from outrider.status import BatchStatus, not_found
@@ -217,12 +217,13 @@ _WORDS = {
     "gone": "failed for good, not kept",
     "discard": "discarded",
     "snooze": "snoozed",
+    "cancel": "cancelled with its batch",
 }
 
 
 def _report(job: Job, outcome: Other, error: BaseException, elapsed: float) -> None:
     extra = facts(job, elapsed)
-    if isinstance(error, Snooze) or outcome.kind == "discard":
+    if outcome.kind in ("snooze", "discard", "cancel"):
         log.info("%s: %s", _WORDS[outcome.kind], error, extra=extra)
         return
     extra["error"] = f"{type(error).__name__}: {error}"

@@ -83,6 +83,8 @@ def give_back(model: Model, before: Snapshot, after: Snapshot, identity: str) ->
         same("the newest claims go back first", sorted(old, reverse=True)[: len(back)], back)
         for token in back:
             job = read(old[token])
+            if (known := model.batch_of(job)) and known.cancelled:
+                model.cancelling.add(known.bid)
             model.take(job.id, "claim")
             model.put(job.id, "queue")
         backs.append([old[token] for token in back])

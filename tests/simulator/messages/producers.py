@@ -78,7 +78,8 @@ class Commit(Push):
         made: set[str] = set()
         for part in self.parts:
             asked = part.parent if part.fields else part.bid
-            said = 1 if not asked or asked in made else model.refuses(asked, part.inside)
+            hold = bool(part.hold and not part.fields)
+            said = 1 if not asked or asked in made else model.refuses(asked, part.inside, hold)
             if said != 1:
                 if said == batch.SETTLED and self.by and model.is_live(read(self.by), asked):
                     raise Violation("who lives in a batch may add to it", (self.by, asked))
@@ -97,8 +98,12 @@ class Commit(Push):
             for name, callback in zip(part.fields[::2], part.fields[1::2], strict=True):
                 if str(name).startswith("cb:"):
                     made.listen(str(name).split(":")[1], str(callback))
+                elif name in {"success_ratio", "success_count", "cancel_when_dead"}:
+                    made.goals[str(name)] = float(callback)
         known = model.batches[part.bid]
         known.add(part.ranges)
+        if part.hold:
+            known.held.setdefault(part.hold, model.virtual + 600_000)
         if part.first_queue and not known.queue:
             known.queue = part.first_queue
 

@@ -9,6 +9,7 @@ from outrider.script import Call
 from outrider.store import queue, schedule
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.model import (
+    CANCELLED,
     DEAD,
     DISCARDED,
     EXPIRED,
@@ -108,11 +109,16 @@ class Claim(Message):
         if not job.readable:
             return "dead"
         if not state:
+            if model.is_cancelled(job):
+                return ""
             if lapsed:
                 model.call_back(job, "expired")
                 return "dead" if job.tried else ""
             model.revive_callback(job)
             return "claim"
+        if model.is_cancelled(job):
+            changes.append((job, CANCELLED))
+            return ""
         if state == DEAD:
             changes.append((job, FAILING))
             state = FAILING
@@ -166,8 +172,9 @@ class Ack(Message):
         held = before.held(self.child)
         done, others, lost = self._first(held)
         same("late outcomes are reported", lost, answer)
+        released = [held[other.token] for other in others if other.kind == "release"]
+        back = [payload for payload in released if not model.is_cancelled(read(payload))]
         self._expect_outcomes(model, held, done, others)
-        back = [held[other.token] for other in others if other.kind == "release"]
         in_front(before, after, [back[::-1]])
 
     def _first(self, held: dict[int, bytes]) -> tuple[list[int], list[queue.Other], list[int]]:
@@ -212,6 +219,11 @@ class Ack(Message):
         words: list[tuple[Job, str]],
     ) -> None:
         kind = other.kind
+        if job.member and (kind == "cancel" or (kind != "discard" and model.is_cancelled(job))):
+            model.processed += kind not in {"snooze", "release"}
+            changes.append((job, CANCELLED))
+            words.append((job, "cancelled"))
+            return
         if kind in self._STATES:
             model.processed += 1
             model.failed += kind != "discard"

@@ -1,6 +1,25 @@
 """What may happen: importing this package fills the table."""
 
-from tests.simulator.operations import batches, life, people, places, producers, staging, workers
+from tests.simulator.operations import (
+    batches,
+    closing,
+    life,
+    people,
+    places,
+    producers,
+    staging,
+    workers,
+)
 from tests.simulator.operations.table import step
 
-__all__ = ["batches", "life", "people", "places", "producers", "staging", "step", "workers"]
+__all__ = [
+    "batches",
+    "closing",
+    "life",
+    "people",
+    "places",
+    "producers",
+    "staging",
+    "step",
+    "workers",
+]

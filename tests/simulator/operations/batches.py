@@ -20,14 +20,20 @@ from tests.simulator.simulation import Simulation
 DEEP = 6
 
 
-def fields(sim: Simulation) -> list[str | int]:
+def fields(sim: Simulation) -> list[str | int | float]:
     """The first fields of a batch, with callbacks perhaps."""
-    create: list[str | int] = ["description", "a batch"]
+    create: list[str | int | float] = ["description", "a batch"]
     for event in EVENTS:
         if callbacks := sim.rng.choice((0, 0, 0, 1, 1, 2)):
             create += [f"callbacks:{event}", callbacks]
         for index in range(callbacks):
             create += [f"cb:{event}:{index}", callback(sim)]
+    if sim.chance(0.2):
+        create += ["success_ratio", sim.rng.choice((0.5, 0.9))]
+    elif sim.chance(0.1):
+        create += ["success_count", 2]
+    if sim.chance(0.1):
+        create += ["cancel_when_dead", sim.rng.randint(1, 2)]
     return create
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from outrider.store.queue import Other
 from tests.simulator.messages.workers import Ack, Outstanding, Promote
 from tests.simulator.operations.table import operation
-from tests.simulator.payloads import retried
+from tests.simulator.payloads import read, retried
 from tests.simulator.simulation import SERVED, Simulation, Worker
 
 
@@ -29,6 +29,8 @@ def claim(sim: Simulation) -> None:
 
 def outcome(sim: Simulation, token: int, payload: bytes) -> Other:
     """What becomes of a job that does not simply succeed."""
+    if sim.chance(0.03) and read(payload).member:
+        return Other("cancel", token)
     kind = sim.rng.choice(("retry", "retry", "dead", "gone", "discard", "snooze", "release"))
     later = sim.now + sim.rng.choice((0, 2_000, 30_000))
     if kind in {"retry", "dead"} and sim.chance(0.8):

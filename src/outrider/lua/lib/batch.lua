@@ -50,7 +50,8 @@ local function fire(bid, event, token, now)
 end
 
 local STANDING = { 'complete_at', 'success_at', 'settled_at', 's1', 's2', 's6', 's7', 's8', 'kids',
-  'kids_completed', 'kids_succeeded', 'kids_settled', 'callbacks_open', 'callbacks_bad', 'complete_unrun' }
+  'kids_completed', 'kids_succeeded', 'kids_settled', 'callbacks_open', 'callbacks_bad', 'complete_unrun',
+  'holds', 'barred', 'cancelled_at', 'total', 's3', 's4', 's5', 'success_ratio', 'success_count' }
 
 -- How a batch stands: all numbers, 0 where there is nothing yet.
 local function standing(bid)
@@ -61,13 +62,23 @@ local function standing(bid)
   return is
 end
 
+-- Whether what has been reached is enough: everything, or the part that was asked for.
+local function is_well(is)
+  if is.cancelled_at > 0 then return false end
+  if is.kids_succeeded < is.kids or is.barred > 0 then return false end
+  if is.success_ratio + is.success_count == 0 then return is.s6 + is.s7 + is.s8 == 0 end
+  -- The product of a ratio may lie a hair above the whole number that is meant: 0.55 * 100.
+  local good, of = is.s3 + is.s4, is.total - is.s5 - is.s8
+  return good + 1e-6 >= is.success_ratio * of and good >= math.min(is.success_count, of)
+end
+
 -- Whether the conditions of complete, success and settled hold now: nothing waits for its first run;
 -- all succeeded, expired or were discarded by themselves; nothing can run any more. Each asks the same
--- of every child, as its parent counts it.
+-- of every child, as its parent counts it. A hold bars all three; one that lapsed bars success.
 local function due(is)
-  local complete = is.s1 == 0 and is.kids_completed == is.kids
+  local complete = is.s1 == 0 and is.kids_completed == is.kids and is.holds == 0
   local settled = complete and is.s2 == 0 and is.kids_settled == is.kids
-  return complete, settled and is.s6 + is.s7 + is.s8 == 0 and is.kids_succeeded == is.kids, settled
+  return complete, settled and is_well(is), settled
 end
 
 -- Fires what has become due. Returns whether anything has.
@@ -158,6 +169,15 @@ local function mourn(bid, now)
   end
 end
 
+-- Enough members are dead: the rest is to be cancelled. A worker does it, within a second.
+local function give_up(bid, now)
+  local known = redis.call('HMGET', key_batch(bid), 'cancel_when_dead', 's6', 'cancelled_at')
+  if known[1] and not known[3] and tonumber(known[2]) >= tonumber(known[1]) then
+    redis.call('HSET', key_batch(bid), 'cancelled_at', string.format('%d', now))
+    redis.call('ZADD', key_cancelling, 0, bid)
+  end
+end
+
 local function shift_counts(batch, delta)
   for state = 1, 8 do
     if (delta[state] or 0) ~= 0 then redis.call('HINCRBY', batch, 's' .. state, delta[state]) end
@@ -192,7 +212,7 @@ local function advance(bid, changes, now)
   shift_counts(batch, delta)
   if #healed > 0 then redis.call('HDEL', key_failures(bid), unpack(healed)) end
   if succeeded > 0 then announce(bid, '+', succeeded) end
-  if died then mourn(bid, now) end
+  if died then mourn(bid, now); give_up(bid, now) end
   touch(bid)
 end
 

@@ -14,7 +14,11 @@ local function recall_claims(identity, child, limit)
   if #taken > 0 then
     local jobs = {}
     for _, payload in ipairs(redis.call('HMGET', claims, unpack(taken))) do
-      local _, queue = read(payload)
+      local _, queue, bid = read(payload)
+      -- Who cancels took it for running, and left it; it has to be looked at again.
+      if bid and redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1 then
+        redis.call('ZINCRBY', key_cancelling, 1, bid)
+      end
       table.insert(jobs, { queue = queue or 'default', payload = payload })
     end
     give_back(jobs)

@@ -1,0 +1,192 @@
+"""Holding batches open, and cancelling them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from outrider.script import Call
+from outrider.store import batch, life
+from tests.simulator.messages.base import Message, in_front, same
+from tests.simulator.model import CANCELLED, FAILING, WAITING, Model
+from tests.simulator.payloads import Job, read
+from tests.simulator.world import KEYS, Snapshot, Violation, Wire
+
+
+def end_hold(model: Model, bid: str, hold: str, well: bool) -> None:
+    """A hold ends; `settle` must follow."""
+    known = model.batches.get(bid)
+    if known:
+        stood = known.held.pop(hold, None) is not None
+        known.barred = not well and (stood or known.barred)
+
+
+@dataclass
+class Release(Message):
+    """A hold ends."""
+
+    bid: str
+    hold: str
+    well: bool
+    now: int
+
+    def call(self) -> Call[Any]:
+        well = int(self.well)
+        return life.release(KEYS, bid=self.bid, hold=self.hold, well=well, now=self.now)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        end_hold(model, self.bid, self.hold, self.well)
+        model.settle([self.bid])
+
+
+@dataclass
+class Renew(Message):
+    """A hold goes on."""
+
+    bid: str
+    hold: str
+
+    def call(self) -> Call[Any]:
+        return life.renew(KEYS, bid=self.bid, hold=self.hold)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        known = model.batches.get(self.bid)
+        stands = known is not None and self.hold in known.held
+        same("a renewal says whether the hold stands", stands, answer)
+        if known and stands:
+            known.held[self.hold] = model.virtual + 600_000
+
+
+@dataclass
+class Age(Message):
+    """A hold gets older than its holder thinks: ten minutes pass for it alone."""
+
+    bid: str
+    hold: str
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("ZINCRBY", KEYS("holds"), -600_001, f"{self.bid}:{self.hold}")
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.batches[self.bid].held[self.hold] -= 600_001
+
+
+@dataclass
+class Upkeep(Message):
+    """A worker ends holds that have lapsed, and learns what cancelling was left undone."""
+
+    limit: int
+    since: int
+    now: int
+
+    def call(self) -> Call[Any]:
+        return life.upkeep(KEYS, limit=self.limit, since=self.since, now=self.now)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        ends = sorted(
+            (end, bid, hold)
+            for bid, known in model.batches.items()
+            for hold, end in known.held.items()
+            if end < model.virtual
+        )[: self.limit]
+        for _, bid, hold in ends:
+            end_hold(model, bid, hold, well=False)
+        model.settle(bid for _, bid, _ in ends)
+        marks = before.scored("o:cancelling").items()
+        undone = sorted((score, bid) for bid, score in marks if score <= self.since)
+        first = undone[0][1].decode() if undone else ""
+        same("upkeep", (len(ends), first), tuple(answer))
+
+
+@dataclass
+class Cancel(Message):
+    """A batch is marked."""
+
+    bid: str
+    now: int
+
+    def call(self) -> Call[Any]:
+        return life.cancel(KEYS, bid=self.bid, now=self.now)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        known = model.batches.get(self.bid)
+        if known is None:
+            same("an unknown batch is not cancelled", batch.UNKNOWN, answer)
+            return
+        settled = "settled" in known.fired & known.holds(model.kids(known))
+        same("a settled batch is not cancelled", int(not settled), answer)
+        if not settled and not known.cancelled:
+            known.cancelled = True
+            model.cancelling.add(self.bid)
+            model.settle([self.bid])
+
+
+@dataclass
+class CancelMembers(Message):
+    """A slice of members of a batch that is marked."""
+
+    bid: str
+    first: int
+    count: int
+    running: list[int]
+    now: int
+
+    def call(self) -> Call[Any]:
+        return life.cancel_members(
+            KEYS,
+            bid=self.bid,
+            first=self.first,
+            count=self.count,
+            running=self.running,
+            now=self.now,
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        known = model.batches.get(self.bid)
+        if known is None or not known.cancelled:
+            same("only a cancelled batch loses members", 0, answer)
+            return
+        for number in set(range(self.first, self.first + self.count)) - set(self.running):
+            if known.slots.get(number) in {WAITING, FAILING}:
+                model.change(Job("", True, (self.bid, number)), CANCELLED)
+        model.settle([self.bid])
+        left = max(0, known.reserved - self.first - self.count)
+        same("a slice says what is left", left, answer)
+
+
+@dataclass
+class Purge(Message):
+    """Members of a cancelled batch leave `schedule` or `retry`."""
+
+    name: str
+    bid: str
+
+    def call(self) -> Call[Any]:
+        return life.purge(KEYS, name=self.name, bid=self.bid, cursor=0)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        for payload in before.scored(self.name):
+            job = read(payload)
+            if job.member and job.member[0] == self.bid:
+                model.take(job.id, self.name)
+                if payload in after.scored(self.name) and not answer:
+                    raise Violation("a scan finds all", payload)
+        in_front(before, after, [])
+
+
+@dataclass
+class Done(Message):
+    """The cancelling of a batch is done, if its mark is the one that it was begun by."""
+
+    bid: str
+    mark: str
+
+    def call(self) -> Call[Any]:
+        return life.cancelled(KEYS, bid=self.bid, mark=self.mark)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        score = before.scored("o:cancelling").get(self.bid.encode())
+        stands = score is not None and f"{score:.0f}" == self.mark
+        same("done is done unless more has come", stands, answer)
+        if stands:
+            model.cancelling.discard(self.bid)
