@@ -28,7 +28,7 @@ FAULTS: dict[str, list[Replacement]] = {
     "odd block marks one slot too many": [("string.rep('\\16', odd)", "string.rep('\\17', odd)")],
     # -- blocks of any size -------------------------------------------------------------------
     "staged jobs not counted at the commit": [
-        ("if staged_count(one[1]) ~= one[2] then return { -3, '' } end", "")
+        ("if staged_count(one[1]) ~= one[2] then return { -4, '' } end", "")
     ],
     "half of a lapsed block committed": [
         ("if staged_count(one[1]) ~= one[2] then", "if staged_count(one[1]) > one[2] then")
