@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.text import Text
 
-from outrider import config
-from outrider.app import App
+from outrider.cli.server import app_of
 from outrider.cli.tree import follow
-from outrider.embedded import DATA_FOLDER
 from outrider.status import BatchStatus
 from outrider.words import printable
 
@@ -18,12 +14,8 @@ from outrider.words import printable
 def show(bid: str, *, watch: bool, explain: bool, url: str | None, prefix: str) -> None:
     """Print a batch's status; with `watch`, follow the tree below it first; with `explain`,
     say what it waits for instead. Raises BatchNotFound.
-
-    Without any URL, a folder that has an embedded server of its own means that one.
     """
-    if url is None and not config.is_configured() and Path(DATA_FOLDER).is_dir():
-        url = config.EMBEDDED
-    app = App(url, prefix=prefix)
+    app = app_of(url, prefix)
     console = Console()
     if watch:
         follow(app, bid, console)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from outrider import config
-
-if TYPE_CHECKING:
-    from outrider.app import App
+from outrider.cli.server import app_of
 
 _URL = click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 _PREFIX = click.option("--prefix", default="", help="The prefix of the app's keys.")
@@ -32,7 +28,7 @@ def queue() -> None:
 @_with_server
 def pause(name: str, url: str | None, prefix: str) -> None:
     """Let workers take no jobs from NAME; those that run go on."""
-    _app(url, prefix).queues[name].pause()
+    app_of(url, prefix).queues[name].pause()
     click.echo(f"{name} is paused")
 
 
@@ -41,7 +37,7 @@ def pause(name: str, url: str | None, prefix: str) -> None:
 @_with_server
 def resume(name: str, url: str | None, prefix: str) -> None:
     """Let workers take jobs from NAME again."""
-    _app(url, prefix).queues[name].resume()
+    app_of(url, prefix).queues[name].resume()
     click.echo(f"{name} goes on")
 
 
@@ -50,14 +46,14 @@ def resume(name: str, url: str | None, prefix: str) -> None:
 @_with_server
 def clear(name: str, url: str | None, prefix: str) -> None:
     """Delete all jobs that wait in NAME; their batches are told."""
-    click.echo(f"{name}: {_app(url, prefix).queues[name].clear():,} jobs deleted")
+    click.echo(f"{name}: {app_of(url, prefix).queues[name].clear():,} jobs deleted")
 
 
 @click.command()
 @_with_server
 def stats(url: str | None, prefix: str) -> None:
     """Show how many jobs wait, run, and have run, and each queue."""
-    app = _app(url, prefix)
+    app = app_of(url, prefix)
     reading = app.stats.read()
     for field in fields(reading):
         value = getattr(reading, field.name)
@@ -66,13 +62,3 @@ def stats(url: str | None, prefix: str) -> None:
     for name, one in app.queues.items():
         paused = ", paused" if one.paused else ""
         click.echo(f"{'queue':>12}  {name}: {one.size:,} jobs, {one.latency:,.1f} s{paused}")
-
-
-def _app(url: str | None, prefix: str) -> App:
-    """Without any URL, a folder that has an embedded server of its own means that one."""
-    from outrider.app import App
-    from outrider.embedded import DATA_FOLDER
-
-    if url is None and not config.is_configured() and Path(DATA_FOLDER).is_dir():
-        url = config.EMBEDDED
-    return App(url, prefix=prefix)
