@@ -67,7 +67,7 @@ FAULTS: dict[str, list[Replacement]] = {
         ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
     ],
     "expired member not told to its batch": [
-        ("if state == WAITING then table.insert(change, { member.number, EXPIRED }) end", "")
+        ("if state == WAITING then becomes(member.number, EXPIRED) end", "")
     ],
     "expired member of a forgotten batch runs": [
         (
@@ -81,7 +81,7 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "brought back without a word": [
         (
-            "if state == DEAD then table.insert(change, { member.number, FAILING });",
+            "if state == DEAD then becomes(member.number, FAILING);",
             "if state == DEAD then",
         )
     ],
@@ -115,8 +115,16 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "given back in the wrong order": [("for i = #jobs, 1, -1 do", "for i = 1, #jobs do")],
     # -- batches ------------------------------------------------------------------------------
-    "every move allowed": [
-        ("return string.find(NEXT[from] or '', tostring(to), 1, true) ~= nil", "return true")
+    "every move allowed": [("return NEXT[from] and NEXT[from][to]", "return from > 0")],
+    "states of a byte mixed up": [
+        ("then page[index] = byte - byte % 16 + state", "then page[index] = state")
+    ],
+    "one page of states not written": [
+        ("    if page.from then\n", "    if page.from and first == 0 then\n")
+    ],
+    "state written beside its member": [("first + page.from - 1,", "first + page.from,")],
+    "another batch's jid makes a member": [
+        ("string.sub(payload, 42, 57) ~= bid or not number or number >= 0x40000000", "not number")
     ],
     "complete fires again": [
         (
@@ -223,7 +231,7 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     # -- people -------------------------------------------------------------------------------
     "deletion not told to the batch": [
-        ("    advance(bid, { { number, state } }, now)\n", "    touch(bid)\n")
+        ("    advance(bid, { number, state }, now)\n", "    touch(bid)\n")
     ],
     "deleted callback stays open": [("  if cb then callback_is(cb, word) end\n", "")],
     "the dead told of their deletion": [
@@ -238,7 +246,7 @@ FAULTS: dict[str, list[Replacement]] = {
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
     "retry leaves the job": [("take(place, key, payload)\nif dead", "if dead")],
     "retried member still dead": [
-        ("if dead then advance(bid, { { member_number(jid), FAILING } }, now) end\n", "")
+        ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")
     ],
     "retry of who is gone": [("if not hold(place, key, payload) then return 0 end\n", "")],
     "clear tells no callback": [
@@ -270,9 +278,9 @@ FAULTS: dict[str, list[Replacement]] = {
             "return kind == 'cancel'",
         )
     ],
-    "running members cancelled": [("if not runs[number] then", "if true then")],
+    "running members cancelled": [("if not runs[number] and (", "if (")],
     "failing members not cancelled": [
-        ("if state == WAITING or state == FAILING then table", "if state == WAITING then table")
+        ("(state == WAITING or state == FAILING)", "state == WAITING")
     ],
     "cancelled batch succeeds": [("if is.cancelled_at > 0 then return false end", "")],
     "adding below a cancelled batch": [("while above and not cancelled do", "while false do")],
