@@ -214,14 +214,21 @@ FAULTS: dict[str, list[Replacement]] = {
             "local function mourn(bid, now)\n  local last = false\n",
         ),
     ],
-    "child not counted": [("redis.call('HINCRBY', key_batch(parent), 'kids', 1)", "")],
-    "block added twice makes two children": [
-        (
-            "parent ~= '' and redis.call('HSETNX', key_kids(parent), bid, 0) == 1 then",
-            "parent ~= '' then\n      redis.call('HSETNX', key_kids(parent), bid, 0)",
-        )
+    "child not counted": [
+        ("redis.call('HINCRBY', key_batch(parent), 'kids', #children[parent] / 2)", "")
     ],
-    "a new child not told further up": [("      touch(parent)\n", "")],
+    "block added twice makes two children": [
+        ("#create > 0 and redis.call('EXISTS', key_batch(bid)) == 0", "#create > 0")
+    ],
+    "a new child not told further up": [
+        ("#children[parent] / 2)\n  touch(parent)", "#children[parent] / 2)")
+    ],
+    "empty batch waits for ever": [
+        ("if total == 0 or not is_new then touch", "if not is_new then touch")
+    ],
+    "level of a batch in a new one forgotten": [
+        ("levels[bid] = levels[parent] + 1", "levels[bid] = 1")
+    ],
     "parent of a child not looked at": [
         ("local asked = is_new and parent or bid", "local asked = is_new and '' or bid")
     ],
