@@ -62,6 +62,12 @@ FAULTS: dict[str, list[Replacement]] = {
         )
     ],
     "repeated claim takes more": [("if request == tonumber(last) then", "if false then")],
+    "tokens begin anew with each child": [
+        (
+            "redis.call('INCRBY', key_tokens, n) - n + 1",
+            "redis.call('INCRBY', key_tokens, n) and request * 1000 + 1",
+        )
+    ],
     "late claim is served": [("if not last or request < tonumber(last) then", "if not last then")],
     "double delivery runs again": [
         ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
@@ -191,6 +197,13 @@ FAULTS: dict[str, list[Replacement]] = {
             "if not was or was == now then return nil end",
             "if not was then return nil end\n  was = 0",
         )
+    ],
+    "child reported before its callbacks are registered": [
+        (
+            "if judge(bid, is, now) then is = standing(bid) end",
+            "local old = is\n      if judge(bid, is, now) then is = standing(bid) end",
+        ),
+        ("local parent = report(bid, is)", "local parent = report(bid, old)"),
     ],
     "parent judged before the report of its child": [
         ("for level = deepest, 0, -1 do", "for level = 0, deepest do")
