@@ -10,7 +10,6 @@ from typing import NamedTuple
 from tests.simulator.faults import FAULTS, plant
 from tests.simulator.run import Failed, run
 
-
 _BID = re.compile(r"\b[0-9a-f]{16}\b")
 
 
