@@ -230,3 +230,20 @@ def test_a_hold_by_a_member_and_by_a_childs_callback(
     assert has_fired(app, root) == set()
     hands.work()
     assert has_fired(app, root) == WELL
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["def", "async def"])
+def test_a_callback_of_a_batch_that_is_gone(app: App, *, is_async: bool) -> None:
+    """Somebody emptied half of the server: it dies at once, saying why, for no retry helps (P80)."""
+
+    async def alook(status: BatchStatus) -> None: ...
+
+    target = app.job(name="look")(alook if is_async else lambda status: None)
+    batch = app.batch().on("success", target)
+    with batch.jobs():
+        pass
+    raw(app, "DEL", app.keys("batch", batch.bid), app.keys("slots", batch.bid), "o:batches")
+    assert [one.end for one in Runs(app).run_all()] == ["dead"]
+    (record,) = app.dead
+    assert f"no batch {batch.bid!r}" in str(record.error_message)
+    assert raw(app, "KEYS", f"*{batch.bid}*") == []
