@@ -69,7 +69,7 @@ def tree(app: App, job: Job[..., None], depth: int) -> list[Batch]:
 def test_a_callback_sees_what_called_it(
     app: App, runs: Runs, event: str, *, is_async: bool
 ) -> None:
-    """Its status has the time of the event already (P18); its options come as keywords."""
+    """Its status has the time of the event already; its options come as keywords (P18)."""
     seen: list[Any] = []
 
     def look(status: BatchStatus, note: str) -> None:
@@ -246,7 +246,7 @@ def test_a_callback_that_ends_badly(app: App, runs: Runs, road: str, event: str)
 
 
 def test_a_complete_callback_that_failed_has_run(app: App, job: Job[..., None], runs: Runs) -> None:
-    """That is enough for the parent's complete; success and settled wait for its end."""
+    """That is enough for the parent's complete; success and settled wait for its end (O7)."""
     fails = [True]
 
     @app.job(name="tell")

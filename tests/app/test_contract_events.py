@@ -42,7 +42,7 @@ def hands(app: App) -> Hands:
 
 
 def test_an_event_never_fires_again(app: App, job: Job[..., None], hands: Hands) -> None:
-    """Complete has fired, more is added, fails and ends: each callback came once."""
+    """Complete has fired, more is added, fails and ends: each callback came once (O4)."""
     batch = filled(app, job, 1, *EVENTS)
     hands.ack(Other("retry", hands.take(), "", NOW, "{}"))
     assert has_fired(app, batch) == {"complete"}
@@ -77,7 +77,7 @@ def test_a_last_job_that_comes_again(
 def test_what_was_cut_short_has_not_run(
     app: App, job: Job[..., None], hands: Hands, kind: str
 ) -> None:
-    """However often: complete fires once, after the real end (P7)."""
+    """However often: complete fires once, after the real end (P7, O15)."""
     batch = filled(app, job, 1, "complete")
     for _ in range(5):
         hands.ack(Other(kind, hands.take(), "", NOW))
@@ -130,7 +130,7 @@ def _die() -> None:
 
 @pytest.mark.parametrize("how", ["death", "cancel"])
 def test_a_deep_tree(app: App, job: Job[..., None], hands: Hands, how: str) -> None:
-    """Fifty levels: a death reaches all, so does a cancelling, and what follows (P24, P32)."""
+    """Fifty levels: a death reaches all, so does a cancelling, and what follows (P24, P32, O6)."""
     batches: list[Batch] = []
 
     def fill(left: int) -> None:

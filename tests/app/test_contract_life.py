@@ -101,7 +101,7 @@ def test_every_road_out_moves_the_tree(
 
 
 def test_every_key_of_a_finished_batch_expires(app: App, hands: Hands) -> None:
-    """Whatever it has been through, and without any callback (P37, P65, P82, P87)."""
+    """Whatever it has been through, and without any callback (P37, P65, P82, P87, O9)."""
     job = app.job(noop)
     root = app.batch(description="d", tags=["t"])
     with root.open(), root.jobs():
@@ -140,7 +140,7 @@ def test_a_finished_batch_is_small(app: App, job: Job[..., None], hands: Hands) 
 
 
 def test_many_batches_are_listed_once_each(way: Way, app: App) -> None:
-    """No page is turned over twice, none left out; what ends leaves the list (P15, P60)."""
+    """No page is turned over twice, none left out; what ends leaves the list (P15, P60, O8)."""
     bids = [f"00{number:014x}" for number in range(600)]
     for bid in bids:
         jobs = [json.dumps({"jid": bid + "00000000", "bid": bid, "class": "x", "args": []})]
@@ -212,10 +212,10 @@ def test_a_callback_joins_nothing_above_it(way: Way, app: App, job: Job[..., Non
     assert app.batches[root.bid].is_success
 
 
-def test_a_hold_by_a_member_and_by_a_childs_callback(
+def test_a_member_holds_its_batch(
     app: App, job: Job[..., None], hands: Hands
 ) -> None:
-    """Whoever may add may hold; nothing fires before the hold ends."""
+    """Whoever may add may hold; nothing fires though the member has ended."""
     root = app.batch()
     with root.jobs():
         job.enqueue()
@@ -234,7 +234,7 @@ def test_a_hold_by_a_member_and_by_a_childs_callback(
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["def", "async def"])
 def test_a_callback_of_a_batch_that_is_gone(app: App, *, is_async: bool) -> None:
-    """Somebody emptied half of the server: it dies at once, saying why, for no retry helps (P80)."""
+    """Half of the server was emptied: it dies at once, saying why, for no retry helps (P80)."""
 
     async def alook(status: BatchStatus) -> None: ...
 
