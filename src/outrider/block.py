@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
@@ -77,6 +78,7 @@ class Block:
         self._ranges: list[list[int]] = []
         self._free = 0
         self._inner: list[Block] = []
+        self.thread = 0
         self._token: Token[tuple[Any, ...]] | None = None
         self._ended = False
 
@@ -163,6 +165,7 @@ class Block:
         if self._token is not None or self._ended:
             raise EnqueueError("a block is used once: call batch.jobs() again")
         check_adder(self.batch.bid)
+        self.thread = threading.get_ident()
         self._token = blocks.set((*blocks.get(), self))
 
     def _end(self, *, failed: bool) -> None:

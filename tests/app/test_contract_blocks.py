@@ -5,14 +5,19 @@ P- and O-numbers are those of docs/lessons.md.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 
 from outrider import App
 from outrider.job import Job
-from tests.app.hands import Hands
+from tests.app.conftest import closing, loop
+from tests.app.hands import Hands, listed
 from tests.app.test_cancel import has_fired
 
 
@@ -57,3 +62,33 @@ def test_jobs_begin_while_others_are_added(app: App, job: Job[..., None]) -> Non
             assert (status.total, status.pending) == (100 * round_, 0)
             assert has_fired(app, batch) == set()
     assert has_fired(app, batch) == {"complete", "success", "settled"}
+
+
+@pytest.mark.parametrize("kind", ["to_thread", "copied context"])
+def test_a_thread_with_the_blocks_context_does_not_see_it(
+    app: App, job: Job[..., None], kind: str
+) -> None:
+    """Neither jobs nor batches that it makes belong to the block, and nothing of it is torn."""
+    batch, others = app.batch(), []
+
+    def work() -> None:
+        job.enqueue(2)
+        others.append(app.batch())
+        with others[0].jobs():
+            job.enqueue(3)
+
+    async def fill() -> None:
+        async with closing(app), batch.jobs():
+            await job.aenqueue(1)
+            await asyncio.to_thread(work)
+
+    if kind == "to_thread":
+        loop(app, fill())
+    else:
+        with batch.jobs(), ThreadPoolExecutor(1) as pool:
+            job.enqueue(1)
+            pool.submit(copy_context().run, work).result()
+    bids = [json.loads(text).get("bid") for text in listed(app)]
+    assert bids == [None, others[0].bid, batch.bid]
+    assert app.batches[others[0].bid].parent_bid is None
+    assert app.batches[batch.bid].child_bids == []

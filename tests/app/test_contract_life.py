@@ -212,9 +212,7 @@ def test_a_callback_joins_nothing_above_it(way: Way, app: App, job: Job[..., Non
     assert app.batches[root.bid].is_success
 
 
-def test_a_member_holds_its_batch(
-    app: App, job: Job[..., None], hands: Hands
-) -> None:
+def test_a_member_holds_its_batch(app: App, job: Job[..., None], hands: Hands) -> None:
     """Whoever may add may hold; nothing fires though the member has ended."""
     root = app.batch()
     with root.jobs():
