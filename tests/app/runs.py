@@ -31,7 +31,11 @@ class Runs(Hands):
     def run_all(self, *queues: str, most: int = 1000) -> list[Ran]:
         """Run all that lies on these queues, also what is pushed meanwhile."""
         done: list[Ran] = []
-        while len(done) < most and (claimed := self.claim(*queues, want=1)).payloads:
+        homes = queues or ("default",)
+        while len(done) < most and any(self.app.queues[name].size for name in homes):
+            claimed = self.claim(*homes, want=1)
+            if not claimed.payloads:  # it was not to run any more
+                continue
             outcome = self.perform(claimed.payloads[0], claimed.first)
             assert self.ack(outcome) == []
             end = outcome.kind if isinstance(outcome, Other) else "success"
