@@ -49,6 +49,25 @@ def test_declared_options_hold_for_callbacks(app: App, runs: Runs) -> None:
     runs.run_all("low")
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_callback_expires_as_its_target_declares(app: App, runs: Runs, *, late: bool) -> None:
+    """Its time counts from the event; too late it has ended badly, and nobody is told."""
+    batch = app.batch()
+    with batch.jobs():
+        app.enqueue("job")
+    batch.on("success", app.job(name="cb", queue="low", expires_in=60)(_takes_nothing))
+    runs.now += 3_600_000
+    fired = runs.now
+    assert runs.ack(runs.take()) == []
+    (text,) = listed(app, "low")
+    assert text.startswith(f'{{"jid":"{batch.bid}f1000000","cb":"{batch.bid}:success:0","expiry":')
+    assert json.loads(text)["expiry"] == fired / 1000 + 60
+    runs.now += 60_000 + late
+    assert len(runs.run_all("low")) == (not late)
+    states = [one.state for one in app.batches[batch.bid].callbacks]
+    assert states == ["expired" if late else "succeeded"]
+
+
 def test_nothing_declared_is_nothing_written(app: App, runs: Runs) -> None:
     """A callback is as small as any job."""
     found = json.loads(empty(app, app.job(name="cb")(_takes_nothing)))
