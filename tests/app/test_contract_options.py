@@ -11,9 +11,11 @@ import pytest
 
 from outrider import App, BatchStatus, Discard, PayloadTooLarge
 from outrider.job import Job
+from outrider.store import schedule
 from tests.app.conftest import Way
 from tests.app.hands import inside, listed, raw
 from tests.app.runs import Runs
+from tests.app.test_contract_callbacks import fails_once
 
 LIMIT = 1 << 20
 
@@ -66,6 +68,24 @@ def test_a_callback_expires_as_its_target_declares(app: App, runs: Runs, *, late
     assert len(runs.run_all("low")) == (not late)
     states = [one.state for one in app.batches[batch.bid].callbacks]
     assert states == ["expired" if late else "succeeded"]
+
+
+def test_a_failing_callback_that_comes_too_late_is_dead(app: App, runs: Runs) -> None:
+    """As any job that has failed before; brought back, it keeps its batch until it has ended."""
+    batch = app.batch().on("success", app.job(name="cb", expires_in=60)(fails_once()))
+    with batch.jobs():
+        pass
+    assert [one.end for one in runs.run_all()] == ["retry"]
+    later = runs.now + 86_400_000
+    assert app.perform(schedule.promote(app.keys, name="retry", now=later, limit=9)).moved == 1
+    assert runs.claim(now=runs.now + 61_000).payloads == []
+    status = app.batches[batch.bid]
+    assert ([one.state for one in status.callbacks], len(app.dead)) == (["dead"], 1)
+    assert raw(app, "TTL", app.keys("batch", batch.bid)) > 0
+    assert app.dead.retry_all() == 1
+    assert raw(app, "TTL", app.keys("batch", batch.bid)) == -1
+    runs.run_all()
+    assert [one.state for one in status.refresh().callbacks] == ["succeeded"]
 
 
 def test_nothing_declared_is_nothing_written(app: App, runs: Runs) -> None:

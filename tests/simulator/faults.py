@@ -83,7 +83,10 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "no queue named for who has none": [("if home ~= queue then", "if false then")],
     "retry count sought in the arguments": [
-        ("if has_run(job.payload) then", "if string.find(job.payload, 'retry_count') then")
+        (
+            "local dies = has_run(job.payload)",
+            "local dies = string.find(job.payload, 'retry_count')",
+        )
     ],
     "brought back without a word": [
         (
@@ -165,6 +168,9 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "revival keeps the time to live": [
         ("else redis.call('PERSIST', key) end", "end"),
+    ],
+    "late callback that has failed is not dead": [
+        ("callback_is(job.cb, dies and 'dead' or 'expired')", "callback_is(job.cb, 'expired')")
     ],
     "revived callback keeps the time to live": [
         ("for _, cb in ipairs(callbacks) do revive_callback(cb) end", "")
