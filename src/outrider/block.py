@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
@@ -54,6 +55,13 @@ def is_inside(hub: Hub, bid: str) -> bool:
     return job is not None and job.app is hub and bid in (job.bid, job.callback_parent)
 
 
+def check_adder(bid: str) -> None:
+    """Raise BatchFinished in a callback of the batch itself: its event has fired."""
+    job = running.get()
+    if job is not None and job.callback_of == bid:
+        raise BatchFinished(f"a callback can't add to batch {bid}, whose event called it")
+
+
 class Block:
     """Jobs that are committed to a batch together.
 
@@ -70,6 +78,7 @@ class Block:
         self._ranges: list[list[int]] = []
         self._free = 0
         self._inner: list[Block] = []
+        self.thread = 0
         self._token: Token[tuple[Any, ...]] | None = None
         self._ended = False
 
@@ -155,11 +164,8 @@ class Block:
     def _begin(self) -> None:
         if self._token is not None or self._ended:
             raise EnqueueError("a block is used once: call batch.jobs() again")
-        job = running.get()
-        if job is not None and job.callback_of == self.batch.bid:
-            raise BatchFinished(
-                f"a callback can't add to batch {self.batch.bid}, whose event called it"
-            )
+        check_adder(self.batch.bid)
+        self.thread = threading.get_ident()
         self._token = blocks.set((*blocks.get(), self))
 
     def _end(self, *, failed: bool) -> None:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import msgspec
 
 from outrider.arguments import Signature, encode_plain
-from outrider.errors import ConfigError
+from outrider.errors import ConfigError, PayloadTooLarge
 from outrider.ids import EVENTS
-from outrider.options import Options
+from outrider.options import Options, to_seconds
 from outrider.registry import Registry, module_name
 
 
@@ -74,11 +74,12 @@ def check_event(event: object) -> str:
     return str(event)
 
 
-def encode(target: Target, options: Mapping[str, Any], queue: str | None) -> str:
+def encode(target: Target, options: Mapping[str, Any], queue: str | None, max_bytes: int) -> str:
     """The callback as it stands in its batch: [queue or "", name, the payload's other fields].
 
-    A queue of "" is decided when the event fires. Raises TypeError for options that don't fit the
-    function, NotSerializable for those that JSON can't carry.
+    A fourth item is how many seconds it is wanted, if its target declares that. A queue of "" is
+    decided when the event fires. Raises TypeError for options that don't fit the function,
+    NotSerializable for those that JSON can't carry, PayloadTooLarge.
     """
     if target.signature is not None:
         args, kwargs = target.signature.encode([], options)
@@ -87,6 +88,16 @@ def encode(target: Target, options: Mapping[str, Any], queue: str | None) -> str
     rest = f'"args":{args.decode()}'
     if kwargs is not None:
         rest += f',"kwargs":{kwargs.decode()}'
-    rest += f',"retry":{msgspec.json.encode(target.options.retry).decode()}'
-    home = queue or target.options.queue or ""
-    return msgspec.json.encode([home, target.name, rest]).decode()
+    declared = target.options
+    limits = {"retry_for": to_seconds(declared.retry_for), "timeout": to_seconds(declared.timeout)}
+    more = {name: value for name, value in {**limits, "tags": declared.tags}.items() if value}
+    rest += "," + msgspec.json.encode({"retry": declared.retry, **more}).decode()[1:-1]
+    if len(rest) * 4 > max_bytes and (size := len(rest.encode())) > max_bytes:
+        raise PayloadTooLarge(
+            f"callback {target.name} would be {size:,} bytes, more than the limit of "
+            f"{max_bytes:,} (max_payload): store the data elsewhere and pass a reference to it"
+        )
+    home = queue or declared.queue or ""
+    expires_in = to_seconds(declared.expires_in)
+    limit = [] if expires_in is None else [expires_in]
+    return msgspec.json.encode([home, target.name, rest, *limit]).decode()

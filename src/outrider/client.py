@@ -7,6 +7,7 @@ drive, so nothing is written twice.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -145,8 +146,13 @@ class Load:
 
 
 def open_block(hub: Hub) -> Any:
-    """The innermost block of this app that is open here, or None."""
-    return next((block for block in reversed(blocks.get()) if block.hub is hub), None)
+    """The innermost block of this app that is open here, or None.
+
+    A thread may be given the context of the one that started it, and sees no block all the same.
+    """
+    here = threading.get_ident()
+    around = reversed(blocks.get())
+    return next((block for block in around if block.hub is hub and block.thread == here), None)
 
 
 def due_in(delay: Any) -> float:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from outrider import clock
-from outrider.block import Filled, check, is_inside
+from outrider.block import Filled, check, check_adder, is_inside
 from outrider.errors import StoreError
 from outrider.hub import Flow
 from outrider.store import batch as batches
@@ -64,6 +64,7 @@ class Hold(Generic[B]):
 
     def _begin(self) -> Flow[None]:
         batch = self._batch
+        check_adder(batch.bid)
         fields = [] if batch.exists else batch.fields()
         parent = batch.parent or ""
         inside = is_inside(batch.hub, parent if fields else batch.bid)

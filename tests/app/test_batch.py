@@ -94,7 +94,7 @@ def test_a_block_makes_its_jobs_members(both: Both, app: App, job: Job[..., None
 def test_nothing_is_written_before_the_end_of_the_block(
     both: Both, app: App, job: Job[..., None]
 ) -> None:
-    """A batch is a plan until its first block is committed."""
+    """A batch is a plan until its first block is committed (P58, O1)."""
     batch = app.batch(description="d").on("success", f"{HERE}.publish", gallery_id=7)
     with batch.jobs():
         job.enqueue(1)
@@ -105,7 +105,7 @@ def test_nothing_is_written_before_the_end_of_the_block(
 
 
 def test_a_block_that_raises_pushes_nothing(both: Both, app: App, job: Job[..., None]) -> None:
-    """All or nothing: neither jobs nor batch, and the error goes on to the caller."""
+    """All or nothing: neither jobs nor batch, and the error goes on to the caller (P50)."""
     batch = app.batch()
     with pytest.raises(KeyError, match="stop"):
         both.fill(batch, job, job, error=KeyError("stop"))
@@ -124,7 +124,7 @@ def test_a_block_added_to_a_batch_is_atomic_too(both: Both, app: App, job: Job[.
 
 
 def test_an_empty_block_is_a_batch(both: Both, app: App) -> None:
-    """It is complete, successful and settled at once."""
+    """It is complete, successful and settled at once (O12)."""
     batch = app.batch()
     both.fill(batch)
     status = app.batches[batch.bid]
@@ -133,7 +133,7 @@ def test_an_empty_block_is_a_batch(both: Both, app: App) -> None:
 
 
 def test_every_way_of_enqueueing_is_seen_by_the_block(app: App, job: Job[..., None]) -> None:
-    """Later, many, by name, with other options: all are members."""
+    """Later, many, by name, with other options: all are members (O15)."""
     batch = app.batch()
     with batch.jobs():
         job.enqueue(1)
@@ -171,7 +171,7 @@ def test_jobs_of_another_app_go_to_that_app(app: App, url: str, job: Job[..., No
 
 
 def test_a_vetoed_job_is_never_a_member(app: App, job: Job[..., None]) -> None:
-    """It leaves no hole in the numbers and is not counted."""
+    """It leaves no hole in the numbers and is not counted (P53)."""
     app.middleware.enqueue(lambda draft, push: push(draft) if draft.args[0] % 2 else None)
     batch = app.batch()
     with batch.jobs():
@@ -195,7 +195,7 @@ def test_a_wrong_call_in_a_block_leaves_the_block_whole(app: App, job: Job[..., 
 
 
 def test_a_block_is_used_once(both: Both, app: App, job: Job[..., None]) -> None:
-    """A second `with` over the same block would push its jobs twice."""
+    """A second `with` over the same block would push its jobs twice (P84)."""
     block = app.batch().jobs()
     with block:
         job.enqueue(1)
@@ -218,7 +218,7 @@ def test_five_thousand_jobs_are_one_request(app: App, job: Job[..., None]) -> No
 
 
 def test_a_second_block_adds(both: Both, app: App, job: Job[..., None]) -> None:
-    """Numbers go on, whoever adds: the same object or one that was opened by id."""
+    """Numbers go on, whoever adds: the same object or one that was opened by id (P84, O12)."""
     batch = app.batch()
     jids = both.fill(batch, *[job] * 3)
     jids += both.fill(batch, *[job] * 70)
@@ -231,7 +231,7 @@ def test_a_second_block_adds(both: Both, app: App, job: Job[..., None]) -> None:
 
 
 def test_a_settled_batch_takes_no_more(both: Both, app: App, job: Job[..., None]) -> None:
-    """BatchFinished, with and without jobs, and nothing is pushed."""
+    """BatchFinished, with and without jobs, and nothing is pushed (P31)."""
     batch = app.batch()
     both.fill(batch, job)
     Hands(app).work()
@@ -243,7 +243,7 @@ def test_a_settled_batch_takes_no_more(both: Both, app: App, job: Job[..., None]
 
 
 def test_a_batch_that_is_gone_takes_no_more(both: Both, app: App, job: Job[..., None]) -> None:
-    """BatchNotFound for what has expired meanwhile, also as a KeyError."""
+    """BatchNotFound for what has expired meanwhile, also as a KeyError (P49)."""
     batch = app.batch()
     both.fill(batch)
     raw(app, "DEL", app.keys("batch", batch.bid))
@@ -271,7 +271,7 @@ def test_an_added_batch_is_judged_anew(app: App, job: Job[..., None]) -> None:
 
 
 def test_a_member_adds_to_its_batch(both: Both, app: App, job: Job[..., None]) -> None:
-    """`current_batch()` in a running job is its batch, open for adding."""
+    """`current_batch()` in a running job is its batch, open for adding (O2)."""
     batch = app.batch()
     both.fill(batch, job)
     hands = Hands(app)
@@ -358,7 +358,7 @@ def test_targets(
 
 
 def test_death_calls_back_too(app: App, job: Job[..., None]) -> None:
-    """Once, however many die."""
+    """Once, however many die (P38, O11)."""
     batch = app.batch().on("death", Gallery, uid=1)
     with batch.jobs():
         job.enqueue_many([(1,), (2,)])
@@ -403,7 +403,7 @@ def test_what_cannot_be_called_back_is_refused_by_on(
     kind: type[Exception],
     message: str,
 ) -> None:
-    """A wrong callback is told where it is given, not when the batch is done."""
+    """A wrong callback is told where it is given, not when the batch is done (P10, O5)."""
     batch = app.batch()
     if exists:
         with batch.jobs():
@@ -433,7 +433,7 @@ QUEUES = [
 def test_the_queue_of_a_callback(
     app: App, job: Job[..., None], given: str | None, target: str, home: str
 ) -> None:
-    """`callback_queue`, else the target's declared one, else that of the first job."""
+    """`callback_queue`, else the target's declared one, else that of the first job (P55, P59)."""
     batch = app.batch(callback_queue=given).on("success", f"{HERE}.{target}", gallery_id=7)
     with batch.jobs():
         job.using(queue="low").enqueue(1)
@@ -443,7 +443,7 @@ def test_the_queue_of_a_callback(
 
 
 def test_a_wrong_batch_is_refused(app: App) -> None:
-    """Before anything is written."""
+    """Before anything is written (P9)."""
     with pytest.raises(ConfigError, match="is no queue name"):
         app.batch(callback_queue="a b")
     with pytest.raises(ConfigError, match="tags must be a list of texts"):

@@ -61,7 +61,7 @@ def has_fired(app: App, batch: Batch) -> set[str]:
 def test_what_waits_never_runs(
     way: Way, app: App, job: Job[..., None], hands: Hands, name: str
 ) -> None:
-    """Complete and settled fire with their callbacks, success never (P53)."""
+    """Complete and settled fire with their callbacks, success never (P45)."""
     batch = filled(app, job, 3, "complete", "success", "settled")
     way(batch, name)
     assert has_fired(app, batch) == {"complete", "settled"}
@@ -351,7 +351,10 @@ def outcome(text: str | dict[str, Any], error: Exception) -> Other:
 
 
 def test_what_the_errors_mean(app: App, job: Job[..., None]) -> None:
-    """A member that raises BatchCancelled is cancelled; a callback dies at once, by either."""
+    """A member that raises BatchCancelled is cancelled; a callback dies at once, by either.
+
+    P31.
+    """
     filled(app, job, 1)
     (member,) = listed(app)
     plain = {"jid": "a" * 24, "class": "x", "args": [], "queue": "default", "retry": True}

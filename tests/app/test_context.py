@@ -200,7 +200,7 @@ class Membership:
 
 
 def test_work_is_wanted_until_its_batch_is_cancelled(way: Way, app: App) -> None:
-    """A job without a batch is always wanted."""
+    """A job without a batch is always wanted (P45)."""
     start(app, 1)
     with inside(app, write("j")):
         assert way(Membership, "valid_within_batch") is True
@@ -211,7 +211,7 @@ def test_work_is_wanted_until_its_batch_is_cancelled(way: Way, app: App) -> None
 
 
 def test_a_job_enqueued_by_a_member_is_no_member(app: App, job: Job[..., None]) -> None:
-    """Only a block adds to a batch."""
+    """Only a block adds to a batch (O2)."""
     start(app, 1)
     with inside(app, member(0)):
         job.enqueue(1)

@@ -112,7 +112,7 @@ def test_an_end_and_an_unknown_batch(way: Way, app: App) -> None:
 
 
 def test_pending_members_by_their_ids(way: Way, app: App) -> None:
-    """Waiting, failing and dead ones, in order, up to a limit."""
+    """Waiting, failing and dead ones, in order, up to a limit (P44)."""
     start(app, 7)
     hands = Hands(app)
     first = hands.claim(want=5).first
@@ -135,7 +135,7 @@ def test_pending_members_over_pages(way: Way, app: App) -> None:
 
 
 def test_batches_with_dead_members(app: App) -> None:
-    """Both ways to iterate; settled ones too, and a prefix that looks like a pattern."""
+    """Both ways to iterate; settled ones too, and a prefix that looks like a pattern (P23)."""
     for prefix in ("", "a[b]*?\\^-"):
         other = App(app.url, prefix=prefix)
         start(other, 1)
@@ -156,7 +156,7 @@ def test_batches_with_dead_members(app: App) -> None:
 
 
 def test_cancelled_and_expiring(app: App) -> None:
-    """None while it may move; a moment afterwards."""
+    """None while it may move; a moment afterwards (P57)."""
     start(app, 1)
     status = app.batches[BID]
     assert (status.expires_at, status.is_cancelled) == (None, False)

@@ -40,7 +40,7 @@ def lapse(app: App) -> int:
 
 
 def test_nothing_fires_before_the_end(app: App, job: Job[..., None], hands: Hands) -> None:
-    """Jobs run and end meanwhile, block after block; the end fires all three."""
+    """Jobs run and end meanwhile, block after block; the end fires all three (P58, O1)."""
     batch = app.batch(description="all of it")
     with batch.open() as held:
         assert held is batch

@@ -59,7 +59,10 @@ def numbers(app: App, name: str = "default") -> list[str]:
 def test_nothing_is_seen_before_the_commit(
     app: App, job: Job[..., None], *, is_async: bool
 ) -> None:
-    """Chunks lie apart, each with a time to live; then all jobs are there at once, in order."""
+    """Chunks lie apart, each with a time to live; then all jobs are there at once, in order.
+
+    P2.
+    """
     batch = app.batch()
 
     def look() -> None:
@@ -88,7 +91,7 @@ def test_nothing_is_seen_before_the_commit(
 
 @pytest.mark.parametrize("many", [False, True])
 def test_a_raise_at_the_end_leaves_no_key(app: App, job: Job[..., None], *, many: bool) -> None:
-    """From the block or from the generator that fills it."""
+    """From the block or from the generator that fills it (P6)."""
 
     def calls() -> Iterator[tuple[int]]:
         for i in range(MANY - 1):
@@ -129,7 +132,7 @@ def test_what_waits_already_comes_first(app: App, job: Job[..., None]) -> None:
 
 
 def test_large_payloads_are_staged_sooner(app: App, job: Job[..., None]) -> None:
-    """Four megabytes are as much as one request takes."""
+    """Four megabytes are as much as one request takes (P76)."""
     with app.batch().jobs():
         for _ in range(60):
             job.enqueue("x" * 100_000)
@@ -138,7 +141,7 @@ def test_large_payloads_are_staged_sooner(app: App, job: Job[..., None]) -> None
 
 
 def test_a_block_that_has_lapsed_says_so(app: App, job: Job[..., None]) -> None:
-    """Nothing is pushed of what is left of it."""
+    """Nothing is pushed of what is left of it (P6)."""
     batch = app.batch()
 
     def fill() -> None:
@@ -170,7 +173,7 @@ def test_a_slow_block_lives_on(
 
 
 def test_large_blocks_nest(app: App, job: Job[..., None]) -> None:
-    """Several batches, too many jobs together or each by itself: one commit."""
+    """Several batches, too many jobs together or each by itself: one commit (P76)."""
     root, children = app.batch(), []
     with root.jobs():
         job.enqueue_many((i,) for i in range(4000))
@@ -203,7 +206,7 @@ def test_an_inner_block_that_raises_is_left_out(app: App, job: Job[..., None]) -
 
 
 def test_a_batch_that_exists_takes_large_blocks(app: App, job: Job[..., None]) -> None:
-    """Numbers are reserved in growing steps, and few are left over."""
+    """Numbers are reserved in growing steps, and few are left over (P2)."""
     batch = app.batch()
     with batch.jobs():
         job.enqueue(0)

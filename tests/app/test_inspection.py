@@ -31,7 +31,7 @@ def fill(app: App, *sizes: int) -> list[str]:
 
 
 def test_a_batch_is_found_by_its_id(way: Way, app: App) -> None:
-    """By subscript, by `get`, by `in`; an unknown one is None, False or BatchNotFound."""
+    """By subscript, by `get`, by `in`; an unknown one is None, False or BatchNotFound (P49)."""
     (bid,) = fill(app, 2)
     assert way(app.batches, "get", bid).total == 2
     assert app.batches[bid].bid == bid
@@ -76,7 +76,7 @@ def test_iterating_gives_what_is_not_settled(app: App, is_async: bool) -> None:
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_what_is_gone_meanwhile_is_left_out(app: App, is_async: bool) -> None:
-    """A batch that is forgotten between two reads crashes nobody."""
+    """A batch that is forgotten between two reads crashes nobody (P61)."""
     bids = fill(app, 1, 1)
     raw(app, "DEL", app.keys("batch", bids[0]), app.keys("slots", bids[0]))
     assert [status.bid for status in listed(app, is_async=is_async)] == [bids[1]]

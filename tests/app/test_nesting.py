@@ -391,7 +391,7 @@ def test_a_tree_of_empty_batches_is_done_at_once(app: App, job: Job[..., None]) 
 
 
 def test_parents_fire_after_their_children(app: App, job: Job[..., None], hands: Hands) -> None:
-    """From the leaf up, each level when the callbacks of the level below have ended (P24)."""
+    """From the leaf up, each level when the callbacks of the level below have ended (P24, O7)."""
     batches = chain(app, job, 4, a="success", b="complete")
     jobs = hands.work()
     order = [one["cb"] for one in jobs if "cb" in one]

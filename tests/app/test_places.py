@@ -235,7 +235,7 @@ def test_a_paused_queue(way: Way, app: App) -> None:
 
 
 def test_deleting_and_killing_one(way: Way, app: App) -> None:
-    """The batch is told; who asks again hears that it is not there."""
+    """The batch is told; who asks again hears that it is not there (P73)."""
     batch = filled(app, 3)
     queue = app.queues["default"]
     first, second, third = (record.jid for record in queue)
@@ -279,7 +279,7 @@ def test_a_scheduled_job_now(way: Way, app: App) -> None:
 
 
 def test_a_repaired_batch(way: Way, app: App) -> None:
-    """A dead member brought back succeeds, and so does its batch."""
+    """A dead member brought back succeeds, and so does its batch (P39, O4)."""
     batch = filled(app, 2)
     hands = Hands(app)
     hands.ack(Other("dead", hands.take(), "", now_ms()), hands.take())

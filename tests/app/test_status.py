@@ -57,7 +57,7 @@ def failed(number: int, message: str = "boom") -> FailedJob:
 
 
 def test_numbers_at_every_step(app: App) -> None:
-    """total, pending, failures, dead, percent: own jobs, as they stand now."""
+    """total, pending, failures, dead, percent: own jobs, as they stand now (P72)."""
     start(app, 5)
     hands = Hands(app)
     seen = []
@@ -104,7 +104,7 @@ def test_a_third_is_a_float(app: App) -> None:
 
 
 def test_times_and_flags(app: App) -> None:
-    """Each event has its moment, an aware datetime, and a flag; before it None and False."""
+    """Each event has its moment, an aware datetime, and a flag; before it None and False (P1)."""
     start(app, 1)
     names = ("complete", "success", "death", "settled")
     now = status(app)
@@ -124,7 +124,7 @@ def test_times_and_flags(app: App) -> None:
 
 
 def test_failures_are_told_one_by_one(app: App) -> None:
-    """Those that are failing or dead now: who, which error, when."""
+    """Those that are failing or dead now: who, which error, when (P30, P42)."""
     start(app, 4)
     hands = Hands(app)
     first = hands.claim(want=4).first
@@ -226,7 +226,7 @@ def test_a_status_is_a_picture_until_it_is_refreshed(way: Way, app: App) -> None
 
 
 def test_a_status_of_what_is_gone(way: Way, app: App) -> None:
-    """After its time every read says so."""
+    """After its time every read says so (P33)."""
     start(app, 0)
     picture = status(app)
     raw(app, "DEL", app.keys("batch", BID))
@@ -257,7 +257,7 @@ def test_a_join_ends_when_it_comes(way: Way, app: App, until: str) -> None:
 
 @pytest.mark.parametrize("until", ["complete", "success", "settled"])
 def test_a_join_looks_at_least_once(way: Way, app: App, until: str) -> None:
-    """An old picture is no reason to say that it has not come: not even with no time left."""
+    """An old picture is no reason to say that it has not come: not even with no time left (P47)."""
     start(app, 1)
     picture = status(app)
     Hands(app).work()
@@ -266,7 +266,7 @@ def test_a_join_looks_at_least_once(way: Way, app: App, until: str) -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.05])
 def test_a_join_that_takes_too_long(way: Way, app: App, timeout: float) -> None:
-    """TimeoutError, with how far it is."""
+    """TimeoutError, with how far it is (P41)."""
     start(app, 2)
     with pytest.raises(TimeoutError) as caught:
         way(status(app), "join", timeout=timeout, until="success")
@@ -274,7 +274,7 @@ def test_a_join_that_takes_too_long(way: Way, app: App, timeout: float) -> None:
 
 
 def test_complete_is_enough_by_default(way: Way, app: App) -> None:
-    """A failing job has run: it is waited for no longer."""
+    """A failing job has run: it is waited for no longer (P41)."""
     start(app, 1)
     hands = Hands(app)
     fail(hands, hands.take(), member(0))
@@ -284,7 +284,10 @@ def test_complete_is_enough_by_default(way: Way, app: App) -> None:
 
 
 def test_what_cannot_come_any_more(way: Way, app: App) -> None:
-    """BatchFailed for the success of a batch with dead members; after a repair it may come."""
+    """BatchFailed for the success of a batch with dead members; after a repair it may come.
+
+    P43.
+    """
     start(app, 2)
     hands = Hands(app)
     first = hands.claim(want=2).first

@@ -27,7 +27,7 @@ def nest(work: ModuleType, children: int) -> Batch:
 
 
 def test_explain_says_what_it_waits_for(tmp_path: Path, app: App, work: ModuleType) -> None:
-    """In plain words, texts of others made harmless."""
+    """In plain words, texts of others made harmless (P54)."""
     batch = nest(work, 1)
     ran = outrider(tmp_path, "batch", batch.bid, "--explain", "--url", app.url)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -40,7 +40,7 @@ def test_explain_says_what_it_waits_for(tmp_path: Path, app: App, work: ModuleTy
 
 
 def test_watch_without_a_terminal(tmp_path: Path, app: App, work: ModuleType) -> None:
-    """Plain lines, children indented; it ends with the root."""
+    """Plain lines, children indented; it ends with the root (P56)."""
     batch = nest(work, 2)
     assert outrider(tmp_path, "worker", "work", "--drain").returncode == 0
     ran = outrider(tmp_path, "batch", batch.bid, "--watch", "--url", app.url, timeout=10)

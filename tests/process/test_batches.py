@@ -41,7 +41,7 @@ def check(app: App, batch: Batch) -> None:
 def test_each_callback_of_a_large_batch_fires_once(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """5,000 jobs over two processes: each runs once, and so does each callback."""
+    """5,000 jobs over two processes: each runs once, and so does each callback (O10)."""
     batch = commit(work, JOBS)
     assert worker("-p", "2", "--drain", ready=False).wait(60) == 0
     assert Counter(map(int, listed(app, "ran"))) == Counter(range(JOBS))
@@ -51,7 +51,7 @@ def test_each_callback_of_a_large_batch_fires_once(
 def test_payloads_delivered_twice_fire_no_callback_twice(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """The whole queue copied before a worker starts: jobs count once, callbacks fire once."""
+    """The whole queue copied before a worker starts: jobs count once, callbacks fire once (P8)."""
     batch = commit(work, JOBS)
     for payload in ask(app, "LRANGE", "queue:default", 0, -1):
         ask(app, "LPUSH", "copy", payload)
@@ -83,7 +83,7 @@ def test_callbacks_delivered_twice_do_not_disturb_the_batch(
 
 @pytest.mark.parametrize("jobs", [0, 1])
 def test_small_batches_fire_too(app: App, work: ModuleType, worker: StartWorker, jobs: int) -> None:
-    """An empty batch, and one of one job, fire complete, success and settled."""
+    """An empty batch, and one of one job, fire complete, success and settled (P21)."""
     one = worker()
     batch = commit(work, jobs)
     until(lambda: length(app, "fired") == sum(FIRED.values()), "all callbacks run")

@@ -82,7 +82,7 @@ def _goes_on(app: App, made: int) -> bool:
 @pytest.mark.chaos
 @pytest.mark.timeout(int(SECONDS) + 240)
 def test_chaos(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """No job is lost, every batch succeeds, and its callback is called for it alone."""
+    """No job is lost, every batch succeeds, and its callback is called for it alone (P40, P74)."""
     seed = int(os.environ.get("CHAOS_SEED", str(random.randrange(1_000_000))))
     measured(f"seed {seed} (CHAOS_SEED={seed} CHAOS_SECONDS={SECONDS:g} make chaos)")
     nemesis = Nemesis(app, lambda: worker("-p", "2", "-c", "4", "--timeout", "2"), seed)

@@ -45,7 +45,7 @@ def _kill_child(one: Worker, app: App) -> tuple[float, float]:
 
 
 def test_killed_children_lose_nothing(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """2,000 jobs of 5 ms in a batch, three children killed: all run, callbacks fire once."""
+    """2,000 jobs of 5 ms in a batch, three children killed: all run, callbacks fire once (P74)."""
     batch = work.app.batch()
     batch.on("success", work.fired, tag="success").on("complete", work.Callbacks)
     batch.on("settled", work.fired, tag="settled")

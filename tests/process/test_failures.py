@@ -131,7 +131,10 @@ def test_an_unknown_name_is_retried_and_never_imported(
 def test_a_callback_without_its_method_does_not_cost_a_slot(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """A class that lost its method in a deployment: the callback fails, the worker goes on."""
+    """A class that lost its method in a deployment: the callback fails, the worker goes on.
+
+    P35.
+    """
     payload = {
         "jid": "00" * 12,
         "cb": "0011223344556677:success:0",

@@ -13,7 +13,10 @@ MANY = 50_000
 
 
 def test_a_worker_completes_a_large_block(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """Each job once, and success once; the scheduler moves what was not alone in its queue."""
+    """Each job once, and success once; the scheduler moves what was not alone in its queue.
+
+    P76.
+    """
     batch = work.app.batch().on("success", work.fired, tag="success")
     for i in range(3):
         work.mark.enqueue(MANY + i)

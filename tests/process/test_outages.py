@@ -84,7 +84,10 @@ def finish(own: Own, one: Worker, bid: str, jobs: int) -> int:
 
 
 def test_a_killed_server_loses_nothing(own: Own) -> None:
-    """kill -9 of the server and a restart within the requests' patience: the work just goes on."""
+    """kill -9 of the server and a restart within the requests' patience: the work just goes on.
+
+    P25.
+    """
     bid = fill(own, 600)
     one = own.start("-c", "4")
     for count in (50, 250):
@@ -161,7 +164,7 @@ def test_work_survives_a_server_that_forgets_its_scripts(
 def test_work_survives_clients_that_are_thrown_out(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """CLIENT KILL TYPE normal, again and again: all reconnect, nothing is lost."""
+    """CLIENT KILL TYPE normal, again and again: all reconnect, nothing is lost (O13)."""
     batch = work.app.batch().on("success", work.fired, tag="success")
     with batch.jobs():
         for i in range(600):

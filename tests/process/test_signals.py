@@ -144,7 +144,7 @@ def test_many_stack_dumps_do_not_disturb_the_work(
 def test_a_job_that_ends_at_the_deadline_counts_once(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """Ended or given back, never both: whatever ends in the very moment is counted once."""
+    """Ended or given back, never both: whatever ends in the very moment is counted once (P28)."""
     batch = work.app.batch()
     with batch.jobs():
         for i in range(40):

@@ -62,6 +62,12 @@ FAULTS: dict[str, list[Replacement]] = {
         )
     ],
     "repeated claim takes more": [("if request == tonumber(last) then", "if false then")],
+    "tokens begin anew with each child": [
+        (
+            "redis.call('INCRBY', key_tokens, n) - n + 1",
+            "redis.call('INCRBY', key_tokens, n) and request * 1000 + 1",
+        )
+    ],
     "late claim is served": [("if not last or request < tonumber(last) then", "if not last then")],
     "double delivery runs again": [
         ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
@@ -77,7 +83,10 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "no queue named for who has none": [("if home ~= queue then", "if false then")],
     "retry count sought in the arguments": [
-        ("if has_run(job.payload) then", "if string.find(job.payload, 'retry_count') then")
+        (
+            "local dies = has_run(job.payload)",
+            "local dies = string.find(job.payload, 'retry_count')",
+        )
     ],
     "brought back without a word": [
         (
@@ -168,6 +177,9 @@ FAULTS: dict[str, list[Replacement]] = {
     "revival keeps the time to live": [
         ("else redis.call('PERSIST', key) end", "end"),
     ],
+    "late callback that has failed is not dead": [
+        ("callback_is(job.cb, dies and 'dead' or 'expired')", "callback_is(job.cb, 'expired')")
+    ],
     "revived callback keeps the time to live": [
         ("for _, cb in ipairs(callbacks) do revive_callback(cb) end", "")
     ],
@@ -199,6 +211,13 @@ FAULTS: dict[str, list[Replacement]] = {
             "if not was or was == now then return nil end",
             "if not was then return nil end\n  was = 0",
         )
+    ],
+    "child reported before its callbacks are registered": [
+        (
+            "if judge(bid, is, now) then is = standing(bid) end",
+            "local old = is\n      if judge(bid, is, now) then is = standing(bid) end",
+        ),
+        ("local parent = report(bid, is)", "local parent = report(bid, old)"),
     ],
     "parent judged before the report of its child": [
         ("for level = deepest, 0, -1 do", "for level = 0, deepest do")

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
-import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
-from outrider.embedded import Server
 from outrider.script import Script
 from tests.simulator.drain import drain
-from tests.simulator.faults import FAULTS, plant
 from tests.simulator.operations import step
 from tests.simulator.simulation import Simulation
 from tests.simulator.world import Violation, Wire
@@ -71,33 +64,3 @@ def run(
             done += simulation.steps
             trails.append(simulation.trail.hexdigest())
     return Report(done, trails)
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--steps", type=int, default=20_000, help="at least, unless --schedules")
-    parser.add_argument("--first", type=int, default=0, help="number of the first schedule")
-    parser.add_argument("--schedules", type=int, default=1_000_000, help="at most")
-    parser.add_argument("--fault", choices=sorted(FAULTS), help="plant this fault")
-    parser.add_argument("--url", help="of a server to use instead of a private one; it is emptied")
-    given = parser.parse_args()
-    faulty = plant(given.fault) if given.fault else None
-    failure = ""
-    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    with folder as name, Server.start(Path(name)) as server:
-        url, started = given.url or server.url, time.perf_counter()
-        try:
-            steps, trails = run(
-                url, given.seed, given.steps, faulty, first=given.first, schedules=given.schedules
-            )
-        except Failed as failed:
-            failure, steps, trails = str(failed), failed.steps, []
-        took = time.perf_counter() - started
-    sys.stdout.write(
-        f"seed {given.seed}: {steps} steps in {len(trails)} schedules, "
-        f"{took:.1f} s, {steps / took:.0f} steps/s\n"
-    )
-    if failure:
-        sys.exit(failure)

@@ -24,6 +24,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("seed", [*SEEDS, pytest.param(None, id="fresh")])
 def test_no_invariant_breaks(url: str, seed: int | None) -> None:
+    """Random schedules of all scripts, checked after every step (P26, P40)."""
     run(url, random.SystemRandom().randrange(10**6) if seed is None else seed, STEPS)
 
 

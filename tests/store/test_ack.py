@@ -119,7 +119,7 @@ def test_nobody_reports_for_another(app: App) -> None:
 
 
 def test_of_two_outcomes_the_first_counts(app: App) -> None:
-    """A job may end in the moment in which it is cut off: its success stands."""
+    """A job may end in the moment in which it is cut off: its success stands (P28)."""
     put(app, "default", write("a"))
     hands = Hands(app)
     token = hands.take()
@@ -141,7 +141,7 @@ def test_an_older_report_is_not_heard(app: App) -> None:
 
 
 def test_released_jobs_return_to_the_front_in_their_order(app: App) -> None:
-    """They were the next ones, so they are the next ones again, each on its own queue."""
+    """They were the next ones, so they are the next ones again, each on its own queue (P89)."""
     for home, jids in (("default", "abcde"), ("low", "lm")):
         put(app, home, *(write(jid, home) for jid in jids))
     hands = Hands(app)
@@ -187,7 +187,10 @@ MEMBER_ROWS: list[tuple[str | None, int, bool, str]] = [
 def test_a_member_moves_its_batch(
     app: App, kind: str | None, state: int, noted: bool, events: str, times: int
 ) -> None:
-    """State, counts, events and failure are those of the outcome, in the same step, once."""
+    """State, counts, events and failure are those of the outcome, in the same step, once.
+
+    P70, O3.
+    """
     start(app, 1)
     hands = Hands(app)
     token = hands.take()
@@ -230,7 +233,7 @@ def test_the_outcome_of_a_copy_goes_nowhere(app: App, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["retry", "dead", "gone"])
 @pytest.mark.parametrize("end", [None, "discard"])
 def test_two_copies_in_one_report(app: App, end: str | None, kind: str) -> None:
-    """When both end in the same moment, what has ended well stays so, and nobody dies."""
+    """When both end in the same moment, what has ended well stays so, and nobody dies (P70)."""
     start(app, 1)
     put(app, "default", member(0))
     hands = Hands(app)
@@ -243,7 +246,10 @@ def test_two_copies_in_one_report(app: App, end: str | None, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [None, "retry", "dead", "gone", "discard"])
 def test_a_member_of_a_forgotten_batch_is_a_plain_job(app: App, kind: str | None) -> None:
-    """Its outcome is that of any job, and nothing of the batch comes into being again."""
+    """Its outcome is that of any job, and nothing of the batch comes into being again.
+
+    P78, P79.
+    """
     put(app, "default", member(0))
     hands = Hands(app)
     hands.ack(outcome(kind, hands.take(), member(0), NOTE))
@@ -350,7 +356,10 @@ CHANNEL: list[tuple[Callable[[int], int | Other], list[str]]] = [
 def test_who_listens_hears_the_progress(
     app: App, report: Callable[[int], int | Other], tokens: list[str], way: str
 ) -> None:
-    """Each step is one token on the batch's channel, for subscribers by name and by pattern."""
+    """Each step is one token on the batch's channel, for subscribers by name and by pattern.
+
+    P27, P57.
+    """
     start(app, 1)
     hands = Hands(app)
     token = hands.take()

@@ -52,7 +52,10 @@ def callback(home: str = "", rest: str = '"args":[],"retry":true', name: str = "
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 64, 4999, 5000])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_batch_is_created_with_its_jobs(app: App, count: int, times: int) -> None:
-    """Odd or even, every member waits, is counted, and lies on its queue; once, if sent twice."""
+    """Odd or even, every member waits, is counted, and lies on its queue; once, if sent twice.
+
+    P13.
+    """
     payloads = [member(number) for number in range(count)]
     call = commit(
         app,
@@ -143,7 +146,7 @@ def test_an_empty_batch_is_complete_successful_and_settled(app: App) -> None:
 
 
 def test_an_empty_block_adds_nothing(app: App) -> None:
-    """A second block without jobs neither fires nor changes anything."""
+    """A second block without jobs neither fires nor changes anything (P17)."""
     start(app, 1)
     before = fields(app)
     assert app.perform(commit(app, create=[])) == 1
@@ -239,7 +242,7 @@ HOMES = [("", "low", "low"), ("critical", "low", "critical"), ("", "", "default"
 
 @pytest.mark.parametrize(("declared", "first", "home"), HOMES, ids=str)
 def test_where_a_callback_goes(app: App, declared: str, first: str, home: str) -> None:
-    """To its own queue, else to that of the first job, else to `default`."""
+    """To its own queue, else to that of the first job, else to `default` (P20)."""
     create = ["callbacks:success", 1, "cb:success:0", callback(declared)]
     start(app, 1 if first else 0, home=first or "default", create=create)
     hands = Hands(app)
@@ -310,7 +313,7 @@ def test_more_callbacks_get_more_places(app: App) -> None:
 
 
 def test_nobody_listens_to_an_unknown_batch(app: App) -> None:
-    """-1, and no batch comes into being by it."""
+    """-1, and no batch comes into being by it (P79)."""
     call = batch.listen(app.keys, bid=BID, event="success", callback=callback(), now=NOW)
     assert twice(app, call) == [-1, -1]
     assert raw(app, "KEYS", "o:batch*") == []

@@ -56,7 +56,10 @@ ROWS = [
 
 @pytest.mark.parametrize(("before", "late", "runs", "after", "buried"), ROWS, ids=str)
 def test_states(app: App, before: int, late: bool, runs: bool, after: int, buried: bool) -> None:
-    """What has ended never runs again, the dead are brought back, and the late expire or die."""
+    """What has ended never runs again, the dead are brought back, and the late expire or die.
+
+    P72.
+    """
     start(app, 2)
     raw(app, "DEL", "queue:default")
     state(app, 1, before)
@@ -112,7 +115,7 @@ def test_a_late_failing_member_dies_with_its_event(app: App) -> None:
 
 
 def test_a_member_delivered_twice_counts_once(app: App) -> None:
-    """Both copies may run at the same time, but the batch hears of one success."""
+    """Both copies may run at the same time, but the batch hears of one success (P75)."""
     start(app, 2)
     put(app, "default", member(0))
     hands = Hands(app)
@@ -124,7 +127,7 @@ def test_a_member_delivered_twice_counts_once(app: App) -> None:
 
 @pytest.mark.parametrize("text", [member(0), member(0, **TRIED)], ids=["new", "tried"])
 def test_a_member_of_an_unknown_batch_runs_as_a_plain_job(app: App, text: str) -> None:
-    """Its batch has been forgotten; its work may still be wanted."""
+    """Its batch has been forgotten; its work may still be wanted (P78)."""
     put(app, "default", text)
     hands = Hands(app)
     assert [payload.decode() for payload in hands.claim().payloads] == [text]

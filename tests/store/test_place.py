@@ -184,7 +184,10 @@ def fail(app: App, number: int, kind: str = "retry") -> None:
 
 
 def test_a_deleted_member_bars_success(app: App) -> None:
-    """State deleted; complete and settled fire in the step that makes them due, success never."""
+    """State deleted; complete and settled fire in the step that makes them due, success never.
+
+    P62.
+    """
     start(app, 3, create=listening("complete", "success", "settled"))
     assert remove(app, QUEUE, member(1))
     assert (slots(app, 3), fired(app)) == ([1, 8, 1], set())
@@ -244,7 +247,7 @@ def test_what_is_over_stays_so(app: App) -> None:
 
 @pytest.mark.parametrize("to", ["", "dead"])
 def test_a_forgotten_batch(app: App, to: str) -> None:
-    """No key is made for it."""
+    """No key is made for it (P79)."""
     lay(app, QUEUE, member(0))
     assert remove(app, QUEUE, member(0), to, '{"by":"hand"}')
     assert raw(app, "KEYS", "o:*") == []

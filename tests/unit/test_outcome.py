@@ -197,7 +197,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("error", "text"), TEXTS, ids=range(len(TEXTS)))
 def test_any_error_has_a_text_that_travels(error: Exception, text: str) -> None:
-    """Long texts are cut, and what has no text or is no UTF-8 does not lose the job."""
+    """Long texts are cut, and what has no text or is no UTF-8 does not lose the job (P42)."""
     assert error_text(error) == text
     assert json.loads(outcome(error).payload)["error_message"] == text
 

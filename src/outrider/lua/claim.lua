@@ -101,8 +101,9 @@ if n > 0 then call_many('HSET', claims, fields) end
 redis.call('HSET', owners, child, string.format('%d %d %d', request, first, n))
 for _, job in ipairs(late) do
   -- An attempt was made already: it dies with its error. One that never ran is simply over.
-  if has_run(job.payload) then table.insert(unreadable, job.payload) end
-  if job.cb then callback_is(job.cb, 'expired') end
+  local dies = has_run(job.payload)
+  if dies then table.insert(unreadable, job.payload) end
+  if job.cb then callback_is(job.cb, dies and 'dead' or 'expired') end
 end
 bury(unreadable, now)
 for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end

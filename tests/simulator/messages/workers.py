@@ -112,7 +112,7 @@ class Claim(Message):
             if model.is_cancelled(job):
                 return ""
             if lapsed:
-                model.call_back(job, "expired")
+                model.call_back(job, "dead" if job.tried else "expired")
                 return "dead" if job.tried else ""
             model.revive_callback(job)
             return "claim"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from outrider.ids import EVENTS
+from outrider.ids import EVENTS, member_jid
 from outrider.store.batch import Part
+from outrider.store.queue import Other
+from tests.simulator.messages.people import Revive
 from tests.simulator.messages.producers import Commit, Reserve
+from tests.simulator.messages.workers import Ack
+from tests.simulator.operations.people import is_awaited
 from tests.simulator.operations.producers import (
     CROWD,
     callback,
@@ -14,7 +18,7 @@ from tests.simulator.operations.producers import (
     spread,
 )
 from tests.simulator.operations.table import operation
-from tests.simulator.payloads import read
+from tests.simulator.payloads import read, write
 from tests.simulator.simulation import Simulation
 
 DEEP = 6
@@ -147,6 +151,43 @@ def add_inside(sim: Simulation) -> None:
         tree.grow(bid, inside=True, depth=2)
     if tree.parts:
         tree.send(payload)
+
+
+@operation(4)
+def die_at_once(sim: Simulation) -> None:
+    """A batch of one job, in one that waits for it perhaps: it dies, and so the batch settles."""
+    if not sim.workers or sim.live() > CROWD:
+        return
+    bid, queue, worker = sim.hex(16), sim.queue(), sim.rng.choice(sim.workers)
+    text = write(member_jid(bid, 0), queue, bid=bid)
+    part = Part(bid, some_parent(sim), fields(sim), ranges(0, 1), queue)
+    send_laned(sim, Commit(sim.ticket(), [(queue, [text])], [], [part], sim.clock()))
+    sim.claim(worker, sim.next_claim(worker, 9, [queue]))
+    tokens = [token for token, held in worker.held.items() if read(held).id == member_jid(bid, 0)]
+    if tokens:
+        worker.acked += 1
+        worker.held.pop(tokens[0])
+        dies = Other("dead", tokens[0], "", sim.now, "")
+        sim.send(Ack(worker.key, worker.acked, sim.clock(), [], [dies]))
+
+
+@operation(4)
+def add_revived(sim: Simulation) -> None:
+    """A dead member is brought back, and adds to its batch, which had settled."""
+    known = sim.model.batches
+    settled = {bid for bid in known if "settled" in known[bid].fired}
+    dead = [text for text in sorted(sim.before.scored("dead")) if place(sim, text) in settled]
+    if not dead or not sim.workers or sim.live() > CROWD:
+        return
+    below = [text for text in dead if is_awaited(sim, text)]
+    payload, queue, worker = sim.rng.choice(below or dead), sim.queue(), sim.rng.choice(sim.workers)
+    sim.send(Revive("dead", payload, queue, payload.decode()))
+    sim.claim(worker, sim.next_claim(worker, 9, [queue]))
+    mine = [text for text in worker.held.values() if read(text).id == read(payload).id]
+    if mine:
+        tree = Tree(sim)
+        tree.grow(place(sim, payload), inside=True, depth=DEEP)
+        tree.send(mine[0])
 
 
 @operation(4)

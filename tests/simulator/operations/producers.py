@@ -61,7 +61,9 @@ def send_laned(sim: Simulation, message: Laned) -> None:
 
 def callback(sim: Simulation) -> str:
     """A callback as a batch keeps it: queue, name, rest."""
-    return dump([sim.rng.choice(("", "low", "high")), "app.callback", '"args":[],"retry":true'])
+    limit = [sim.rng.choice((0.5, 30))] if sim.chance(0.25) else []
+    home = sim.rng.choice(("", "low", "high"))
+    return dump([home, "app.callback", '"args":[],"retry":true', *limit])
 
 
 def members(sim: Simulation, bid: str, numbers: range) -> list[str]:

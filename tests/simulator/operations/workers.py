@@ -67,6 +67,19 @@ def ack(sim: Simulation) -> None:
         sim.sent.append(message)
 
 
+@operation(4)
+def ack_copies(sim: Simulation) -> None:
+    """A member that was delivered twice ends twice, one run after the other."""
+    held: dict[str, list[tuple[Worker, int]]] = {}
+    for worker in sim.workers:
+        for token, payload in worker.held.items():
+            if read(payload).member:
+                held.setdefault(read(payload).id, []).append((worker, token))
+    copies = [found for found in held.values() if len(found) > 1]
+    for worker, token in sim.rng.choice(copies) if copies else ():
+        sim.send(acknowledge(sim, worker, [token]), "copy: ")
+
+
 @operation(3)
 def late_ack(sim: Simulation) -> None:
     """A child that is gone, or about to, reports."""

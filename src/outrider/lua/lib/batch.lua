@@ -32,8 +32,9 @@ local function push_callback(bid, event, index, now)
   local callback = cjson.decode(redis.call('HGET', batch, 'cb:' .. name))
   local queue = callback[1]
   if queue == '' then queue = redis.call('HGET', batch, 'queue') or 'default' end
-  local payload = string.format('{"jid":"%s%08x","cb":"%s:%s","class":"%s","queue":"%s",%s,"created_at":%s}',
-    bid, CALLBACK_BASE[event] + index, bid, name, callback[2], queue, callback[3], seconds(now))
+  local expiry = callback[4] and string.format('"expiry":%s,', seconds(now + callback[4] * 1000)) or ''
+  local payload = string.format('{"jid":"%s%08x","cb":"%s:%s",%s"class":"%s","queue":"%s",%s,"created_at":%s}',
+    bid, CALLBACK_BASE[event] + index, bid, name, expiry, callback[2], queue, callback[3], seconds(now))
   redis.call('HSET', batch, 'cs:' .. name, 'queued')
   redis.call('HINCRBY', batch, 'callbacks_open', 1)
   if event == 'complete' then redis.call('HINCRBY', batch, 'complete_unrun', 1) end
