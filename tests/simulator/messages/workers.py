@@ -221,6 +221,7 @@ class Ack(Message):
         kind = other.kind
         if job.member and (kind == "cancel" or (kind != "discard" and model.is_cancelled(job))):
             model.processed += kind not in {"snooze", "release"}
+            model.failed += kind in {"retry", "dead", "gone"}
             changes.append((job, CANCELLED))
             words.append((job, "cancelled"))
             return
