@@ -289,8 +289,8 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "cancelled failures not counted": [
         (
-            "if FAILED[kind] then failed = failed + 1 end\n  if is_cancelled",
-            "if FAILED[kind] and not is_cancelled(bid, kind) then failed = failed + 1 end\n  if is_cancelled",
+            "if FAILED[kind] then failed = failed + 1 end",
+            "if FAILED[kind] and not is_cancelled(bid, kind) then failed = failed + 1 end",
         )
     ],
     "members of others purged": [("if bid and cancelled[bid] then", "if bid then")],

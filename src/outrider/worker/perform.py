@@ -24,7 +24,6 @@ from outrider.errors import (
     ConfigError,
     Discard,
     Snooze,
-    Steer,
     StoreError,
     UnknownJob,
     UnreadablePayload,
@@ -36,6 +35,7 @@ from outrider.status import BatchStatus, not_found
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
+from outrider.worker.report import facts, report
 
 if TYPE_CHECKING:
     from outrider.app import App
@@ -257,7 +257,7 @@ class Performer:
         cancelled: bool = False,
     ) -> Other:
         outcome = decide(job, payload, token, error, backoff, clock.now_ms())
-        _report(job, outcome, error, elapsed, cancelled=cancelled)
+        report(job, outcome, error, elapsed, cancelled=cancelled)
         if outcome.kind in ("dead", "gone") and not cancelled:
             for handler in self.app.death_handlers:
                 try:
@@ -265,37 +265,3 @@ class Performer:
                 except Exception:
                     log.exception("on_death handler failed", extra=facts(job, elapsed))
         return outcome
-
-
-def facts(job: Job, elapsed: float) -> dict[str, Any]:
-    """What every log line about a job carries; never its arguments."""
-    return {
-        "jid": job.jid,
-        "job": job.name,
-        "queue": job.queue,
-        "bid": job.bid,
-        "elapsed": round(elapsed, 6),
-    }
-
-
-_WORDS = {
-    "retry": "failed, will be retried",
-    "dead": "failed for good, dead",
-    "gone": "failed for good, not kept",
-    "discard": "discarded",
-    "snooze": "snoozed",
-    "cancel": "cancelled with its batch",
-}
-
-
-def _report(
-    job: Job, outcome: Other, error: BaseException, elapsed: float, *, cancelled: bool
-) -> None:
-    extra = facts(job, elapsed)
-    if outcome.kind in ("snooze", "discard", "cancel"):
-        log.info("%s: %s", _WORDS[outcome.kind], error, extra=extra)
-        return
-    extra["error"] = f"{type(error).__name__}: {error}"
-    trace = None if isinstance(error, Steer | UnknownJob) else error
-    word = "failed, cancelled with its batch" if cancelled else _WORDS[outcome.kind]
-    log.warning(word, extra=extra, exc_info=trace)
