@@ -283,4 +283,5 @@ class Outstanding(Message):
             if score * 1000 <= self.horizon
         ]
         held = sum(len(claims) for claims in before.claims.values())
-        same("outstanding counts right", sum(waiting) + len(soon) + held, answer)
+        left = sum(waiting) + len(soon) + held + len(model.cancelling)
+        same("outstanding counts right", left, answer)
