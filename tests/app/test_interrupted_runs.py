@@ -30,7 +30,7 @@ class Rig:
     """A runner without a pump: jobs in, outcomes out."""
 
     def __init__(self, app: App) -> None:
-        self.changed = threading.Event()
+        self.changed, self.over = threading.Event(), asyncio.Event()
         with tempfile.TemporaryFile() as memory:
             memory.truncate(SlotTable.size_for(SLOTS))
             table = SlotTable(memory.fileno(), SLOTS)
@@ -80,9 +80,9 @@ def log(app: App, rig: Rig) -> list[str]:
     async def sleeps(who: str) -> None:
         note(f"{who} starts")
         try:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
             note(f"{who} cleans up")
             raise
 
@@ -90,10 +90,10 @@ def log(app: App, rig: Rig) -> list[str]:
     async def endures(who: str) -> None:
         note(f"{who} starts")
         try:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             note(f"{who} is told")
-        await asyncio.sleep(0.05)
+        await rig.over.wait()
 
     @app.job(name="app.plain")
     def plain(who: str) -> None:
@@ -117,7 +117,7 @@ def test_members_of_the_batch_are_interrupted(rig: Rig, log: list[str]) -> None:
     assert rig.outcomes(1) == [Other("cancel", 1)]
     assert log[3:] == ["1 cleans up"]
     rig.until(lambda: rig.runner.active == 2)
-    assert rig.runner.running() == [2, 3]
+    assert sorted(rig.runner.running()) == [2, 3]
 
 
 def test_a_success_in_spite_of_it_counts(rig: Rig, log: list[str]) -> None:
@@ -127,6 +127,8 @@ def test_a_success_in_spite_of_it_counts(rig: Rig, log: list[str]) -> None:
     rig.runner.interrupt([MINE])
     rig.until(lambda: len(log) == 2)
     rig.runner.interrupt([MINE])
+    assert rig.runner._loop is not None
+    rig.runner._loop.call_soon_threadsafe(rig.over.set)
     assert rig.outcomes(1) == [1]
     assert log == ["1 starts", "1 is told"]
 
