@@ -12,7 +12,10 @@ from outrider.embedded import Server
 from outrider.script import command
 
 # Kinds of `o:` keys that live without a time to live and without an owner; see outrider/keys.py.
-PERMANENT = ("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling")
+PERMANENT = (
+    *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
+    "o:interrupts",
+)
 
 
 @pytest.fixture(scope="session")

@@ -92,28 +92,31 @@ class Batch:
         """
         return Hold(self)
 
-    def cancel(self) -> None:
+    def cancel(self, *, running: bool = False) -> None:
         """Cancel the batch and all below it; a settled one stays as it is.
 
         What waits or fails never runs. Of what is running, only success, discard and deletion
-        count; a job can ask `valid_within_batch()`. Raises BatchNotFound.
+        count; a job can ask `valid_within_batch()`. With `running=True` async jobs that run are
+        interrupted too, within two seconds: each gets one `asyncio.CancelledError`, in which it may
+        clean up, or which it may suppress in order to end well. Raises BatchNotFound.
         """
-        self.hub.perform(self._cancel())
+        self.hub.perform(self._cancel(running))
 
-    async def acancel(self) -> None:
+    async def acancel(self, *, running: bool = False) -> None:
         """The same for asyncio."""
-        await self.hub.aperform(self._cancel())
+        await self.hub.aperform(self._cancel(running))
 
-    def invalidate_all(self) -> None:
+    def invalidate_all(self, *, running: bool = False) -> None:
         """Sidekiq's name for `cancel`."""
-        self.cancel()
+        self.cancel(running=running)
 
-    async def ainvalidate_all(self) -> None:
+    async def ainvalidate_all(self, *, running: bool = False) -> None:
         """Sidekiq's name for `acancel`."""
-        await self.acancel()
+        await self.acancel(running=running)
 
-    def _cancel(self) -> Flow[None]:
-        if (yield from cancelling.cancel(self.hub.keys, self.bid)) == store.UNKNOWN:
+    def _cancel(self, running: bool) -> Flow[None]:
+        answer = yield from cancelling.cancel(self.hub.keys, self.bid, running=running)
+        if answer == store.UNKNOWN:
             raise not_found(self.bid)
 
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:

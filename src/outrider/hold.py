@@ -48,7 +48,13 @@ class Hold(Generic[B]):
         self._batch.hub.perform(self._end(well=error is None))
 
     async def __aenter__(self) -> B:
-        await self._batch.hub.aperform(self._begin())
+        try:
+            await self._batch.hub.aperform(self._begin())
+        except asyncio.CancelledError:
+            # It may have been taken, and nobody else would end it before it lapses.
+            with contextlib.suppress(StoreError):
+                await self._batch.hub.aperform(self._end(well=False))
+            raise
         self._task = asyncio.create_task(self._akeep())
         return self._batch
 

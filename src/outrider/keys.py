@@ -44,6 +44,7 @@ TABLE: dict[str, KeySpec] = {
     "batches": KeySpec("o:batches", "zset", "none", "bids that are not settled, by activity, ms"),
     "holds": KeySpec("o:holds", "zset", "none", "bid:hold -> end of its lease, virtual ms"),
     "cancelling": KeySpec("o:cancelling", "zset", "none", "bids whose cancelling is under way, ms"),
+    "interrupts": KeySpec("o:interrupts", "zset", "none", "bids to interrupt, by mark: virtual ms"),
     "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
     "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),
     "staged": KeySpec(

@@ -26,5 +26,6 @@ def valid_within_batch() -> bool:
 async def avalid_within_batch() -> bool:
     """The same for asyncio."""
     job = current_job()
-    call = store.is_cancelled(job.app.keys, job.bid or "")
-    return job.bid is None or not await job.app.aperform(call)
+    if job.bid is None:
+        return True
+    return not await job.app.aperform(store.is_cancelled(job.app.keys, job.bid))

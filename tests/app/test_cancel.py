@@ -52,6 +52,17 @@ def filled(app: App, job: Job[..., None], count: int, *events: str, **options: A
     return batch
 
 
+def mark(app: App, batch: Batch, *, running: bool = False) -> None:
+    """Cancel a batch, and die after the first step."""
+    call = life.cancel(app.keys, bid=batch.bid, running=int(running), now=NOW)
+    assert app.perform(call).answer == 1
+
+
+def upkeep(app: App, *, since: int = 2**42, heard: int = 0, now: int = NOW) -> life.Upkeep:
+    """What a worker is told at its rounds."""
+    return app.perform(life.upkeep(app.keys, limit=9, since=since, heard=heard, now=now))
+
+
 def has_fired(app: App, batch: Batch) -> set[str]:
     """The events of a batch that have fired."""
     return {event for event in EVENTS if f"{event}_at" in fields(app, batch.bid)}
@@ -172,7 +183,7 @@ def test_a_running_one_whose_worker_is_lost(
     raw(app, "SADD", "paused", "default")
     recall = process.recall(app.keys, **hands.owner, limit=10)
     if during:
-        flow = cancelling.cancel(app.keys, batch.bid)
+        flow = cancelling.cancel(app.keys, batch.bid, running=False)
         call = next(flow)
         try:
             while True:
@@ -186,8 +197,8 @@ def test_a_running_one_whose_worker_is_lost(
         batch.cancel()
         app.perform(recall)
     assert has_fired(app, batch) == set()
-    undone = app.perform(life.upkeep(app.keys, limit=9, since=2**42, now=NOW)).undone
-    assert undone == batch.bid
+    undone = upkeep(app).undone
+    assert undone == [batch.bid]
     app.perform(cancelling.finish(app.keys, undone))
     assert has_fired(app, batch) == {"complete", "settled"}
     raw(app, "DEL", "paused")
@@ -227,7 +238,7 @@ def test_nothing_is_added_below_a_cancelled_batch(
         with child.jobs():
             job.enqueue(2)
     claimed = hands.claim()
-    assert app.perform(life.cancel(app.keys, bid=root.bid, now=NOW)) == 1
+    mark(app, root)
     assert not app.batches[child.bid].is_cancelled
     for bid, text in ((root.bid, claimed.payloads[0]), (child.bid, claimed.payloads[1])):
         with pytest.raises(BatchCancelled, match=bid), way(app.batches, "open", bid).jobs():
@@ -241,7 +252,7 @@ def test_nothing_is_added_below_a_cancelled_batch(
         ):
             job.enqueue(4)
     assert listed(app) == []
-    app.perform(cancelling.finish(app.keys, root.bid))
+    app.perform(cancelling.finish(app.keys, [root.bid]))
     hands.ack(claimed.first, claimed.first + 1)
     assert has_fired(app, root) == has_fired(app, child) == {"complete", "settled"}
 
@@ -274,11 +285,11 @@ def test_cancelled_wins_over_expired(app: App, job: Job[..., None], hands: Hands
     batch = app.batch()
     with batch.jobs():
         job.using(expires_in=1).enqueue(1)
-    app.perform(life.cancel(app.keys, bid=batch.bid, now=NOW))
+    mark(app, batch)
     assert hands.claim(now=NOW * 2).payloads == []
     assert counts(app, batch.bid) == {CANCELLED: 1}
     assert has_fired(app, batch) == {"complete", "settled"}
-    app.perform(cancelling.finish(app.keys, batch.bid))
+    app.perform(cancelling.finish(app.keys, [batch.bid]))
 
 
 def test_a_dead_job_can_not_be_retried(app: App, job: Job[..., None], hands: Hands) -> None:
@@ -312,16 +323,17 @@ def test_callbacks_are_never_cancelled(app: App, job: Job[..., None], hands: Han
 def test_a_client_that_died_after_the_mark(app: App, job: Job[..., None], hands: Hands) -> None:
     """A worker names it after a while, and does the rest; a slice done before does no harm."""
     batch = filled(app, job, 3)
-    assert app.perform(life.cancel(app.keys, bid=batch.bid, now=NOW)) == 1
-    early = life.upkeep(app.keys, limit=9, since=NOW - 30_000, now=NOW)
-    assert app.perform(early).undone == ""
+    mark(app, batch)
+    assert upkeep(app, since=NOW - 30_000).undone == []
     some: dict[str, Any] = {"first": 0, "count": 2, "running": [], "now": NOW}
     assert app.perform(life.cancel_members(app.keys, bid=batch.bid, **some)) == 2
-    later = life.upkeep(app.keys, limit=9, since=NOW, now=NOW + 30_000)
-    assert app.perform(later).undone == batch.bid
-    app.perform(cancelling.finish(app.keys, batch.bid))
+    later = NOW + 30_000
+    assert upkeep(app, since=NOW, now=later).undone == [batch.bid]
+    assert upkeep(app, since=NOW, now=later).undone == [], "one worker alone takes it over"
+    assert upkeep(app, since=later, now=later + 30_000).undone == [batch.bid], "it died as well"
+    app.perform(cancelling.finish(app.keys, [batch.bid]))
     assert counts(app, batch.bid) == {CANCELLED: 3}
-    assert app.perform(later).undone == ""
+    assert upkeep(app).undone == []
 
 
 def test_many_members(app: App, job: Job[..., None], hands: Hands) -> None:

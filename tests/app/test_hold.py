@@ -12,7 +12,7 @@ from outrider.job import Job
 from outrider.store import life
 from tests.app.conftest import closing, loop
 from tests.app.hands import NOW, Hands, counts, fields, inside, listed, raw
-from tests.app.test_cancel import has_fired
+from tests.app.test_cancel import has_fired, upkeep
 
 ALL = {"complete", "success", "settled"}
 UNWELL = {"complete", "settled"}
@@ -36,7 +36,7 @@ def hands(app: App) -> Hands:
 def lapse(app: App) -> int:
     """Let ten minutes pass, and a worker look; how many holds have lapsed."""
     raw(app, "HINCRBY", "o:clock", "vt", 600_001)
-    return app.perform(life.upkeep(app.keys, limit=9, since=0, now=NOW)).lapsed
+    return upkeep(app, since=0).lapsed
 
 
 def test_nothing_fires_before_the_end(app: App, job: Job[..., None], hands: Hands) -> None:

@@ -8,10 +8,9 @@ import pytest
 
 from outrider import App, ConfigError
 from outrider.job import Job
-from outrider.store import life
 from outrider.store.queue import Other
 from tests.app.hands import NOW, Hands, counts, fields, listed, raw, scored
-from tests.app.test_cancel import filled, has_fired
+from tests.app.test_cancel import filled, has_fired, upkeep
 
 
 def resize(number: int) -> None: ...
@@ -140,8 +139,8 @@ def test_cancelled_when_too_many_are_dead(app: App, job: Job[..., None], hands: 
     assert not app.batches[batch.bid].is_cancelled
     end(hands, dead=1)
     assert app.batches[batch.bid].is_cancelled
-    undone = app.perform(life.upkeep(app.keys, limit=9, since=NOW - 30_000, now=NOW)).undone
-    assert undone == batch.bid
+    undone = upkeep(app, since=NOW - 30_000).undone
+    assert undone == [batch.bid]
     app.perform(cancelling.finish(app.keys, undone))
     assert counts(app, batch.bid) == {3: 1, 6: 2, 7: 2}
     assert hands.work() == []

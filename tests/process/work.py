@@ -12,7 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from outrider import App, Batch, BatchStatus, current_batch, current_job
+from outrider import (
+    App,
+    Batch,
+    BatchStatus,
+    current_batch,
+    current_job,
+    valid_within_batch,
+)
 from outrider.script import Call, command
 
 app = App(os.environ["OUTRIDER_TEST_URL"], timeout=float(os.environ["OUTRIDER_TEST_TIMEOUT"]))
@@ -296,3 +303,24 @@ def branch(path: str, depth: int, doomed: str) -> None:
                 child.on("complete", f"{Stages.__module__}:Stages.stage", path=path + name)
             with child.jobs():
                 branch.enqueue(path + name, depth, doomed)
+
+
+@app.job
+async def enduring(i: int) -> None:
+    """Sleep for ever, but end well when interrupted."""
+    await anote("started", i)
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        await anote("cancelled", i)
+    await asyncio.sleep(0.01)
+    await anote("ran", i)
+
+
+@app.job
+def asking(i: int) -> None:
+    """Work as long as that is wanted."""
+    note("started", i)
+    while valid_within_batch():
+        time.sleep(0.01)
+    note("ran", i)

@@ -29,8 +29,8 @@ def drain(sim: Simulation) -> None:
     repeat(sim, lambda: reap_others(sim, worker))
     for bid, hold in holds(sim):
         sim.send(Release(bid, hold, sim.chance(0.7), sim.clock()))
-    for bid in sorted(sim.model.cancelling):
-        finish_cancelling(sim, bid, at_once=True)
+    while sim.model.cancelling:
+        finish_cancelling(sim, sorted(sim.model.cancelling), at_once=True)
     repeat(sim, lambda: finish(sim, worker, badly=True))
     check_rest(sim)
     for payload in sorted(sim.before.scored("dead")):

@@ -309,7 +309,52 @@ FAULTS: dict[str, list[Replacement]] = {
         ("(state == WAITING or state == FAILING)", "state == WAITING")
     ],
     "cancelled batch succeeds": [("if is.cancelled_at > 0 then return false end", "")],
-    "adding below a cancelled batch": [("while above and not cancelled do", "while false do")],
+    "adding below a cancelled batch": [
+        (
+            "  if is_cancelled_in_line(bid) then return -3 end",
+            "  if redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1 then return -3 end",
+        )
+    ],
+    "the dead below a cancelled batch retried": [
+        (
+            "place == 'dead' and is_cancelled_in_line(bid)",
+            "place == 'dead' and redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1",
+        )
+    ],
+    "cancelled failures not counted": [
+        (
+            "if FAILED[kind] then failed = failed + 1 end",
+            "if FAILED[kind] and not is_cancelled(bid, kind) then failed = failed + 1 end",
+        )
+    ],
+    "members of others purged": [("if bid and cancelled[bid] then", "if bid then")],
+    "cancelling taken over by all": [
+        (
+            "for _, bid in ipairs(undone) do redis.call('ZADD', key_cancelling,",
+            "for _, bid in ipairs({}) do redis.call('ZADD', key_cancelling,",
+        )
+    ],
+    "wish to interrupt not kept": [
+        (
+            "running == 1 and redis.call('HSETNX', batch, 'interrupt', 1) == 1",
+            "running == 1 and redis.call('HEXISTS', batch, 'interrupt') == 0",
+        )
+    ],
+    "later wish to interrupt overlooked by who finishes": [
+        ("if is.cancelled_at == 0 or wished then", "if is.cancelled_at == 0 then")
+    ],
+    "later wish to interrupt under the earlier mark": [
+        ("    redis.call('ZINCRBY', key_cancelling, 1, bid)\n  end\nend", "  end\nend")
+    ],
+    "interrupts heard at once heard never": [
+        (
+            "math.max(virtual_now() + INTERRUPT_LIFE, tonumber(newest or 0) + 1)",
+            "virtual_now() + INTERRUPT_LIFE",
+        )
+    ],
+    "interrupts kept for ever": [
+        ("  if #old > 0 then redis.call('ZREM', key_interrupts, unpack(old)) end\n", "")
+    ],
     "never gives up": [("tonumber(known[2]) >= tonumber(known[1])", "false")],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],

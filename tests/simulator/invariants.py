@@ -11,7 +11,10 @@ from tests.simulator.payloads import read
 from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
-_LIFELESS = {"o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"}
+_LIFELESS = {
+    *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
+    "o:interrupts",
+}
 DAYS = 86_400
 SLACK = 60
 _BITS = {"complete": 1, "success": 2, "settled": 4}
@@ -42,6 +45,8 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     same("holds have a lease", held, found)
     undone = {bid.decode() for bid in after.scored("o:cancelling")}
     same("cancelling goes on until it is done", model.cancelling, undone)
+    asked = {bid.decode(): int(mark) for bid, mark in after.scored("o:interrupts").items()}
+    same("members are interrupted for a while", model.interrupts, asked)
 
 
 def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
@@ -200,8 +205,9 @@ def check_batch(bid: str, after: Snapshot, model: Model) -> None:
     """A batch is as the contract's table has it: members, events, callbacks."""
     known, fields = model.batches[bid], after.batches[bid]
     same(f"holds of {bid}", len(known.held), number(after, bid, "holds"))
-    marks = (known.cancelled, known.barred)
-    same(f"marks of {bid}", marks, ("cancelled_at" in fields, "barred" in fields))
+    marks = (known.cancelled, known.barred, known.interrupted)
+    found = tuple(name in fields for name in ("cancelled_at", "barred", "interrupt"))
+    same(f"marks of {bid}", marks, found)
     nibbles = [state for byte in after.slots.get(bid, b"") for state in _PAIRS[byte]]
     members = {place: state for place, state in enumerate(nibbles) if state}
     same(f"members of {bid}", known.slots, members)

@@ -43,6 +43,7 @@ class Batch:
     held: dict[str, int] = field(default_factory=dict)
     barred: bool = False
     cancelled: bool = False
+    interrupted: bool = False
     goals: dict[str, float] = field(default_factory=dict)
 
     def add(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -134,6 +135,7 @@ class Model:
     staged: dict[str, int] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
     cancelling: set[str] = field(default_factory=set)
+    interrupts: dict[str, int] = field(default_factory=dict)
     bereft: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
@@ -226,6 +228,11 @@ class Model:
         while bid in self.batches:
             yield self.batches[bid]
             bid = self.batches[bid].parent
+
+    def interrupt(self, bid: str) -> None:
+        """Running members are to be interrupted: all workers hear of it, in this order."""
+        last = max(self.interrupts.values(), default=0)
+        self.interrupts[bid] = max(self.virtual + 60_000, last + 1)
 
     def refuses(self, bid: str, inside: bool, to_hold: bool = False) -> int:
         """1 when jobs or children may be added to a batch, else why not."""

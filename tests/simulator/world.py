@@ -183,6 +183,7 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     elif key in {
         *("schedule", "retry", "dead"),
         *("o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
+        "o:interrupts",
     }:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":

@@ -15,7 +15,7 @@ import pytest
 from outrider import ConfigError
 from outrider.logs import HumanFormatter, JsonFormatter, configure
 from outrider.payload import Job
-from outrider.worker.perform import facts
+from outrider.worker.report import facts
 
 JOB = Job("j1", "app.job", ["secret"], "low", {"password": "secret"}, bid="b1")
 

@@ -107,7 +107,8 @@ class JobSet(Collection):
         )
         if answer == store.CANCELLED:
             raise BatchCancelled(
-                f"job {record.jid} can't be retried: its batch {record.bid} is cancelled"
+                f"job {record.jid} can't be retried: its batch {record.bid}, or one above it, "
+                "is cancelled"
             )
         if answer == store.NO_JOB:
             raise UnreadablePayload(f"{record.text[:100]!r} is no job")

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
 from outrider.io.exchange import Lane, Lost, Pause, Send, exchange
 from outrider.script import Call
@@ -149,7 +150,8 @@ class AsyncExecutor:
                     step = steps.send([])
                     continue
                 try:
-                    answers = await _asend(lent.connection, step)
+                    with cancellable():
+                        answers = await _asend(lent.connection, step)
                 except Lost as lost:
                     step = steps.throw(lost)
                 else:

@@ -11,6 +11,7 @@ import asyncio
 import time
 from typing import Any, Self
 
+from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
 
 RETRY = 0.25
@@ -97,10 +98,11 @@ class AsyncListener:
 
         end = time.monotonic() + seconds
         try:
-            if self._connection is None:
-                await self._subscribe(seconds)
-                return ANEW
-            return await self._hear(end, tokens)
+            with cancellable():
+                if self._connection is None:
+                    await self._subscribe(seconds)
+                    return ANEW
+                return await self._hear(end, tokens)
         except (RedisError, OSError):
             await self._drop()
             await asyncio.sleep(max(0.0, min(RETRY, end - time.monotonic())))

@@ -60,18 +60,16 @@ local function is_cancelled(bid, kind)
   return kind == 'cancel' or redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
 end
 
+local FAILED = { retry = true, dead = true, gone = true }
+
 local function place(kind, payload, at, failure, jid, queue, bid, cb)
-  if is_cancelled(bid, kind) then
-    if kind ~= 'release' and kind ~= 'snooze' then ran = ran + 1 end
-    change(bid, member_number(jid), CANCELLED)
-    return
-  end
+  if kind ~= 'release' and kind ~= 'snooze' then ran = ran + 1 end
+  if FAILED[kind] then failed = failed + 1 end
+  if is_cancelled(bid, kind) then change(bid, member_number(jid), CANCELLED); return end
   if kind == 'release' then table.insert(released, { queue = queue or 'default', payload = payload }); return end
   if kind == 'snooze' then
     table.insert(snoozed, seconds(at)); table.insert(snoozed, payload); return
   end
-  ran = ran + 1
-  if kind ~= 'discard' then failed = failed + 1 end
   if is_over(bid, jid) then return end
   local state, word = DEAD, 'dead'
   if kind == 'retry' then

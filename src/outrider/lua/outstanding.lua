@@ -1,8 +1,9 @@
 #!lua flags=no-writes
 --- @include "lib/moving"
 -- Counts what a draining worker still has to wait for: queued in these queues or on its way there
--- (paused ones left out), due by `until` in schedule or retry, or claimed by any worker. Returns the count.
-local total = 0
+-- (paused ones left out), due by `until` in schedule or retry, claimed by any worker, or batches that are
+-- being cancelled, whose callbacks are to come. Returns the count.
+local total = redis.call('ZCARD', key_cancelling)
 for _, queue in ipairs(queues) do
   if redis.call('SISMEMBER', key_paused, queue) == 0 then
     total = total + redis.call('LLEN', key_queue(queue)) + unmoved(queue)

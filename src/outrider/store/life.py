@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 
 
+def _texts(answer: list[bytes]) -> list[str]:
+    return [text.decode() for text in answer]
+
+
 class Upkeep(NamedTuple):
-    """How many holds have lapsed, and a batch whose cancelling was left undone ('' for none)."""
+    """How many holds have lapsed, batches whose cancelling was left undone, those to interrupt.
+
+    `heard` is how far this list of batches to interrupt goes, None when it is empty.
+    """
 
     lapsed: int
-    undone: str
+    undone: list[str]
+    interrupts: list[str]
+    heard: int | None
+
+
+class Marked(NamedTuple):
+    """1, 0 for a settled batch, or UNKNOWN.
+
+    `mark` is that of its cancelling under way, "" when there is none; `running` says that its
+    running members are to be interrupted.
+    """
+
+    answer: int
+    mark: str
+    running: bool
+
+
+def _upkeep(answer: list[Any]) -> Upkeep:
+    bids, marks = answer[2][::2], answer[2][1::2]
+    heard = int(float(marks[-1])) if marks else None
+    return Upkeep(answer[0], _texts(answer[1]), _texts(bids), heard)
+
+
+def _marked(answer: list[Any]) -> Marked:
+    return Marked(answer[0], answer[1].decode(), bool(answer[2]))
 
 
 @script()
@@ -27,15 +58,18 @@ def renew(keys: Keys, *, bid: str, hold: str) -> bool:
     raise NotImplementedError
 
 
-@script(decode=lambda answer: Upkeep(answer[0], answer[1].decode()))
-def upkeep(keys: Keys, *, limit: int, since: int, now: int) -> Upkeep:
-    """End holds whose lease is over; `since` in ms, before which a cancelling counts as left."""
+@script(decode=_upkeep)
+def upkeep(keys: Keys, *, limit: int, since: int, heard: int, now: int) -> Upkeep:
+    """End holds whose lease is over, take over cancellings, learn whom to interrupt.
+
+    `since` in ms, before which a cancelling counts as left. `heard` as the last answer had it.
+    """
     raise NotImplementedError
 
 
-@script()
-def cancel(keys: Keys, *, bid: str, now: int) -> int:
-    """Mark a batch as cancelled: 1, 0 when it is settled, -1 when it is unknown."""
+@script(decode=_marked)
+def cancel(keys: Keys, *, bid: str, running: int, now: int) -> Marked:
+    """Mark a batch as cancelled; with `running` 1 its running members are to be interrupted."""
     raise NotImplementedError
 
 
@@ -48,8 +82,8 @@ def cancel_members(
 
 
 @script()
-def purge(keys: Keys, *, name: str, bid: str, cursor: int) -> int:
-    """Remove a page of a batch's members from `schedule` or `retry`; the next cursor."""
+def purge(keys: Keys, *, name: str, cursor: int) -> int:
+    """Remove members of cancelled batches from a page of `schedule` or `retry`; the next cursor."""
     raise NotImplementedError
 
 
@@ -59,9 +93,16 @@ def cancelled(keys: Keys, *, bid: str, mark: str) -> bool:
     raise NotImplementedError
 
 
-def mark(keys: Keys, bid: str) -> Call[str]:
-    """The mark of a batch whose cancelling is under way, '' when there is none."""
-    return command("ZSCORE", keys("cancelling"), bid, decode=lambda text: (text or b"").decode())
+def kids(keys: Keys, bid: str, cursor: int) -> Call[tuple[int, list[str]]]:
+    """A page of the children of a batch, and the next cursor; some may come twice."""
+    return command(
+        "HSCAN",
+        keys("kids", bid),
+        cursor,
+        "COUNT",
+        250,
+        decode=lambda answer: (int(answer[0]), _texts(answer[1][::2])),
+    )
 
 
 def workers(keys: Keys) -> Call[list[str]]:
@@ -88,7 +129,3 @@ def claims(keys: Keys, owner: str, cursor: int) -> Call[tuple[int, list[bytes]]]
         250,
         decode=lambda answer: (int(answer[0]), answer[1][1::2]),
     )
-
-
-def _texts(answer: list[bytes]) -> list[str]:
-    return [text.decode() for text in answer]

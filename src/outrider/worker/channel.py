@@ -6,6 +6,7 @@ The end of the stream is a message too: the other side is gone.
 from __future__ import annotations
 
 import json
+import select
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,15 @@ class Channel:
         except OSError:
             return False
         return True
+
+    def has_room(self) -> bool:
+        """Whether a message of 2 kB can be sent without waiting for the other side."""
+        try:
+            poll = select.poll()
+            poll.register(self.socket, select.POLLOUT)
+            return bool(poll.poll(0))
+        except (OSError, ValueError):  # it is closed
+            return False
 
     def receive(self) -> list[Message] | None:
         """Messages that are there, waiting for at least some bytes; None when the stream ended."""

@@ -103,6 +103,8 @@ class _Child:
         for message in messages:
             if "quiet" in message:
                 self._pump.quiet()
+            if "interrupt" in message:
+                self._runner.interrupt(message["interrupt"])
             if "dump" in message:
                 sys.stderr.write(stacks(self._runner.tasks()))
                 self._channel.send(dumped=True)

@@ -19,6 +19,7 @@ FREE_DEATHS = 5
 PER_SECONDS = 60.0
 MAX_PAUSE = 30.0
 DUMP_PATIENCE = 1.0
+TOLD_AT_ONCE = 100
 
 
 class Child:
@@ -28,6 +29,7 @@ class Child:
         self.name = str(number)
         self.started = False
         self.stacks_by = math.inf
+        self._untold: list[str] = []
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as memory:
             memory.truncate(SlotTable.size_for(slots))
@@ -54,6 +56,18 @@ class Child:
         self.channel.send(
             start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
         )
+
+    def interrupt(self, bids: list[str]) -> None:
+        """Have it cancel its coroutines that are members of these batches, or of earlier ones.
+
+        A child that does not read, since something holds its interpreter, is told another time:
+        whoever waited for it could not keep the lease.
+        """
+        if self.started:
+            self._untold += bids
+            while self._untold and self.channel.has_room():
+                self.channel.send(interrupt=self._untold[:TOLD_AT_ONCE])
+                del self._untold[:TOLD_AT_ONCE]
 
     def ask_for_stacks(self) -> None:
         """Have it write the stacks of all its threads to standard error."""

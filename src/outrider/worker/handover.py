@@ -10,10 +10,9 @@ from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import process
 from outrider.worker.crew import Child
-from outrider.worker.keeping import SLICE
+from outrider.worker.keeping import IDLE, SLICE
 
 log = logging.getLogger("outrider.worker")
-NOTHING_TO_DO = 3600.0
 NOT_REGISTERED = 0.1
 
 
@@ -50,7 +49,7 @@ class Handover:
                 return NOT_REGISTERED
             self._let_in(child)
             self._new.popleft()
-        return NOTHING_TO_DO
+        return IDLE
 
     def _recall(self, child: str) -> None:
         total, moved = 0, SLICE

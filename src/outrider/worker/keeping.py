@@ -1,7 +1,7 @@
-"""What a supervisor does at intervals: heartbeat and lease, due jobs, drain.
+"""What a supervisor does at intervals: heartbeat and lease, due jobs, drain, cancelling.
 
 Each is a `Loop` with one method that does one round and says when to come back. One thread runs
-them all by their time; none may take long.
+those that must be on time, and none of them may take long; another one runs those that may.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from outrider import cancelling
 from outrider.errors import StoreUnavailable
+from outrider.hub import Flow
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import life, queue, schedule
@@ -23,6 +25,7 @@ SCHEDULE = 1.0
 SLICE = 250
 MOVE, MOVE_BYTES = 1000, 1 << 18
 LEFT_UNDONE_MS = 30_000
+IDLE = 3600.0
 
 
 class Loop(Protocol):
@@ -37,13 +40,24 @@ class Scheduler:
     """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time.
 
     In the same round trip it moves jobs of large blocks, a slice at a time, ends holds whose lease
-    is over, and finishes the cancelling of batches that a process has left undone.
+    is over, and hears of batches: whose running members are to be interrupted (`interrupt` is
+    called each round), and whose cancelling a process has left undone (`take_over`).
     """
 
-    def __init__(self, executor: Executor, keys: Keys, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        keys: Keys,
+        now: Callable[[], int],
+        interrupt: Callable[[list[str]], None],
+        take_over: Callable[[list[str]], None],
+    ) -> None:
         self._executor = executor
         self._keys = keys
         self._now = now
+        self._interrupt = interrupt
+        self._take_over = take_over
+        self._heard = 0
 
     def tick(self) -> float:
         """Move one slice of each."""
@@ -53,14 +67,53 @@ class Scheduler:
             for name in ("schedule", "retry")
         ]
         move = queue.move(self._keys, limit=MOVE, bytes=MOVE_BYTES)
-        look = life.upkeep(self._keys, limit=SLICE, since=now - LEFT_UNDONE_MS, now=now)
+        since = now - LEFT_UNDONE_MS
+        look = life.upkeep(self._keys, limit=SLICE, since=since, heard=self._heard, now=now)
         *found, moving, upkeep = self._executor.run_all([*calls, move, look])
+        if upkeep.heard is not None:
+            self._heard = upkeep.heard
+        self._interrupt(upkeep.interrupts)
         if upkeep.undone:
-            self._executor.drive(cancelling.finish(self._keys, upkeep.undone))
-        if moving or upkeep.lapsed == SLICE or any(one.moved == SLICE for one in found):
+            self._take_over(upkeep.undone)
+        full = [upkeep.lapsed, len(upkeep.undone), len(upkeep.interrupts)]
+        full += [one.moved for one in found]
+        if moving or SLICE in full:
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
         return float(max(0.0, min([SCHEDULE, *ahead])))
+
+
+class Canceller:
+    """Finishes cancellings, one request a round: a tree of batches may take minutes.
+
+    One that fails stays noted on the server, and some worker takes it over after a while.
+    """
+
+    def __init__(self, executor: Executor, keys: Keys) -> None:
+        self._executor = executor
+        self._keys = keys
+        self._left: deque[list[str]] = deque()
+        self._flow: Flow[None] | None = None
+        self._answer: Any = None
+
+    def add(self, bids: list[str]) -> None:
+        """Have the cancelling of these batches finished."""
+        self._left.append(bids)
+
+    def tick(self) -> float:
+        """Make one request."""
+        if self._flow is None:
+            if not self._left:
+                return IDLE
+            self._flow, self._answer = cancelling.finish(self._keys, self._left.popleft()), None
+        flow, self._flow = self._flow, None
+        try:
+            call = flow.send(self._answer)
+        except StopIteration:
+            return 0.0
+        self._answer = self._executor.run(call)
+        self._flow = flow
+        return 0.0
 
 
 class Drain:
@@ -86,26 +139,27 @@ class Drain:
         if self._executor.run(call):
             return 0.05
         self._done()
-        return 3600.0
+        return IDLE
 
 
 class Keeper:
     """Runs loops on one thread, and keeps on while the server is away."""
 
-    def __init__(self, loops: Sequence[Loop]) -> None:
+    def __init__(self, loops: Sequence[Loop], name: str = "outrider-keeper") -> None:
         self._due = dict.fromkeys(loops, 0.0)
+        self._woken: deque[Loop] = deque()
         self._event = threading.Event()
         self._stopped = False
         self._away = False
-        self._thread = threading.Thread(target=self._run, name="outrider-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
     def wake(self, loop: Loop) -> None:
-        """Have a loop's next round now."""
-        self._due[loop] = 0.0
+        """Have a loop's next round now, or once more if it is in the middle of one."""
+        self._woken.append(loop)
         self._event.set()
 
     def stop(self) -> None:
@@ -117,6 +171,8 @@ class Keeper:
     def _run(self) -> None:
         while not self._stopped:
             self._event.clear()
+            while self._woken:
+                self._due[self._woken.popleft()] = 0.0
             for loop, due in sorted(self._due.items(), key=lambda entry: entry[1]):
                 if due <= time.monotonic() and not self._stopped:
                     self._due[loop] = time.monotonic() + self._tick(loop)

@@ -10,8 +10,8 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,30 @@ import msgspec
 from outrider import clock
 from outrider.callbacks import Target
 from outrider.context import RunningJob, running
-from outrider.errors import ConfigError, Kill, Steer, UnknownJob, UnreadablePayload
+from outrider.errors import (
+    ConfigError,
+    Discard,
+    Kill,
+    Snooze,
+    StoreError,
+    UnknownJob,
+    UnreadablePayload,
+)
 from outrider.options import Backoff
 from outrider.payload import Job, decode
+from outrider.script import Call
 from outrider.status import BatchStatus, not_found
+from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
+from outrider.worker.report import facts, report
 
 if TYPE_CHECKING:
     from outrider.app import App
 
 Outcome = int | Other
 log = logging.getLogger("outrider.job")
+REFUSED = 60.0
 
 
 class Code(msgspec.Struct):
@@ -45,12 +57,18 @@ class Code(msgspec.Struct):
 
 
 class Prepared(msgspec.Struct, gc=False):
-    """A job that was read, with its code."""
+    """A job that was read, with its code; when it began, and whether it has been interrupted."""
 
     job: Job
     payload: bytes
     token: int
     code: Code
+    started: float = 0.0
+    interrupted: bool = False
+
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.started
 
 
 class Performer:
@@ -62,6 +80,14 @@ class Performer:
         self._codes: dict[str, Code] = {}
         self._targets: dict[str, Code] = {}
         self._base = copy_context()
+        self._refused: dict[str | None, float] = {}
+
+    def refuse(self, bids: Iterable[str]) -> None:
+        """Give members of these batches back instead of running them, for a while."""
+        # What was claimed before its batch was cancelled begins within this time, or never.
+        now = time.monotonic()
+        kept = {bid: at for bid, at in self._refused.items() if at > now - REFUSED}
+        self._refused = kept | dict.fromkeys(bids, now)
 
     def prepare(self, payload: bytes, token: int) -> Prepared | Other:
         """Read a payload; an outcome at once when it can't be run."""
@@ -76,33 +102,48 @@ class Performer:
             try:
                 found = self._find(job)
             except ConfigError as error:  # a callback class without this method
-                return self._failed(job, payload, token, error, None, 0.0)
+                return self._failed(job, payload, token, error)
             if found is None:
                 unknown = UnknownJob(
                     f"this worker's app has no job {job.name!r}: is the module that defines it "
                     "imported, and is the worker as new as the code that enqueued it?"
                 )
-                return self._failed(job, payload, token, unknown, None, 0.0)
+                return self._failed(job, payload, token, unknown)
             code = (self._codes if job.cb is None else self._targets)[job.name] = found
         return Prepared(job, payload, token, code)
 
     def run(self, prepared: Prepared) -> Outcome:
         """Run a plain job here."""
-        job, token, code = prepared.job, prepared.token, prepared.code
-        started = time.perf_counter()
+        job = prepared.job
+        if job.bid in self._refused:
+            return Other("release", prepared.token)
+        prepared.started = time.perf_counter()
         try:
             self._base.copy().run(self._call, prepared)
         except BaseException as error:
-            elapsed = time.perf_counter() - started
-            return self._failed(job, prepared.payload, token, error, code.backoff, elapsed)
+            elapsed, cancelled = prepared.elapsed(), False
+            if call := self._question(job, error):
+                with suppress(StoreError):
+                    cancelled = self.app.perform(call)
+            return self._failed(
+                job,
+                prepared.payload,
+                prepared.token,
+                error,
+                prepared.code.backoff,
+                elapsed,
+                cancelled=cancelled,
+            )
         if log.isEnabledFor(logging.INFO):
-            log.info("done", extra=facts(job, time.perf_counter() - started))
-        return token
+            log.info("done", extra=facts(job, prepared.elapsed()))
+        return prepared.token
 
     async def arun(self, prepared: Prepared) -> Outcome:
         """Run an async job here. A cancellation from outside passes through."""
-        job, token, code = prepared.job, prepared.token, prepared.code
-        started = time.perf_counter()
+        job = prepared.job
+        if job.bid in self._refused:
+            return Other("release", prepared.token)
+        prepared.started = time.perf_counter()
         task = asyncio.current_task()
         try:
             async with asyncio.timeout(job.timeout):
@@ -110,11 +151,30 @@ class Performer:
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
-            elapsed = time.perf_counter() - started
-            return self._failed(job, prepared.payload, token, error, code.backoff, elapsed)
+            elapsed, cancelled = prepared.elapsed(), False
+            if call := self._question(job, error):
+                with suppress(StoreError):
+                    cancelled = await self.app.aperform(call)
+            return self._failed(
+                job,
+                prepared.payload,
+                prepared.token,
+                error,
+                prepared.code.backoff,
+                elapsed,
+                cancelled=cancelled,
+            )
         if log.isEnabledFor(logging.INFO):
-            log.info("done", extra=facts(job, time.perf_counter() - started))
-        return token
+            log.info("done", extra=facts(job, prepared.elapsed()))
+        return prepared.token
+
+    @staticmethod
+    def interrupted(prepared: Prepared) -> Other:
+        """The outcome of an async job that was cancelled because its batch is."""
+        log.info(
+            "interrupted, cancelled with its batch", extra=facts(prepared.job, prepared.elapsed())
+        )
+        return Other("cancel", prepared.token)
 
     # -- calling ----------------------------------------------------------------------------------
 
@@ -180,52 +240,29 @@ class Performer:
 
     # -- failing ----------------------------------------------------------------------------------
 
+    def _question(self, job: Job, error: BaseException) -> Call[bool] | None:
+        """What to ask before a failure is told: in a cancelled batch nobody dies of one."""
+        if job.bid is None or isinstance(error, Snooze | Discard):
+            return None
+        return is_cancelled(self.app.keys, job.bid)
+
     def _failed(
         self,
         job: Job,
         payload: bytes,
         token: int,
         error: BaseException,
-        backoff: Backoff | None,
-        elapsed: float,
+        backoff: Backoff | None = None,
+        elapsed: float = 0.0,
+        *,
+        cancelled: bool = False,
     ) -> Other:
         outcome = decide(job, payload, token, error, backoff, clock.now_ms())
-        _report(job, outcome, error, elapsed)
-        if outcome.kind in ("dead", "gone"):
+        report(job, outcome, error, elapsed, cancelled=cancelled)
+        if outcome.kind in ("dead", "gone") and not cancelled:
             for handler in self.app.death_handlers:
                 try:
                     handler(RunningJob(self.app, job, token, self._owner), error)
                 except Exception:
                     log.exception("on_death handler failed", extra=facts(job, elapsed))
         return outcome
-
-
-def facts(job: Job, elapsed: float) -> dict[str, Any]:
-    """What every log line about a job carries; never its arguments."""
-    return {
-        "jid": job.jid,
-        "job": job.name,
-        "queue": job.queue,
-        "bid": job.bid,
-        "elapsed": round(elapsed, 6),
-    }
-
-
-_WORDS = {
-    "retry": "failed, will be retried",
-    "dead": "failed for good, dead",
-    "gone": "failed for good, not kept",
-    "discard": "discarded",
-    "snooze": "snoozed",
-    "cancel": "cancelled with its batch",
-}
-
-
-def _report(job: Job, outcome: Other, error: BaseException, elapsed: float) -> None:
-    extra = facts(job, elapsed)
-    if outcome.kind in ("snooze", "discard", "cancel"):
-        log.info("%s: %s", _WORDS[outcome.kind], error, extra=extra)
-        return
-    extra["error"] = f"{type(error).__name__}: {error}"
-    trace = None if isinstance(error, Steer | UnknownJob) else error
-    log.warning(_WORDS[outcome.kind], extra=extra, exc_info=trace)

@@ -8,6 +8,7 @@ until it is empty, so a slow job never holds up others behind it.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from collections import deque
@@ -53,7 +54,7 @@ class Runner:
         self._threads = 0
         self._idle = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Prepared] = {}
 
     @property
     def active(self) -> int:
@@ -81,6 +82,21 @@ class Runner:
     def tasks(self) -> list[asyncio.Task[None]]:
         """The coroutines that run."""
         return list(self._tasks)
+
+    def interrupt(self, bids: list[str]) -> None:
+        """Cancel the coroutines that are members of these batches, each once.
+
+        Jobs claimed before and not begun yet are given back when their turn comes.
+        """
+        self._performer.refuse(bids)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._interrupt, frozenset(bids))
+
+    def _interrupt(self, bids: frozenset[str]) -> None:
+        for task, prepared in self._tasks.items():
+            if prepared.job.bid in bids and not prepared.interrupted and _has_begun(task):
+                prepared.interrupted = True
+                task.cancel()
 
     def take_outcomes(self) -> deque[Outcome]:
         """Take all the outcomes that there are."""
@@ -169,12 +185,16 @@ class Runner:
     def _spawn(self, slot: int, prepared: Prepared) -> None:
         assert self._loop is not None
         task = self._loop.create_task(self._awork(slot, prepared))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = prepared
+        task.add_done_callback(self._tasks.pop)
 
     async def _awork(self, slot: int, prepared: Prepared) -> None:
         try:
             self.outcomes.append(await self._performer.arun(prepared))
+        except asyncio.CancelledError:
+            if not prepared.interrupted:
+                raise
+            self.outcomes.append(self._performer.interrupted(prepared))
         finally:
             self._notify()
             self._continue(slot)
@@ -204,6 +224,12 @@ def items(first: int, payloads: Iterable[bytes]) -> list[Item]:
     """Claimed payloads as items; those that a repeated claim no longer held are left out."""
     now = time.monotonic()
     return [Item(first + i, payload, now) for i, payload in enumerate(payloads) if payload]
+
+
+def _has_begun(task: asyncio.Task[None]) -> bool:
+    """Whether a task has run its first step; one cancelled before would never free its slot."""
+    work: Any = task.get_coro()
+    return inspect.getcoroutinestate(work) != inspect.CORO_CREATED
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -1,7 +1,8 @@
 """The supervisor: keeps children alive, keeps the lease, and never runs the user's code.
 
 Its main thread only looks at signals and children; everything that talks to the server is on the
-keeper's thread, so that neither a slow server nor a job can keep it from its work.
+keeper's thread, so that neither a slow server nor a job can keep it from its work, and what may
+take long is on the janitor's, so that the lease is kept.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from outrider.worker.channel import Message
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
-from outrider.worker.keeping import SLICE, Drain, Keeper, Loop, Scheduler
+from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
@@ -78,6 +79,7 @@ class Supervisor:
         for _ in range(self._options.processes - 1):
             self._spawn()
         self._keeper.start()
+        self._janitor.start()
         try:
             while self._children or (self._stop_by is None):
                 self._look()
@@ -138,12 +140,14 @@ class Supervisor:
         loops: list[Loop] = [
             self._heart,
             self._handover,
-            Scheduler(self._executor, self._keys, now),
+            Scheduler(self._executor, self._keys, now, self._interrupt, self._take_over),
         ]
         if options.drain:
             queues = self._order.names
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
         self._keeper = Keeper(loops)
+        self._canceller = Canceller(self._executor, self._keys)
+        self._janitor = Keeper([self._canceller], "outrider-janitor")
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             self._heart.identity,
@@ -166,6 +170,14 @@ class Supervisor:
         child.start(self._heart.identity, list(self._order.names), weights)
         if self._heart.quiet:
             child.channel.send(quiet=True)
+
+    def _interrupt(self, bids: list[str]) -> None:
+        for child in list(self._children):
+            child.interrupt(bids)
+
+    def _take_over(self, bids: list[str]) -> None:
+        self._canceller.add(bids)
+        self._janitor.wake(self._canceller)
 
     # -- one look ---------------------------------------------------------------------------------
 
@@ -267,6 +279,7 @@ class Supervisor:
     def _leave(self) -> None:
         self._kill_all()
         self._keeper.stop()
+        self._janitor.stop()
         try:
             moved = SLICE
             while moved == SLICE:

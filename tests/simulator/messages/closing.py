@@ -73,14 +73,15 @@ class Age(Message):
 
 @dataclass
 class Upkeep(Message):
-    """A worker ends holds that have lapsed, and learns what cancelling was left undone."""
+    """A worker ends holds that have lapsed, takes over cancellings, hears whom to interrupt."""
 
     limit: int
     since: int
+    heard: int
     now: int
 
     def call(self) -> Call[Any]:
-        return life.upkeep(KEYS, limit=self.limit, since=self.since, now=self.now)
+        return life.upkeep(KEYS, limit=self.limit, since=self.since, heard=self.heard, now=self.now)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         ends = sorted(
@@ -93,32 +94,59 @@ class Upkeep(Message):
             end_hold(model, bid, hold, well=False)
         model.settle(bid for _, bid, _ in ends)
         marks = before.scored("o:cancelling").items()
-        undone = sorted((score, bid) for bid, score in marks if score <= self.since)
-        first = undone[0][1].decode() if undone else ""
-        same("upkeep", (len(ends), first), tuple(answer))
+        undone = sorted((score, bid.decode()) for bid, score in marks if score <= self.since)
+        taken = [bid for _, bid in undone][: self.limit]
+        for bid in taken:
+            same("one worker alone", self.now, after.scored("o:cancelling")[bid.encode()])
+        news = self._news(model)
+        heard = news[-1][0] if news else None
+        expected = (len(ends), taken, [bid for _, bid in news], heard)
+        same("upkeep", expected, tuple(answer))
+
+    def _news(self, model: Model) -> list[tuple[int, str]]:
+        asked = sorted((mark, bid) for bid, mark in model.interrupts.items())
+        for _, bid in [one for one in asked if one[0] < model.virtual][: self.limit]:
+            del model.interrupts[bid]
+        left = sorted((mark, bid) for bid, mark in model.interrupts.items())
+        return [one for one in left if one[0] > self.heard][: self.limit]
 
 
 @dataclass
 class Cancel(Message):
-    """A batch is marked."""
+    """A batch is marked, and its running members are to be interrupted perhaps."""
 
     bid: str
+    running: bool
     now: int
 
     def call(self) -> Call[Any]:
-        return life.cancel(KEYS, bid=self.bid, now=self.now)
+        return life.cancel(KEYS, bid=self.bid, running=int(self.running), now=self.now)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         known = model.batches.get(self.bid)
         if known is None:
-            same("an unknown batch is not cancelled", batch.UNKNOWN, answer)
+            same("an unknown batch is not cancelled", batch.UNKNOWN, answer.answer)
             return
         settled = "settled" in known.fired & known.holds(model.kids(known))
-        same("a settled batch is not cancelled", int(not settled), answer)
-        if not settled and not known.cancelled:
-            known.cancelled = True
+        same("a settled batch is not cancelled", int(not settled), answer.answer)
+        if not settled:
+            self._mark(model, before, after)
+        mark = after.scored("o:cancelling").get(self.bid.encode())
+        marks = ("" if mark is None else f"{mark:.0f}", known.interrupted)
+        same("cancel says what is under way", marks, (answer.mark, answer.running))
+
+    def _mark(self, model: Model, before: Snapshot, after: Snapshot) -> None:
+        known = model.batches[self.bid]
+        old, new = (one.scored("o:cancelling").get(self.bid.encode()) for one in (before, after))
+        if self.running:
+            model.interrupt(self.bid)
+        if not known.cancelled or (self.running and not known.interrupted):
+            if old == new:
+                raise Violation("who finishes sees that there is more to do", self.bid)
             model.cancelling.add(self.bid)
-            model.settle([self.bid])
+        known.cancelled = True
+        known.interrupted = known.interrupted or self.running
+        model.settle([self.bid])
 
 
 @dataclass
@@ -156,18 +184,17 @@ class CancelMembers(Message):
 
 @dataclass
 class Purge(Message):
-    """Members of a cancelled batch leave `schedule` or `retry`."""
+    """Members of all cancelled batches leave `schedule` or `retry`."""
 
     name: str
-    bid: str
 
     def call(self) -> Call[Any]:
-        return life.purge(KEYS, name=self.name, bid=self.bid, cursor=0)
+        return life.purge(KEYS, name=self.name, cursor=0)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         for payload in before.scored(self.name):
             job = read(payload)
-            if job.member and job.member[0] == self.bid:
+            if model.is_cancelled(job):
                 model.take(job.id, self.name)
                 if payload in after.scored(self.name) and not answer:
                     raise Violation("a scan finds all", payload)

@@ -104,7 +104,7 @@ class Requeue(Message):
         fate = 1 if self.payload in before.scored(self.where.kind) else NOT_THERE
         if fate == 1 and not job.readable:
             fate = NO_JOB
-        elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, before):
+        elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, model):
             fate = CANCELLED
         same("who is there can be retried", fate, answer)
         if fate != 1:
@@ -121,8 +121,8 @@ class Requeue(Message):
         if job.id not in [read(payload).id for payload in heads]:
             raise Violation("a retry goes to its queue", self.payload)
 
-    def _is_barred(self, job: Job, before: Snapshot) -> bool:
-        return bool(job.member and "cancelled_at" in before.batches.get(job.member[0], {}))
+    def _is_barred(self, job: Job, model: Model) -> bool:
+        return bool(job.member and any(one.cancelled for one in model.line(job.member[0])))
 
 
 @dataclass

@@ -221,6 +221,7 @@ class Ack(Message):
         kind = other.kind
         if job.member and (kind == "cancel" or (kind != "discard" and model.is_cancelled(job))):
             model.processed += kind not in {"snooze", "release"}
+            model.failed += kind in {"retry", "dead", "gone"}
             changes.append((job, CANCELLED))
             words.append((job, "cancelled"))
             return
@@ -282,4 +283,5 @@ class Outstanding(Message):
             if score * 1000 <= self.horizon
         ]
         held = sum(len(claims) for claims in before.claims.values())
-        same("outstanding counts right", sum(waiting) + len(soon) + held, answer)
+        left = sum(waiting) + len(soon) + held + len(model.cancelling)
+        same("outstanding counts right", left, answer)

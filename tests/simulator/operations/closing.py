@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outrider.store.batch import Part
+from tests.simulator.messages.base import Message
 from tests.simulator.messages.closing import (
     Age,
     Cancel,
@@ -60,21 +61,26 @@ def renew(sim: Simulation) -> None:
         sim.send(kind(*sim.rng.choice(standing)))
 
 
-@operation(3)
+@operation(4)
 def upkeep(sim: Simulation) -> None:
-    """A worker looks after holds and what is left of cancelling."""
+    """A worker looks after holds, what is left of cancelling, and whom to interrupt."""
     since = sim.now - sim.rng.choice((0, 30_000))
-    undone = sim.send(Upkeep(sim.rng.choice((1, 250)), since, sim.clock())).undone
-    if undone and sim.chance(0.7):
-        finish(sim, undone)
+    limit, name = sim.rng.choice((1, 2, 250)), sim.rng.choice(("a", "b"))
+    found = sim.send(Upkeep(limit, since, sim.heard.get(name, 0), sim.clock()))
+    if found.heard is not None:
+        sim.heard[name] = found.heard
+    if found.undone and sim.chance(0.7):
+        finish(sim, found.undone)
 
 
 @operation(2, calm=3)
 def cancel(sim: Simulation) -> None:
     """Somebody cancels a batch, and may die after the mark."""
-    bid = some_bid(sim)
-    if bid and sim.send(Cancel(bid, sim.clock())) == 1 and sim.chance(0.5):
-        finish(sim, bid)
+    known = sim.model.batches
+    under = [bid for bid, one in known.items() if one.cancelled and "settled" not in one.fired]
+    bid = sim.rng.choice(under) if under and sim.chance(0.2) else some_bid(sim)
+    if bid and sim.send(Cancel(bid, sim.chance(0.4), sim.clock())).answer == 1 and sim.chance(0.5):
+        finish(sim, [bid])
 
 
 @operation(6)
@@ -84,30 +90,39 @@ def cancel_slice(sim: Simulation) -> None:
         sim.send(sim.slices.pop(sim.rng.randrange(len(sim.slices))))
 
 
-def finish(sim: Simulation, bid: str, *, at_once: bool = False) -> None:
-    """All that follows the mark; its slices may come much later."""
-    if bid not in sim.model.batches or not sim.model.batches[bid].cancelled:
-        return
-    known = sim.model.batches[bid]
-    mark = f"{sim.before.scored('o:cancelling').get(bid.encode(), 0):.0f}"
-    for child in list(known.kids):
-        if sim.send(Cancel(child, sim.clock())) == 1 and at_once:
-            finish(sim, child, at_once=True)
+def descend(sim: Simulation, bids: list[str], *, at_once: bool) -> dict[str, str]:
+    """Mark all below these batches; whoever does it may die on the way."""
+    todo = {bid: sim.send(Cancel(bid, False, sim.clock())) for bid in bids}
+    marks: dict[str, str] = {}
+    while todo:
+        bid, marked = todo.popitem()
+        marks[bid] = marked.mark
+        for child in list(sim.model.batches[bid].kids if bid in sim.model.batches else ()):
+            below = sim.send(Cancel(child, marked.running, sim.clock()))
+            if below.answer == 1 and (at_once or sim.chance(0.8)):
+                todo[child] = below
+    return marks
+
+
+def finish(sim: Simulation, bids: list[str], *, at_once: bool = False) -> None:
+    """All that follows the marks; its slices may come much later."""
+    marks = descend(sim, bids, at_once=at_once)
     held = [read(text) for claims in sim.before.claims.values() for text in claims.values()]
-    running = [job.member[1] for job in held if job.member and job.member[0] == bid]
     size = sim.rng.choice((2, 500))
-    slices = [
-        CancelMembers(bid, first, size, running, sim.clock())
-        for first in range(0, max(1, known.reserved), size)
-    ]
+    slices: list[Message] = []
+    for bid in marks:
+        running = [job.member[1] for job in held if job.member and job.member[0] == bid]
+        reserved = sim.model.batches[bid].reserved if bid in sim.model.batches else 0
+        slices += [
+            CancelMembers(bid, first, size, running, sim.clock())
+            for first in range(0, max(1, reserved), size)
+        ]
     if not at_once and sim.chance(0.5):
         sim.slices += slices
         return
-    for one in slices:
-        sim.send(one)
-    for name in ("schedule", "retry"):
-        sim.send(Purge(name, bid))
-    if not at_once and sim.chance(0.3):
-        sim.slices.append(Done(bid, mark))
-    else:
-        sim.send(Done(bid, mark))
+    slices += [Purge(name) for name in ("schedule", "retry")]
+    done = [Done(bid, mark) for bid, mark in marks.items()]
+    later = [] if at_once else [one for one in done if sim.chance(0.3)]
+    for message in [*slices, *(one for one in done if one not in later)]:
+        sim.send(message)
+    sim.slices += later
