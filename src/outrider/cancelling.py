@@ -14,6 +14,7 @@ from outrider.keys import Keys
 from outrider.payload import decode
 from outrider.store import batch as batches
 from outrider.store import life as store
+from outrider.store import process
 
 SLICE = 500
 
@@ -52,11 +53,11 @@ def finish(keys: Keys, bid: str) -> Flow[None]:
 def _running(keys: Keys, bid: str) -> Flow[list[int]]:
     """Numbers of the members that workers hold."""
     found: list[int] = []
-    for identity in (yield store.workers(keys)):
-        for child in (yield store.children(keys, identity)):
+    for identity in (yield process.workers(keys)):
+        for child in (yield process.children(keys, identity)):
             cursor, more = 0, True
             while more:
-                cursor, payloads = yield store.claims(keys, f"{identity}:{child}", cursor)
+                cursor, payloads = yield process.claims(keys, f"{identity}:{child}", cursor)
                 numbers = (_number(payload, bid) for payload in payloads)
                 found += [number for number in numbers if number is not None]
                 more = cursor != 0

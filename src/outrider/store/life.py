@@ -62,33 +62,3 @@ def cancelled(keys: Keys, *, bid: str, mark: str) -> bool:
 def mark(keys: Keys, bid: str) -> Call[str]:
     """The mark of a batch whose cancelling is under way, '' when there is none."""
     return command("ZSCORE", keys("cancelling"), bid, decode=lambda text: (text or b"").decode())
-
-
-def workers(keys: Keys) -> Call[list[str]]:
-    """Identities of the workers that hold a lease."""
-    return command("ZRANGE", keys("leases"), 0, -1, decode=_texts)
-
-
-def children(keys: Keys, identity: str) -> Call[list[str]]:
-    """Names of the children of a worker that may hold claims."""
-    return command(
-        "HKEYS",
-        keys("owners", identity),
-        decode=lambda answer: [name for name in _texts(answer) if ":" not in name],
-    )
-
-
-def claims(keys: Keys, owner: str, cursor: int) -> Call[tuple[int, list[bytes]]]:
-    """A page of the payloads that `owner` (identity:child) holds, and the next cursor."""
-    return command(
-        "HSCAN",
-        keys("claims", owner),
-        cursor,
-        "COUNT",
-        250,
-        decode=lambda answer: (int(answer[0]), answer[1][1::2]),
-    )
-
-
-def _texts(answer: list[bytes]) -> list[str]:
-    return [text.decode() for text in answer]
