@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 --- @include "lib/place"
--- A page of a set in the order of time: jobs that come after `payload` of `score`, up to `count` of them,
+-- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them,
 -- those on their way there at their places among the others. Returns for the set, and for each that is
 -- on its way, {1 when there are more, payload, score ...}; what comes after the first end of those with
 -- more is not of this page.
@@ -27,7 +27,7 @@ local function rank_after(key)
 end
 
 local all, answer = parts(place, ''), {}
-local each = math.ceil(count / #all)
+local each = math.max(math.floor(count / #all), 1)
 for i, part in ipairs(all) do
   local first = rank_after(part.key)
   local found = redis.call('ZRANGE', part.key, first, first + each - 1, 'WITHSCORES')

@@ -99,7 +99,7 @@ def _time(entry: Entry) -> tuple[float | None, bytes]:
 
 @script(decode=_merged)
 def timed(keys: Keys, *, place: str, score: str, payload: bytes, count: int) -> list[Entry]:
-    """Jobs of a set that come after this one, `count` at most, and one at least while there are.
+    """About `count` jobs of a set that come after this one, and one at least while there are.
 
     "-inf" and no payload begin it.
     """

@@ -1,4 +1,4 @@
-"""What people do through our inspection API: they delete, kill, retry and clear."""
+"""What people do through our inspection API: they look, delete, kill, retry and clear."""
 
 from __future__ import annotations
 
@@ -7,27 +7,54 @@ from typing import Any
 
 from outrider.script import Call
 from outrider.store import place
-from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Place
+from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Entry, Line, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.workers import settle
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, homes, read
-from tests.simulator.world import KEYS, Snapshot, Violation
+from tests.simulator.world import KEYS, Scored, Snapshot, Violation
 
 
 def lying(now: Snapshot, where: Place) -> list[bytes]:
     """What lies there, the first to be taken first."""
     if where.kind == "queue":
         return now.queues.get(where.name, [])[::-1]
-    ordered = sorted((score, payload) for payload, score in now.scored(where.kind).items())
-    return [payload for _, payload in ordered]
+    return by_time(now.scored(where.kind))
+
+
+def by_time(jobs: Scored) -> list[bytes]:
+    """Payloads in the order of their scores, equal ones in that of bytes."""
+    return [payload for _, payload in sorted((score, payload) for payload, score in jobs.items())]
+
+
+def coming(now: Snapshot, where: Place) -> list[bytes]:
+    """What is on its way there, the first to come first."""
+    if where.kind == "schedule":
+        return by_time(now.delayed())
+    names = [name.decode() for name in by_time(now.scored("o:moving"))]
+    mine = (name for name in names if ":" in name and name.partition(":")[2] == where.name)
+    return [job for name in mine for job in now.staged[name][::-1]] if where.name else []
+
+
+def line(now: Snapshot, where: Place) -> list[bytes]:
+    """All of it, in the order in which a look goes through it."""
+    if where.kind == "schedule":
+        return by_time(now.scored("schedule") | now.delayed())
+    return lying(now, where) + coming(now, where)
+
+
+def leave(model: Model, before: Snapshot, where: Place, payload: bytes) -> None:
+    """A job leaves the place, or the way there."""
+    there = payload in lying(before, where)
+    model.take(read(payload).id, where.kind if there else "moving")
 
 
 def stays(before: Snapshot, after: Snapshot, where: Place, gone: list[bytes]) -> None:
     """Expect these to have left and all others to lie as they did; callbacks may be new."""
-    left = lying(before, where)
+    left, away = lying(before, where), coming(before, where)
     for payload in gone:
-        left.remove(payload)
+        (left if payload in left else away).remove(payload)
+    same("what is on its way goes on", sorted(away), sorted(coming(after, where)))
     found = lying(after, where)
     if sorted(found[: len(left)]) != sorted(left):
         raise Violation("neighbours are not touched", (where, gone))
@@ -53,6 +80,7 @@ class Remove(Message):
 
     where: Place
     payload: bytes
+    at: int
     to: str
     failure: str
     now: int
@@ -63,18 +91,19 @@ class Remove(Message):
             place=self.where.kind,
             name=self.where.name,
             payload=self.payload,
+            at=self.at,
             to=self.to,
             failure=self.failure,
             now=self.now,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        there = self.payload in lying(before, self.where)
+        there = self.payload in line(before, self.where)
         same("who is there can be removed", there, answer)
         if not there:
             return
         job = read(self.payload)
-        model.take(job.id, self.where.kind)
+        leave(model, before, self.where, self.payload)
         if self.to:
             model.put(job.id, self.to)
             if self.failure and model.state(job) in {WAITING, FAILING}:
@@ -100,7 +129,7 @@ class Requeue(Message):
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         job = read(self.payload)
-        fate = 1 if self.payload in before.scored(self.where.kind) else NOT_THERE
+        fate = 1 if self.payload in line(before, self.where) else NOT_THERE
         if fate == 1 and not job.readable:
             fate = NO_JOB
         elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, before):
@@ -108,7 +137,7 @@ class Requeue(Message):
         same("who is there can be retried", fate, answer)
         if fate != 1:
             return
-        model.take(job.id, self.where.kind)
+        leave(model, before, self.where, self.payload)
         model.put(job.id, "queue")
         if model.state(job) == DEAD:
             model.change(job, FAILING)
@@ -145,3 +174,52 @@ class Clear(Message):
             model.take(job.id, self.where.kind)
         told(model, self.where, jobs, DELETED, "deleted")
         stays(before, after, self.where, gone)
+
+
+@dataclass
+class LookAlong(Message):
+    """Somebody reads a page of a queue."""
+
+    name: str
+    start: int
+    count: int
+
+    def call(self) -> Call[Any]:
+        return place.queued(KEYS, queue=self.name, start=self.start, count=self.count)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        where = Place("queue", self.name)
+        jobs = line(before, where)[self.start : self.start + self.count]
+        own = max(0, len(lying(before, where)) - self.start)
+        same("a page of a queue", Line(min(own, len(jobs)), jobs), answer)
+
+
+@dataclass
+class LookByTime(Message):
+    """Somebody reads a page of a set, from the job of this score and payload on."""
+
+    where: Place
+    score: float
+    payload: bytes
+    count: int
+
+    def call(self) -> Call[Any]:
+        return place.timed(
+            KEYS,
+            place=self.where.kind,
+            score=repr(self.score),
+            payload=self.payload,
+            count=self.count,
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        own = before.scored(self.where.kind)
+        jobs = own | (before.delayed() if self.where.kind == "schedule" else {})
+        later = [
+            Entry(payload, jobs[payload], 0, payload not in own)
+            for payload in line(before, self.where)
+            if (jobs[payload], payload) > (self.score, self.payload)
+        ]
+        same("a page of a set", later[: len(answer)], answer)
+        if later and not answer:
+            raise Violation("a page is empty only at the end", self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from outrider.store.batch import Part
+from outrider.store.place import Place
 from tests.simulator.messages.staging import CommitStaged, Lapse, Move, Stage, Waiting
 from tests.simulator.operations.batches import fields, ranges, some_parent
 from tests.simulator.operations.producers import CROWD, members, send_laned, spread
@@ -73,5 +74,6 @@ def move(sim: Simulation) -> None:
 
 @operation(1)
 def waiting(sim: Simulation) -> None:
-    """Somebody looks at a queue."""
-    sim.send(Waiting(sim.rng.choice(SERVED)))
+    """Somebody asks for a size."""
+    queues = [Place("queue", name) for name in SERVED]
+    sim.send(Waiting(sim.rng.choice([Place("schedule"), *queues])))
