@@ -261,9 +261,10 @@ def test_acting_on_the_schedule(way: Way, app: App, job: Job[..., None]) -> None
 
 
 def test_clearing_the_schedule(way: Way, app: App, job: Job[..., None]) -> None:
-    """What is on its way there as well."""
+    """What is on its way there as well; clearing another set does not wait for it."""
     job.enqueue_in(60.5, 0)
     batch = delay(app, job)
+    assert (way(app.retries, "clear"), len(on_way(app))) == (0, 1)
     assert way(app.scheduled, "clear") == MANY + 1
     assert (len(app.scheduled), on_way(app)) == (0, [])
     assert app.batches[batch.bid].is_settled

@@ -28,8 +28,7 @@ class Place(NamedTuple):
 
     def is_goal(self, moving: str) -> bool:
         """Whether what is on its way under this name comes here."""
-        _, colon, name = moving.partition(":")
-        return self.kind == ("queue" if colon else "schedule") and self.name == name
+        return self.kind in ("queue", "schedule") and self.name == moving.partition(":")[2]
 
 
 class Entry(NamedTuple):
