@@ -18,7 +18,7 @@ class Walk:
         self._hub = hub
         self._place = place
         self._position = 0
-        self._last: set[bytes] = set()
+        self._pages: list[list[bytes]] = []
         self._after = ("-inf", b"")
 
     def step(self) -> Flow[list[Entry]]:
@@ -35,29 +35,25 @@ class Walk:
         return found
 
     def _along(self) -> Flow[list[Entry]]:
-        """A page with the room of the last one before it; it goes on after those known from there.
-
-        What is taken away in front, or pushed before those on their way, moves all that follow.
-        """
-        start = max(0, self._position - PAGE)
-        found = yield from self._page(start, 2 * PAGE)
-        if not found and start:
-            # More was taken away than a page: what is left lies at the beginning.
-            self._last = set()
-            found = yield from self._page(0, PAGE)
-        known = [at for at, entry in enumerate(found, 1) if entry.payload in self._last]
-        first = known[-1] if known else 0
-        fresh = found[first : first + PAGE]
-        if fresh:
-            self._position = fresh[-1].at + 1
-            self._last = {entry.payload for entry in fresh}
-        return fresh
-
-    def _page(self, start: int, count: int) -> Flow[list[Entry]]:
         line: Line = yield store.queued(
-            self._hub.keys, queue=self._place.name, start=start, count=count
+            self._hub.keys,
+            queue=self._place.name,
+            start=self._position,
+            last=self._pages[-1][-1] if self._pages else b"",
+            count=PAGE,
         )
-        return [
-            Entry(payload, None, start + place, place >= line.lying)
+        found = [
+            Entry(payload, None, line.first + place, place >= line.lying)
             for place, payload in enumerate(line.payloads)
         ]
+        fresh = (found if line.follows else self._unseen(found))[:PAGE]
+        if fresh:
+            self._position = fresh[-1].at + 1
+            self._pages = [*self._pages, [entry.payload for entry in fresh]][-2:]
+        return fresh
+
+    def _unseen(self, found: list[Entry]) -> list[Entry]:
+        """What follows the last that is known of the last two pages."""
+        seen = {payload for page in self._pages for payload in page}
+        known = [place for place, entry in enumerate(found, 1) if entry.payload in seen]
+        return found[known[-1] :] if known else found

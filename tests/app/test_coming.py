@@ -155,13 +155,13 @@ def test_the_last_that_comes_leaves_nothing(app: App, job: Job[..., None]) -> No
     Hands(app).work()
 
 
-@pytest.mark.parametrize("taken", [0, 1, 300, 1200])
+@pytest.mark.parametrize("taken", [0, 1, 600, 2200])
 def test_one_that_moves_before_it_is_deleted(
     app: App, job: Job[..., None], taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found on its way, it is deleted where it has come to; where too many were taken before it, it
     is sought again."""
-    put(app, "default", *(write(f"{number:05}") for number in range(1300)))
+    put(app, "default", *(write(f"{number:05}") for number in range(2300)))
     batch = send(app, job)
     calls: list[int] = []
     send_remove = place.remove
@@ -176,8 +176,8 @@ def test_one_that_moves_before_it_is_deleted(
 
     monkeypatch.setattr("outrider.inspection.collection.store.remove", remove)
     assert app.queues["default"].delete(jids(batch)[600])
-    assert calls == [1900, 700][: 1 + (taken == 1200)]
-    assert app.queues["default"].size == 1999 - taken
+    assert calls == [2900, 700][: 1 + (taken == 2200)]
+    assert app.queues["default"].size == 2999 - taken
     assert app.batches[batch.bid].pending == MANY - 1
 
 

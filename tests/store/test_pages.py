@@ -34,6 +34,11 @@ def remove(app: App, payload: str, at: int) -> bool:
     return app.perform(call)
 
 
+def look(app: App, start: int, last: str, count: int) -> Line:
+    call = place.queued(app.keys, queue="default", start=start, last=last.encode(), count=count)
+    return app.perform(call)
+
+
 @pytest.mark.parametrize("own", [0, 1, 5])
 def test_pages_of_a_line(app: App, own: int) -> None:
     """Any stretch of it, over all parts; how many of these lie there."""
@@ -42,11 +47,33 @@ def test_pages_of_a_line(app: App, own: int) -> None:
     bring(app, f"{BLOCKS[0]}:default", *line[own:9])
     bring(app, f"{BLOCKS[0]}:other", "x")
     bring(app, f"{BLOCKS[1]}:default", *line[9:])
-    for start in range(14):
+    for start in range(13):
         for count in range(1, 14):
-            found = app.perform(place.queued(app.keys, queue="default", start=start, count=count))
             there = [text.encode() for text in line[start : start + count]]
-            assert found == Line(min(count, max(0, own - start)), there)
+            lying = min(len(there), max(0, own - start))
+            assert look(app, start, line[start - 1], count) == Line(start, True, lying, there)
+
+
+@pytest.mark.parametrize("shift", [-2000, -501, -1, 1, 300, 2000])
+def test_a_page_goes_on_after_a_job_that_was_shifted(app: App, shift: int) -> None:
+    """As far as workers take in some steps, or a block brings."""
+    line = [f"{number}" for number in range(6000)]
+    put(app, "default", *line[:4000])
+    bring(app, f"{BLOCKS[0]}:default", *line[4000:])
+    found = look(app, 3950 - shift, "3949", 100)
+    assert found == Line(3950, True, 50, [text.encode() for text in line[3950:4050]])
+    far = 3950 + (2001 if shift < 0 else -2001)
+    assert look(app, far, "3949", 100)[:2] == (far - 200, False)
+
+
+def test_a_page_where_nobody_is_known(app: App) -> None:
+    """It begins two pages before; all over again when the line ends before."""
+    put(app, "default", *(f"{number}" for number in range(30)))
+    found = look(app, 25, "gone", 5)
+    assert (found.first, found.follows, len(found.payloads)) == (15, False, 15)
+    assert look(app, 39, "gone", 5).first == 29
+    assert look(app, 40, "gone", 5).first == 0
+    assert look(app, 3, "gone", 5).first == 0
 
 
 def test_sizes(app: App) -> None:
@@ -100,22 +127,22 @@ def test_pages_by_time(
     raw(app, "DEL", app.keys("moving"), *(app.keys("staged", block) for block in BLOCKS))
 
 
-@pytest.mark.parametrize("own", [0, 300, 2000])
+@pytest.mark.parametrize("own", [0, 300, 5000])
 def test_a_job_is_taken_near_where_it_was(app: App, own: int) -> None:
-    """Within 500 jobs, over the border of the parts; farther away it is not looked for."""
-    line = [write(f"{number:05}") for number in range(2000)]
+    """Within 2,000 jobs, over the border of the parts; farther away it is not looked for."""
+    line = [write(f"{number:05}") for number in range(5000)]
     put(app, "default", *line[:own])
-    if own < 1000:
-        bring(app, f"{BLOCKS[0]}:default", *line[own:1000])
     if own < 2000:
-        bring(app, f"{BLOCKS[1]}:default", *line[1000:])
-    for at, asked in ((0, 501), (800, 299), (1000, 1501), (1999, 1498), (300, 5000)):
+        bring(app, f"{BLOCKS[0]}:default", *line[own:2000])
+    if own < 5000:
+        bring(app, f"{BLOCKS[1]}:default", *line[2000:])
+    for at, asked in ((0, 2001), (2300, 299), (2000, 4001), (4999, 2998), (300, 9000)):
         assert not remove(app, line[at], asked)
-    for at, asked in ((1999, 1499), (1000, 1500), (800, 300), (300, 0), (1, 501), (0, 0)):
+    for at, asked in ((4999, 2999), (2000, 4000), (2300, 300), (300, 0), (1, 501), (0, 0)):
         assert remove(app, line[at], asked)
         assert not remove(app, line[at], at)
         del line[at]
-    found = app.perform(place.queued(app.keys, queue="default", start=0, count=3000))
+    found = look(app, 0, "", 9000)
     assert [text.decode() for text in found.payloads] == line
     raw(app, "DEL", app.keys("moving"), *(app.keys("staged", f"{b}:default") for b in BLOCKS))
 

@@ -153,6 +153,6 @@ class Stats:
 
 
 def _latency(keys: Keys, name: str) -> Flow[float]:
-    first: place.Line = yield place.queued(keys, queue=name, start=0, count=1)
+    first: place.Line = yield place.queued(keys, queue=name, start=0, last=b"", count=1)
     since = read(first.payloads[0]).enqueued_at if first.payloads else None
     return max(0.0, clock.now() - since.timestamp()) if since else 0.0

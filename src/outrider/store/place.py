@@ -44,8 +44,13 @@ class Entry(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A page of a queue, of which the first `lying` jobs lie there, and the others are coming."""
+    """A page of a queue, from position `first` on: `lying` jobs lie there, the others are coming.
 
+    `follows` says that it begins after the job that was asked for.
+    """
+
+    first: int
+    follows: bool
     lying: int
     payloads: list[bytes]
 
@@ -74,9 +79,13 @@ def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
     raise NotImplementedError
 
 
-@script(decode=lambda answer: Line(answer[0], answer[1:]))
-def queued(keys: Keys, *, queue: str, start: int, count: int) -> Line:
-    """So many jobs of a queue from this position on; at 0 is the one to be taken first."""
+@script(decode=lambda answer: Line(answer[0], bool(answer[1]), answer[2], answer[3:]))
+def queued(keys: Keys, *, queue: str, start: int, last: bytes, count: int) -> Line:
+    """So many jobs of a queue from this position on; at 0 is the one to be taken first.
+
+    `last` was the job before: if it is now elsewhere near there, those that follow it are given; if
+    it is not, as many more as fill two pages before.
+    """
     raise NotImplementedError
 
 

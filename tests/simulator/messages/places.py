@@ -178,20 +178,32 @@ class Clear(Message):
 
 @dataclass
 class LookAlong(Message):
-    """Somebody reads a page of a queue."""
+    """Somebody reads a page of a queue, after the job that was the last of the page before."""
 
     name: str
     start: int
+    last: bytes
     count: int
 
     def call(self) -> Call[Any]:
-        return place.queued(KEYS, queue=self.name, start=self.start, count=self.count)
+        return place.queued(
+            KEYS, queue=self.name, start=self.start, last=self.last, count=self.count
+        )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         where = Place("queue", self.name)
-        jobs = line(before, where)[self.start : self.start + self.count]
-        own = max(0, len(lying(before, where)) - self.start)
-        same("a page of a queue", Line(min(own, len(jobs)), jobs), answer)
+        everyone = line(before, where)
+        # Of copies that are equal to the byte, the one that was meant comes first.
+        there = [at for at, payload in enumerate(everyone, 1) if payload == self.last]
+        follows = self.start == 0 or bool(there)
+        if follows:
+            first = self.start if self.start in {0, *there} else there[0]
+        else:
+            first = max(0, self.start - 2 * self.count)
+            first = first if first < len(everyone) else 0
+        jobs = everyone[first : first + self.count * (1 if follows else 3)]
+        own = max(0, len(lying(before, where)) - first)
+        same("a page of a queue", Line(first, follows, min(own, len(jobs)), jobs), answer)
 
 
 @dataclass

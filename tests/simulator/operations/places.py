@@ -79,8 +79,12 @@ def clear(sim: Simulation) -> None:
 def look_along(sim: Simulation) -> None:
     """Somebody looks through a queue."""
     name = sim.rng.choice(SERVED)
-    size = len(line(sim.before, Place("queue", name)))
-    sim.send(LookAlong(name, sim.rng.randint(0, size), sim.rng.choice((1, 3, 250))))
+    jobs = line(sim.before, Place("queue", name))
+    start = sim.rng.randint(0, len(jobs) + 2)
+    last = sim.rng.choice((b"gone", *jobs)) if sim.chance(0.4) else b""
+    if not last and start <= len(jobs):
+        last = jobs[start - 1] if start else b""
+    sim.send(LookAlong(name, start, last, sim.rng.choice((1, 3, 250))))
 
 
 @operation(3, calm=2)

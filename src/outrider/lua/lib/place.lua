@@ -15,3 +15,23 @@ local function parts(place, name)
   end
   return found
 end
+
+-- Looks for a job in the line of a queue, in ever wider surroundings of a position: to search all of it
+-- would hold up the server. Returns the part where it lies, its index there, and its position.
+local NEAR = { 0, 500, 2000 }
+
+local function find_near(line, payload, at)
+  for _, near in ipairs(NEAR) do
+    local ahead = 0
+    for _, part in ipairs(line) do
+      local length = redis.call('LLEN', part.key)
+      local first, last = math.max(at - near - ahead, 0), math.min(at + near - ahead, length - 1)
+      local found = first <= last and redis.call('LRANGE', part.key, -last - 1, -first - 1) or {}
+      for i = #found, 1, -1 do
+        local index = first + #found - i
+        if found[i] == payload then return part, index, ahead + index end
+      end
+      ahead = ahead + length
+    end
+  end
+end
