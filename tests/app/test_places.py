@@ -171,10 +171,14 @@ def test_deleting_the_last_ones(app: App, first: int) -> None:
 
 
 def test_equal_copies_are_all_seen(app: App) -> None:
-    """A job that others have put there twice hides nobody between."""
-    jids = [f"{number:05}" for number in range(700)]
-    put(app, "default", *map(write, [*jids, "00100", "x", *jids]))
-    assert [record.jid for record in app.queues["default"]] == [*jids, "00100", "x", *jids]
+    """A job that others have put there many times hides nobody between."""
+    jids = [f"{number:05}" for number in range(100)] * 8
+    put(app, "default", *map(write, jids))
+    seen = []
+    for record in app.queues["default"]:
+        seen.append(record.jid)
+        assert len(seen) <= len(jids)
+    assert seen == jids
 
 
 def test_iterating_ends_when_all_is_gone(app: App) -> None:
