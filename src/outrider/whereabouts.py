@@ -70,7 +70,7 @@ def find(hub: Hub, bids: set[str], wanted: int, limit: int = LIMIT) -> Flow[Foun
     found = Found(bids, wanted, limit)
     yield from _claims(hub, found)
     yield from _place(hub, found, Place("retry"), "retrying", "")
-    yield from _place(hub, found, Place("schedule"), "scheduled", "on the way into the schedule")
+    yield from _place(hub, found, Place("schedule"), "scheduled", "on the way to the schedule")
     names: list[str] = [] if found.is_over else (yield queue.names(hub.keys))
     for name in names:
         is_paused: bool = False if found.is_over else (yield queue.is_paused(hub.keys, name))

@@ -288,7 +288,7 @@ def test_explaining_what_comes(way: Way, app: App, job: Job[..., None]) -> None:
     raw(app, "SADD", app.keys("paused"), "default")
     text = way(app.batches[batch.bid], "explain")
     assert f"{MANY} jobs on the way to queue default, which is paused" in text
-    assert "150 jobs on the way into the schedule, next at " in text
+    assert "150 jobs on the way to the schedule, next at " in text
     raw(app, "DEL", app.keys("paused"), app.keys("queue", "default"))
     assert move(app) == 1
     first = hands.claim(want=500).first
