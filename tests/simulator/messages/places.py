@@ -27,13 +27,18 @@ def by_time(jobs: Scored) -> list[bytes]:
     return [payload for _, payload in sorted((score, payload) for payload, score in jobs.items())]
 
 
+def names(now: Snapshot, where: Place) -> list[str]:
+    """Names of what is on its way there, the first to come first."""
+    moving = [name.decode() for name in by_time(now.scored("o:moving"))]
+    mine = (name for name in moving if name.partition(":")[2] == where.name)
+    return [*mine] if where.kind in {"queue", "schedule"} else []
+
+
 def coming(now: Snapshot, where: Place) -> list[bytes]:
     """What is on its way there, the first to come first."""
     if where.kind == "schedule":
         return by_time(now.delayed())
-    names = [name.decode() for name in by_time(now.scored("o:moving"))]
-    mine = (name for name in names if ":" in name and name.partition(":")[2] == where.name)
-    return [job for name in mine for job in now.staged[name][::-1]] if where.name else []
+    return [job for name in names(now, where) for job in now.staged.get(name, [])[::-1]]
 
 
 def line(now: Snapshot, where: Place) -> list[bytes]:

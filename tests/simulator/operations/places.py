@@ -12,6 +12,7 @@ from tests.simulator.messages.places import (
     Requeue,
     coming,
     line,
+    names,
 )
 from tests.simulator.operations.people import is_awaited
 from tests.simulator.operations.table import operation
@@ -19,6 +20,12 @@ from tests.simulator.payloads import read, retried
 from tests.simulator.simulation import SERVED, Simulation
 
 SETS = (Place("schedule"), Place("retry"), Place("dead"))
+
+
+def awaiting(sim: Simulation, places: list[Place]) -> Place:
+    """One of these places, rather one to which jobs are on their way, and best from two blocks."""
+    there = sorted(places, key=lambda where: len(names(sim.before, where)))
+    return there[-1] if sim.chance(0.5) else sim.rng.choice(places)
 
 
 def pick(sim: Simulation, places: list[Place]) -> tuple[Place, bytes] | None:
@@ -75,22 +82,22 @@ def clear(sim: Simulation) -> None:
     sim.send(Clear(where, sim.rng.choice((1, 2, 5, 250)), sim.clock()))
 
 
-@operation(3, calm=2)
+@operation(5, calm=4)
 def look_along(sim: Simulation) -> None:
     """Somebody looks through a queue."""
-    name = sim.rng.choice(SERVED)
-    jobs = line(sim.before, Place("queue", name))
-    start = sim.rng.randint(0, len(jobs) + 2)
+    where = awaiting(sim, [Place("queue", name) for name in SERVED])
+    jobs = line(sim.before, where)
+    start = sim.rng.choice((0, sim.rng.randint(0, len(jobs) + 2)))
     last = sim.rng.choice((b"gone", *jobs)) if sim.chance(0.4) else b""
     if not last and start <= len(jobs):
         last = jobs[start - 1] if start else b""
-    sim.send(LookAlong(name, start, last, sim.rng.choice((1, 3, 250))))
+    sim.send(LookAlong(where.name, start, last, sim.rng.choice((2, 250))))
 
 
 @operation(3, calm=2)
 def look_by_time(sim: Simulation) -> None:
     """Somebody looks through a set; where they were, a job may have gone."""
-    where = sim.rng.choice(SETS)
+    where = awaiting(sim, [*SETS])
     jobs = sim.before.scored(where.kind) | sim.before.delayed()
     score, payload = float("-inf"), b""
     if jobs and sim.chance(0.8):
