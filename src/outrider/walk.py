@@ -11,7 +11,7 @@ class Walk:
     """Reads a queue or a set, the job that would be taken first at first.
 
     Jobs on their way to a queue come behind all that lie there, and keep their position when they
-    arrive. Those on their way into the schedule are told among the others, by their time.
+    arrive. Those on their way to the schedule are told among the others, by their time.
     """
 
     def __init__(self, hub: Hub, place: Place) -> None:

@@ -1,6 +1,7 @@
 --- @include "lib/place"
 -- Finding one job and taking it away. It is known by its exact bytes, so that no neighbour of the same
 -- score is ever touched.
+
 -- The part of a place where a job lies; nil when it is not there, in a queue: not there near `at`.
 local function find(place, name, payload, at)
   local all = parts(place, name)
