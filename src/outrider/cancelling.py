@@ -17,6 +17,7 @@ from outrider.hub import Flow
 from outrider.keys import Keys
 from outrider.payload import decode
 from outrider.store import life as store
+from outrider.store import process
 
 SLICE = 500
 Slices = dict[tuple[str, int], list[int]]
@@ -89,11 +90,11 @@ def _descend(keys: Keys, todo: dict[str, store.Marked]) -> Flow[dict[str, str]]:
 def _running(keys: Keys, bids: Iterable[str]) -> Flow[Slices]:
     """The members of these batches that workers hold."""
     wanted, found = set(bids), defaultdict(list)
-    for identity in (yield store.workers(keys)):
-        for child in (yield store.children(keys, identity)):
+    for identity in (yield process.workers(keys)):
+        for child in (yield process.children(keys, identity)):
             cursor, more = 0, True
             while more:
-                cursor, payloads = yield store.claims(keys, f"{identity}:{child}", cursor)
+                cursor, payloads = yield process.claims(keys, f"{identity}:{child}", cursor)
                 for payload in payloads:
                     member = _member(payload)
                     if member and member[0] in wanted:

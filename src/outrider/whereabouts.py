@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
 
 import msgspec
 
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK
-from outrider.store import look, queue
+from outrider.store import process, queue
+from outrider.store.place import Place
+from outrider.walk import Walk
 from outrider.words import printable
 
 LIMIT = 10_000
-PAGE = 500
 WORKERS = 100
 
 
@@ -69,42 +69,34 @@ def find(hub: Hub, bids: set[str], wanted: int, limit: int = LIMIT) -> Flow[Foun
     """Look for `wanted` jobs of these batches among the first `limit` that lie anywhere."""
     found = Found(bids, wanted, limit)
     yield from _claims(hub, found)
-    for name, place in (("retry", "retrying"), ("schedule", "scheduled")):
-        for page in count():
-            if found.is_over:
-                break
-            timed: list[tuple[bytes, float]] = yield look.due(hub.keys, name, page, PAGE)
-            for payload, at in timed:
-                found.note(payload, place, at)
-            if len(timed) < PAGE:
-                break
+    yield from _place(hub, found, Place("retry"), "retrying", "")
+    yield from _place(hub, found, Place("schedule"), "scheduled", "on the way to the schedule")
     names: list[str] = [] if found.is_over else (yield queue.names(hub.keys))
     for name in names:
-        yield from _queue(hub, found, name)
+        is_paused: bool = False if found.is_over else (yield queue.is_paused(hub.keys, name))
+        which = printable(name) + (", which is paused" if is_paused else "")
+        place = Place("queue", name)
+        yield from _place(hub, found, place, f"queued on {which}", f"on the way to queue {which}")
     return found
 
 
 def _claims(hub: Hub, found: Found) -> Flow[None]:
-    identities: list[str] = yield look.workers(hub.keys, WORKERS)
-    for identity in identities:
+    identities: list[str] = yield process.workers(hub.keys)
+    for identity in identities[:WORKERS]:
         place = f"running on {printable(identity.partition(':')[0])}"
-        children: list[str] = [] if found.is_over else (yield look.children(hub.keys, identity))
+        children: list[str] = [] if found.is_over else (yield process.children(hub.keys, identity))
         for child in children:
-            held: list[bytes] = yield look.claims(hub.keys, identity, child)
-            for payload in held:
-                found.note(payload, place)
+            cursor, more = 0, True
+            while more and not found.is_over:
+                cursor, held = yield process.claims(hub.keys, f"{identity}:{child}", cursor)
+                more = cursor != 0
+                for payload in held:
+                    found.note(payload, place)
 
 
-def _queue(hub: Hub, found: Found, name: str) -> Flow[None]:
-    place = ""
-    for page in count():
-        if found.is_over:
-            return
-        held: list[bytes] = yield look.queued(hub.keys, name, page, PAGE)
-        if held and not place:
-            is_paused: bool = yield queue.is_paused(hub.keys, name)
-            place = f"queued on {printable(name)}" + (", which is paused" if is_paused else "")
-        for payload in held:
-            found.note(payload, place)
-        if len(held) < PAGE:
-            return
+def _place(hub: Hub, found: Found, place: Place, words: str, coming: str) -> Flow[None]:
+    """Look through a queue or set; `coming` are the words for what is on its way there."""
+    walk = Walk(hub, place)
+    while not found.is_over and (entries := (yield from walk.step())):
+        for entry in entries:
+            found.note(entry.payload, coming if entry.is_coming else words, entry.score)

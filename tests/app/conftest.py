@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from outrider import App
+from outrider.job import Job
+from tests.app.hands import Hands
 
 T = TypeVar("T")
 
@@ -50,3 +52,22 @@ async def closing(app: App) -> AsyncIterator[None]:
 def way(request: pytest.FixtureRequest, app: App) -> Way:
     """Both ways to call."""
     return Way(app, is_async=request.param == "async")
+
+
+def resize(number: int) -> None: ...
+
+
+def called(status: Any, **options: Any) -> None: ...
+
+
+@pytest.fixture
+def job(app: App) -> Job[..., None]:
+    """A job; and the target of all callbacks, registered."""
+    app.job(called)
+    return app.job(resize)
+
+
+@pytest.fixture
+def hands(app: App) -> Hands:
+    """A worker moved by hand."""
+    return Hands(app)

@@ -17,28 +17,9 @@ from outrider.worker.outcome import decide
 from tests.app.conftest import Way
 from tests.app.hands import NOW, Hands, counts, fields, inside, listed, raw, scored, slots
 
-HERE = "tests.app.test_cancel"
+HERE = "tests.app.conftest"
 EVENTS = ("complete", "success", "death", "settled")
 CANCELLED = 7
-
-
-def resize(number: int) -> None: ...
-
-
-def called(status: Any, **options: Any) -> None: ...
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job; and the target of all callbacks, registered."""
-    app.job(called)
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
 
 
 def filled(app: App, job: Job[..., None], count: int, *events: str, **options: Any) -> Batch:

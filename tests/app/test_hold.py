@@ -18,21 +18,6 @@ ALL = {"complete", "success", "settled"}
 UNWELL = {"complete", "settled"}
 
 
-def resize(number: int) -> None: ...
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job."""
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
-
-
 def lapse(app: App) -> int:
     """Let ten minutes pass, and a worker look; how many holds have lapsed."""
     raw(app, "HINCRBY", "o:clock", "vt", 600_001)

@@ -19,27 +19,8 @@ from outrider.store.queue import Other
 from tests.app.conftest import Way, closing, loop
 from tests.app.hands import Hands, counts, fields, inside, listed, raw, scored
 
-HERE = "tests.app.test_nesting"
+HERE = "tests.app.conftest"
 EVENTS = ("complete", "success", "death", "settled")
-
-
-def resize(number: int) -> None: ...
-
-
-def called(status: Any, **options: Any) -> None: ...
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job; and the target of all callbacks, registered."""
-    app.job(called)
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
 
 
 def chain(app: App, job: Job[..., None], depth: int, **callbacks: str) -> list[Batch]:

@@ -13,25 +13,6 @@ from tests.app.hands import NOW, Hands, counts, fields, listed, raw, scored
 from tests.app.test_cancel import filled, has_fired, upkeep
 
 
-def resize(number: int) -> None: ...
-
-
-def called(status: Any, **options: Any) -> None: ...
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job."""
-    app.job(called)
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
-
-
 def end(hands: Hands, *, good: int = 0, dead: int = 0, discard: int = 0) -> None:
     """Let so many jobs end so."""
     claimed = hands.claim(want=good + dead + discard)

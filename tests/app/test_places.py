@@ -117,10 +117,10 @@ def test_iterating_goes_in_the_order_of_their_turn(way: Way, app: App, count: in
     )
 
 
-@pytest.mark.parametrize("taken", [1, 60, 249])
+@pytest.mark.parametrize("taken", [1, 60, 249, 500])
 def test_what_goes_meanwhile_hides_nobody(app: App, taken: int) -> None:
     """Workers take jobs, people delete some, and new ones come: what stays is seen once."""
-    jids = [f"{number:05}" for number in range(1500)]
+    jids = [f"{number:05}" for number in range(3500)]
     put(app, "default", *map(write, jids))
     lay(app, "retries", *map(write, jids))
     for place, drop in (
@@ -153,6 +153,32 @@ def test_deleting_what_one_iterates_over(app: App, name: str) -> None:
     for record in place:
         assert place.delete(record.jid)
     assert place.size == 0
+
+
+@pytest.mark.parametrize("first", [260, 450, 500, 690])
+def test_deleting_the_last_ones(app: App, first: int) -> None:
+    """Up to a whole page at the end goes: nobody is seen again."""
+    queue = app.queues["default"]
+    jids = [f"{number:05}" for number in range(750)]
+    put(app, "default", *map(write, jids))
+    seen = []
+    for record in queue:
+        seen.append(record.jid)
+        if int(record.jid) >= first:
+            assert queue.delete(record.jid)
+    assert seen == jids
+    assert queue.size == first
+
+
+def test_equal_copies_are_all_seen(app: App) -> None:
+    """A job that others have put there many times hides nobody between."""
+    jids = [f"{number:05}" for number in range(100)] * 8
+    put(app, "default", *map(write, jids))
+    seen = []
+    for record in app.queues["default"]:
+        seen.append(record.jid)
+        assert len(seen) <= len(jids)
+    assert seen == jids
 
 
 def test_iterating_ends_when_all_is_gone(app: App) -> None:

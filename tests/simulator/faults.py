@@ -265,16 +265,21 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "a neighbour deleted": [
         (
-            "else redis.call('ZREM', key, payload) end",
-            "else redis.call('ZREMRANGEBYRANK', key, 0, 0) end",
+            "    redis.call('ZREM', part.key, payload)",
+            "    redis.call('ZREMRANGEBYRANK', part.key, 0, 0)",
         )
     ],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
-    "retry leaves the job": [("take(place, key, payload)\nif dead", "if dead")],
+    "retry leaves the job": [("take(place, part, payload)\nif dead", "if dead")],
     "retried member still dead": [
         ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")
     ],
-    "retry of who is gone": [("if not hold(place, key, payload) then return 0 end\n", "")],
+    "retry of who is gone": [
+        (
+            "local part = find(place, '', payload)\n",
+            "local part = find(place, '', payload) or { key = lies(place, '') }\n",
+        )
+    ],
     "clear tells no callback": [
         ("for _, cb in ipairs(callbacks) do callback_is(cb, 'deleted') end\n", "")
     ],
@@ -283,6 +288,31 @@ FAULTS: dict[str, list[Replacement]] = {
             "found = redis.call('LRANGE', key, -limit, -1)",
             "found = redis.call('LRANGE', key, 0, limit - 1)",
         )
+    ],
+    "what is on its way overlooked": [
+        ("if place == 'queue' or place == 'schedule' then", "if false then")
+    ],
+    "what is on its way looked through from behind": [
+        (
+            "('ZRANGE', key_moving, 0, -1)) do\n    if string.sub",
+            "('ZREVRANGE', key_moving, 0, -1)) do\n    if string.sub",
+        )
+    ],
+    "taken where it does not lie": [
+        ("'LREM', part.key, part.from_end", "'LREM', lies(place, name), part.from_end")
+    ],
+    "emptied list still on its way": [
+        ("if part.name and redis.call('EXISTS', part.key) == 0 then", "if false then")
+    ],
+    "page of equal times begins again": [
+        (
+            "then high = middle else low = middle + 1 end",
+            "then high = middle else high = middle end",
+        )
+    ],
+    "bytes compared backwards": [("return one > other", "return one < other")],
+    "size of the schedule without what is coming": [
+        ("return own + unmoved(queue)", "return own + (queue == '' and 0 or unmoved(queue))")
     ],
     # -- holds, cancelling, partial success ---------------------------------------------------
     "hold not counted": [("redis.call('HINCRBY', key_batch(bid), 'holds', 1)", "")],

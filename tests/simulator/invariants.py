@@ -66,6 +66,8 @@ def places(after: Snapshot) -> Counter[tuple[str, str]]:
     for name in _SETS:
         found.update((read(payload).id, name) for payload in after.scored(name))
     for key in after.scored("o:moving"):
+        if key.decode() not in after.staged:
+            raise Violation("what is on its way is there", key)
         found.update((read(payload).id, "moving") for payload in after.staged[key.decode()])
     for held in after.claims.values():
         found.update((read(payload).id, "claim") for payload in held.values())

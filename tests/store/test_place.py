@@ -52,7 +52,9 @@ def lying(app: App, where: Place) -> list[str]:
     return [text for text, _ in scored(app, where.kind)]
 
 
-def remove(app: App, where: Place, text: str | bytes, to: str = "", failure: str = "") -> bool:
+def remove(
+    app: App, where: Place, text: str | bytes, to: str = "", failure: str = "", at: int = 0
+) -> bool:
     payload = text if isinstance(text, bytes) else text.encode()
     return app.perform(
         place.remove(
@@ -60,6 +62,7 @@ def remove(app: App, where: Place, text: str | bytes, to: str = "", failure: str
             place=where.kind,
             name=where.name,
             payload=payload,
+            at=at,
             to=to,
             failure=failure,
             now=NOW,

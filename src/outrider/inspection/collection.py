@@ -12,43 +12,16 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.record import JobRecord, read
 from outrider.status import FailedJob
 from outrider.store import place as store
-from outrider.store.place import PAGE, SLICE, Entry, Place
-
-
-class Walk:
-    """Reads a place page by page, the job that would be taken first at first.
-
-    What is taken away or put in front meanwhile moves all the others: each page is therefore asked
-    for with the room of the last one before it, and goes on after the jobs known from there.
-    """
-
-    def __init__(self, hub: Hub, place: Place) -> None:
-        self._hub = hub
-        self._place = place
-        self._position = 0
-        self._last: set[bytes] = set()
-
-    def step(self) -> Flow[list[Entry]]:
-        """The next jobs, PAGE at most; none at the end."""
-        start = max(0, self._position - PAGE)
-        found = yield store.page(self._hub.keys, self._place, start, 2 * PAGE)
-        if not found and start:
-            # More was taken away than a page: what is left lies at the beginning.
-            start, self._last = 0, set()
-            found = yield store.page(self._hub.keys, self._place, 0, PAGE)
-        known = [at for at, entry in enumerate(found, 1) if entry.payload in self._last]
-        first = known[-1] if known else 0
-        fresh: list[Entry] = found[first : first + PAGE]
-        if fresh:
-            self._position = start + first + len(fresh)
-            self._last = {entry.payload for entry in fresh}
-        return fresh
+from outrider.store import queue
+from outrider.store.place import SLICE, Entry, Place
+from outrider.walk import Walk
 
 
 class Collection:
     """Jobs in a place. Iterating gives their records, the one that is taken first at first.
 
-    It goes on page by page, so what comes and goes meanwhile may be seen or not.
+    Jobs of large blocks that are still on their way there belong to it. Iterating goes on page by
+    page, so what comes and goes meanwhile may be seen or not.
     """
 
     def __init__(self, hub: Hub, place: Place) -> None:
@@ -58,21 +31,21 @@ class Collection:
     def __iter__(self) -> Iterator[JobRecord]:
         walk = Walk(self._hub, self._place)
         while entries := self._hub.perform(walk.step()):
-            yield from (read(*entry) for entry in entries)
+            yield from (read(entry.payload, entry.score) for entry in entries)
 
     async def __aiter__(self) -> AsyncIterator[JobRecord]:
         walk = Walk(self._hub, self._place)
         while entries := await self._hub.aperform(walk.step()):
             for entry in entries:
-                yield read(*entry)
+                yield read(entry.payload, entry.score)
 
     def find(self, jid: str) -> JobRecord | None:
         """The job of this id, or None. Its place is read in pages from the beginning."""
-        return self._hub.perform(self._find(jid))
+        return self._hub.perform(self._record(jid))
 
     async def afind(self, jid: str) -> JobRecord | None:
         """The same for asyncio."""
-        return await self._hub.aperform(self._find(jid))
+        return await self._hub.aperform(self._record(jid))
 
     def delete(self, jid: str) -> bool:
         """Delete a job, and tell its batch; False when it is not there.
@@ -96,7 +69,8 @@ class Collection:
     def clear(self) -> int:
         """Delete as many jobs as there are now, and tell their batches; how many it were.
 
-        It goes in slices. Callbacks that this causes to be pushed are not deleted by it.
+        It goes in slices, after what is on its way has arrived. Callbacks that this causes to be
+        pushed are not deleted by it.
         """
         return self._hub.perform(self._clear())
 
@@ -104,37 +78,51 @@ class Collection:
         """The same for asyncio."""
         return await self._hub.aperform(self._clear())
 
-    def _find(self, jid: str) -> Flow[JobRecord | None]:
+    def _record(self, jid: str) -> Flow[JobRecord | None]:
+        found: Entry | None = yield from self._find(jid)
+        return None if found is None else read(found.payload, found.score)
+
+    def _find(self, jid: str) -> Flow[Entry | None]:
         walk = Walk(self._hub, self._place)
         while entries := (yield from walk.step()):
             for entry in entries:
                 # Others may write a jid with escapes: reading finds these too.
-                if jid.encode() in entry.payload or b"\\" in entry.payload:
-                    record = read(*entry)
-                    if jid and record.jid == jid:
-                        return record
+                is_likely = jid.encode() in entry.payload or b"\\" in entry.payload
+                if jid and is_likely and read(entry.payload).jid == jid:
+                    return entry
         return None
 
     def _remove(self, jid: str, to: str) -> Flow[bool]:
-        record = yield from self._find(jid)
-        if record is None:
-            return False
-        if to == self._place.kind:
-            return True
-        now = now_ms()
-        removed: bool = yield store.remove(
-            self._hub.keys,
-            place=self._place.kind,
-            name=self._place.name,
-            payload=record.raw,
-            to=to,
-            failure=_note(record, now) if to else "",
-            now=now,
-        )
-        return removed
+        # One that is found, and then not there, was taken or is far from there: it is sought again.
+        while found := (yield from self._find(jid)):
+            if to == self._place.kind:
+                return True
+            now = now_ms()
+            removed = yield store.remove(
+                self._hub.keys,
+                place=self._place.kind,
+                name=self._place.name,
+                payload=found.payload,
+                at=found.at,
+                to=to,
+                failure=_note(read(found.payload), now) if to else "",
+                now=now,
+            )
+            if removed:
+                return True
+        return False
+
+    def _arrive(self) -> Flow[None]:
+        """Have all that is on its way here now arrive."""
+        names = set((yield queue.moving(self._hub.keys)))
+        while {name for name in names if self._place.is_goal(name)}:
+            yield queue.move_slice(self._hub.keys)
+            names &= set((yield queue.moving(self._hub.keys)))
 
     def _clear(self) -> Flow[int]:
-        left: int = yield store.size(self._hub.keys, self._place)
+        # What arrived later would lie behind callbacks pushed meanwhile, and these are to stay.
+        yield from self._arrive()
+        left: int = yield store.lying(self._hub.keys, self._place)
         cleared = 0
         while left > 0:
             slice_of = store.clear(

@@ -10,7 +10,7 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.collection import Collection
 from outrider.inspection.record import read
 from outrider.keys import Keys
-from outrider.store import place, process, queue, schedule
+from outrider.store import place, process, queue
 from outrider.store.place import Place
 
 
@@ -27,11 +27,11 @@ class Queue(Collection):
     @property
     def size(self) -> int:
         """How many jobs wait."""
-        return self._hub.perform(queue.size(self._hub.keys, self.name))
+        return self._hub.perform(place.size(self._hub.keys, self._place))
 
     async def asize(self) -> int:
         """The same for asyncio."""
-        return await self._hub.aperform(queue.size(self._hub.keys, self.name))
+        return await self._hub.aperform(place.size(self._hub.keys, self._place))
 
     @property
     def latency(self) -> float:
@@ -137,11 +137,11 @@ class Stats:
         failed = yield process.counter(keys, "failed")
         enqueued, latency = 0, 0.0
         for name in (yield queue.names(keys)):
-            enqueued += yield queue.size(keys, name)
+            enqueued += yield place.size(keys, Place("queue", name))
             latency = max(latency, (yield from _latency(keys, name)))
-        scheduled = yield schedule.size(keys, "schedule")
-        retries = yield schedule.size(keys, "retry")
-        dead = yield schedule.size(keys, "dead")
+        scheduled = yield place.size(keys, Place("schedule"))
+        retries = yield place.size(keys, Place("retry"))
+        dead = yield place.size(keys, Place("dead"))
         processes = busy = 0
         for identity in (yield process.identities(keys)):
             running = yield process.busy(keys, identity)
@@ -153,6 +153,6 @@ class Stats:
 
 
 def _latency(keys: Keys, name: str) -> Flow[float]:
-    first = yield place.page(keys, Place("queue", name), 0, 1)
-    since = read(*first[0]).enqueued_at if first else None
+    first: place.Line = yield place.queued(keys, queue=name, start=0, last=b"", count=1)
+    since = read(first.payloads[0]).enqueued_at if first.payloads else None
     return max(0.0, clock.now() - since.timestamp()) if since else 0.0

@@ -8,10 +8,11 @@ from outrider import payload
 from outrider.clock import now_ms
 from outrider.errors import BatchCancelled, UnreadablePayload
 from outrider.hub import Flow, Hub
-from outrider.inspection.collection import Collection, Walk
+from outrider.inspection.collection import Collection
 from outrider.inspection.record import JobRecord, read
 from outrider.store import place as store
-from outrider.store.place import Place, SetName
+from outrider.store.place import Entry, Place, SetName
+from outrider.walk import Walk
 
 
 class JobSet(Collection):
@@ -78,12 +79,13 @@ class JobSet(Collection):
         found: list[JobRecord] = []
         walk = Walk(self._hub, self._place)
         while entries := (yield from walk.step()):
-            found += (read(*entry) for entry in entries if text in entry.payload)
+            matching = (entry for entry in entries if text in entry.payload)
+            found += (read(entry.payload, entry.score) for entry in matching)
         return found
 
     def _retry(self, jid: str) -> Flow[bool]:
-        record = yield from self._find(jid)
-        return record is not None and (yield from self._requeue(record))
+        found: Entry | None = yield from self._find(jid)
+        return found is not None and (yield from self._requeue(read(found.payload)))
 
     def _retry_all(self) -> Flow[int]:
         left: int = yield store.size(self._hub.keys, self._place)
@@ -91,7 +93,7 @@ class JobSet(Collection):
         while left > 0 and (entries := (yield from walk.step())):
             for entry in entries[:left]:
                 try:
-                    count += yield from self._requeue(read(*entry))
+                    count += yield from self._requeue(read(entry.payload))
                 except (BatchCancelled, UnreadablePayload):
                     continue
             left -= len(entries)

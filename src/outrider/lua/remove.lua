@@ -1,19 +1,19 @@
 #!lua flags=allow-oom
 --- @include "lib/batch"
 --- @include "lib/dead"
---- @include "lib/place"
+--- @include "lib/taking"
 -- Takes one job out of the place where it lies: for good, or with `to` 'dead' into the dead set, and
 -- tells its batch. What leaves the dead set was told when it died. `failure` is noted of a member that
--- dies. Returns 1, or 0 when the job is not there.
-local key = lies(place, name)
-local from_end = hold(place, key, payload)
-if not from_end then return 0 end
+-- dies. `at` is its position when it was seen on a queue.
+-- Returns 1, or 0 when the job is not there, or further than that from where it was.
+local part = find(place, name, payload, at)
+if not part then return 0 end
 local jid, _, bid, cb = read(payload)
 local state, word = DELETED, 'deleted'
 if to == 'dead' then state, word = DEAD, 'dead' end
 
 if to == 'dead' then bury({ payload }, now) end
-take(place, key, payload, from_end)
+take(place, part, payload)
 if place ~= 'dead' then
   local number = bid and member_number(jid)
   if bid and may_become(state_of(slots_of(bid), number), state) then

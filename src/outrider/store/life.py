@@ -103,29 +103,3 @@ def kids(keys: Keys, bid: str, cursor: int) -> Call[tuple[int, list[str]]]:
         250,
         decode=lambda answer: (int(answer[0]), _texts(answer[1][::2])),
     )
-
-
-def workers(keys: Keys) -> Call[list[str]]:
-    """Identities of the workers that hold a lease."""
-    return command("ZRANGE", keys("leases"), 0, -1, decode=_texts)
-
-
-def children(keys: Keys, identity: str) -> Call[list[str]]:
-    """Names of the children of a worker that may hold claims."""
-    return command(
-        "HKEYS",
-        keys("owners", identity),
-        decode=lambda answer: [name for name in _texts(answer) if ":" not in name],
-    )
-
-
-def claims(keys: Keys, owner: str, cursor: int) -> Call[tuple[int, list[bytes]]]:
-    """A page of the payloads that `owner` (identity:child) holds, and the next cursor."""
-    return command(
-        "HSCAN",
-        keys("claims", owner),
-        cursor,
-        "COUNT",
-        250,
-        decode=lambda answer: (int(answer[0]), answer[1][1::2]),
-    )

@@ -1,4 +1,7 @@
-"""Operations on jobs where they lie: looking at them, and taking them away by hand."""
+"""Operations on jobs where they lie: looking at them, and taking them away by hand.
+
+What is on its way to a queue or into the schedule belongs to it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
+from outrider.store import queue as queues
 
 PAGE = 250
 SLICE = 100
@@ -22,21 +26,43 @@ class Place(NamedTuple):
     kind: Literal["queue", "schedule", "retry", "dead"]
     name: str = ""
 
+    def is_goal(self, moving: str) -> bool:
+        """Whether what is on its way under this name comes here."""
+        return self.kind in ("queue", "schedule") and self.name == moving.partition(":")[2]
+
 
 class Entry(NamedTuple):
-    """A payload as it lies there, and its score in a set."""
+    """A payload as it lies there, with its score in a set, or its position in the line of a queue.
+
+    `is_coming` says that it is still on its way there.
+    """
 
     payload: bytes
     score: float | None
+    at: int
+    is_coming: bool
+
+
+class Line(NamedTuple):
+    """A page of a queue, from position `first` on: `lying` jobs lie there, the others are coming.
+
+    `follows` says that it begins after the job that was asked for.
+    """
+
+    first: int
+    follows: bool
+    lying: int
+    payloads: list[bytes]
 
 
 @script()
 def remove(
-    keys: Keys, *, place: str, name: str, payload: bytes, to: str, failure: str, now: int
+    keys: Keys, *, place: str, name: str, payload: bytes, at: int, to: str, failure: str, now: int
 ) -> bool:
-    """Delete one job, or move it to the dead set with `to` "dead"; False when it is not there.
+    """Delete one job, or move it to the dead set with `to` "dead".
 
-    `failure` is what is noted of a member that dies.
+    False when it is not there; in a queue, when it is not there near `at`, its position when it was
+    seen. `failure` is what is noted of a member that dies.
     """
     raise NotImplementedError
 
@@ -53,18 +79,52 @@ def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
     raise NotImplementedError
 
 
+@script(decode=lambda answer: Line(answer[0], bool(answer[1]), answer[2], answer[3:]))
+def queued(keys: Keys, *, queue: str, start: int, last: bytes, count: int) -> Line:
+    """So many jobs of a queue from this position on; at 0 is the one to be taken first.
+
+    `last` was the job before: if it is now elsewhere near there, those that follow it are given; if
+    it is not, as many more as fill two pages before.
+    """
+    raise NotImplementedError
+
+
+def _merged(answer: list[list[Any]]) -> list[Entry]:
+    entries: list[Entry] = []
+    ends = []
+    for number, (has_more, *words) in enumerate(answer):
+        pairs = zip(words[::2], words[1::2], strict=True)
+        entries += (Entry(payload, float(score), 0, number > 0) for payload, score in pairs)
+        if has_more:
+            ends.append(_time(entries[-1]))
+    end = min(ends, default=None)
+    return sorted((one for one in entries if end is None or _time(one) <= end), key=_time)
+
+
+def _time(entry: Entry) -> tuple[float | None, bytes]:
+    return entry.score, entry.payload
+
+
+@script(decode=_merged)
+def timed(keys: Keys, *, place: str, score: str, payload: bytes, count: int) -> list[Entry]:
+    """About `count` jobs of a set that come after this one, and one at least while there are.
+
+    "-inf" and no payload begin it.
+    """
+    raise NotImplementedError
+
+
 def size(keys: Keys, place: Place) -> Call[int]:
-    """How many jobs lie there."""
+    """How many jobs there are, those on their way included."""
+    if place.kind in ("queue", "schedule"):
+        return queues.waiting(keys, queue=place.name)
+    return lying(keys, place)
+
+
+def lying(keys: Keys, place: Place) -> Call[int]:
+    """How many jobs lie there, without those on their way."""
     words = "LLEN" if place.kind == "queue" else "ZCARD"
     return command(words, keys(*place), decode=int)
-
-
-def page(keys: Keys, place: Place, start: int, count: int) -> Call[list[Entry]]:
-    """So many jobs from this position on; position 0 is the one to be taken first."""
-    last = start + count
-    if place.kind == "queue":
-        return command("LRANGE", keys(*place), -last, -start - 1, decode=_listed)
-    return command("ZRANGE", keys(*place), start, last - 1, "WITHSCORES", decode=_scored)
 
 
 def pause(keys: Keys, queue: str) -> Call[None]:
@@ -75,12 +135,3 @@ def pause(keys: Keys, queue: str) -> Call[None]:
 def resume(keys: Keys, queue: str) -> Call[None]:
     """Let workers take jobs from a queue again."""
     return command("SREM", keys("paused"), queue, decode=lambda _: None)
-
-
-def _listed(answer: list[bytes]) -> list[Entry]:
-    return [Entry(payload, None) for payload in reversed(answer)]
-
-
-def _scored(answer: list[Any]) -> list[Entry]:
-    words = iter(answer)
-    return [Entry(payload, float(score)) for payload, score in zip(words, words, strict=True)]

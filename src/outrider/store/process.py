@@ -73,6 +73,35 @@ def identities(keys: Keys) -> Call[list[str]]:
     )
 
 
+def workers(keys: Keys) -> Call[list[str]]:
+    """Identities of the workers that hold a lease."""
+    return command("ZRANGE", keys("leases"), 0, -1, decode=_texts)
+
+
+def children(keys: Keys, identity: str) -> Call[list[str]]:
+    """Names of the children of a worker that may hold claims, sorted."""
+    return command(
+        "HKEYS",
+        keys("owners", identity),
+        decode=lambda answer: sorted(name for name in _texts(answer) if ":" not in name),
+    )
+
+
+def claims(keys: Keys, owner: str, cursor: int) -> Call[tuple[int, list[bytes]]]:
+    """A page of the payloads that `owner` (identity:child) holds, and the next cursor.
+
+    Cursor 0 begins it and ends it. A payload may be told twice.
+    """
+    return command(
+        "HSCAN",
+        keys("claims", owner),
+        cursor,
+        "COUNT",
+        250,
+        decode=lambda answer: (int(answer[0]), answer[1][1::2]),
+    )
+
+
 def busy(keys: Keys, identity: str) -> Call[int | None]:
     """How many jobs a worker ran at its last beat; None when it is gone."""
     return command(
@@ -86,3 +115,7 @@ def busy(keys: Keys, identity: str) -> Call[int | None]:
 def counter(keys: Keys, name: str) -> Call[int]:
     """One of the statistics, such as `processed` or `failed:2026-11-21`."""
     return command("GET", keys("stat", name), decode=lambda answer: int(answer or 0))
+
+
+def _texts(answer: list[bytes]) -> list[str]:
+    return [text.decode() for text in answer]

@@ -85,19 +85,29 @@ def outstanding(keys: Keys, *, queues: list[str], horizon: int) -> int:
 
 @script()
 def waiting(keys: Keys, *, queue: str) -> int:
-    """How many jobs wait on a queue, those of large blocks that are on their way to it included."""
+    """How many jobs wait on a queue, or with "" in the schedule.
+
+    Those of large blocks that are on their way there are included.
+    """
     raise NotImplementedError
-
-
-def size(keys: Keys, queue: str) -> Call[int]:
-    """The same."""
-    return waiting(keys, queue=queue)
 
 
 @script()
 def move(keys: Keys, *, limit: int, bytes: int) -> int:
     """Move a slice of a large committed block to its queue; how many lists are still to move."""
     raise NotImplementedError
+
+
+def move_slice(keys: Keys) -> Call[int]:
+    """Move as much as one script may."""
+    return move(keys, limit=1000, bytes=1 << 18)
+
+
+def moving(keys: Keys) -> Call[list[str]]:
+    """Names of what is on its way: `block:queue`, or `block` alone for what is delayed."""
+    return command(
+        "ZRANGE", keys("moving"), 0, -1, decode=lambda answer: [name.decode() for name in answer]
+    )
 
 
 def names(keys: Keys) -> Call[list[str]]:

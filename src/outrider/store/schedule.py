@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from outrider.keys import Keys
-from outrider.script import Call, command, script
+from outrider.script import script
 
 
 class Promoted(NamedTuple):
@@ -19,8 +19,3 @@ class Promoted(NamedTuple):
 def promote(keys: Keys, *, name: str, now: int, limit: int) -> Promoted:
     """Move up to `limit` due jobs (250 at most) of `schedule` or `retry` to their queues."""
     raise NotImplementedError
-
-
-def size(keys: Keys, name: Literal["schedule", "retry", "dead"]) -> Call[int]:
-    """How many jobs a set holds."""
-    return command("ZCARD", keys(name), decode=int)

@@ -23,7 +23,6 @@ from outrider.store import life, queue, schedule
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
 SLICE = 250
-MOVE, MOVE_BYTES = 1000, 1 << 18
 LEFT_UNDONE_MS = 30_000
 IDLE = 3600.0
 
@@ -66,7 +65,7 @@ class Scheduler:
             schedule.promote(self._keys, name=name, now=now, limit=SLICE)
             for name in ("schedule", "retry")
         ]
-        move = queue.move(self._keys, limit=MOVE, bytes=MOVE_BYTES)
+        move = queue.move_slice(self._keys)
         since = now - LEFT_UNDONE_MS
         look = life.upkeep(self._keys, limit=SLICE, since=since, heard=self._heard, now=now)
         *found, moving, upkeep = self._executor.run_all([*calls, move, look])

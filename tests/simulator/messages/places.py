@@ -1,4 +1,4 @@
-"""What people do through our inspection API: they delete, kill, retry and clear."""
+"""What people do through our inspection API: they look, delete, kill, retry and clear."""
 
 from __future__ import annotations
 
@@ -7,27 +7,59 @@ from typing import Any
 
 from outrider.script import Call
 from outrider.store import place
-from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Place
+from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Entry, Line, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.workers import settle
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, homes, read
-from tests.simulator.world import KEYS, Snapshot, Violation
+from tests.simulator.world import KEYS, Scored, Snapshot, Violation
 
 
 def lying(now: Snapshot, where: Place) -> list[bytes]:
     """What lies there, the first to be taken first."""
     if where.kind == "queue":
         return now.queues.get(where.name, [])[::-1]
-    ordered = sorted((score, payload) for payload, score in now.scored(where.kind).items())
-    return [payload for _, payload in ordered]
+    return by_time(now.scored(where.kind))
+
+
+def by_time(jobs: Scored) -> list[bytes]:
+    """Payloads in the order of their scores, equal ones in that of bytes."""
+    return [payload for _, payload in sorted((score, payload) for payload, score in jobs.items())]
+
+
+def names(now: Snapshot, where: Place) -> list[str]:
+    """Names of what is on its way there, the first to come first."""
+    moving = [name.decode() for name in by_time(now.scored("o:moving"))]
+    mine = (name for name in moving if name.partition(":")[2] == where.name)
+    return [*mine] if where.kind in {"queue", "schedule"} else []
+
+
+def coming(now: Snapshot, where: Place) -> list[bytes]:
+    """What is on its way there, the first to come first."""
+    if where.kind == "schedule":
+        return by_time(now.delayed())
+    return [job for name in names(now, where) for job in now.staged.get(name, [])[::-1]]
+
+
+def line(now: Snapshot, where: Place) -> list[bytes]:
+    """All of it, in the order in which a look goes through it."""
+    if where.kind == "schedule":
+        return by_time(now.scored("schedule") | now.delayed())
+    return lying(now, where) + coming(now, where)
+
+
+def leave(model: Model, before: Snapshot, where: Place, payload: bytes) -> None:
+    """A job leaves the place, or the way there."""
+    there = payload in lying(before, where)
+    model.take(read(payload).id, where.kind if there else "moving")
 
 
 def stays(before: Snapshot, after: Snapshot, where: Place, gone: list[bytes]) -> None:
     """Expect these to have left and all others to lie as they did; callbacks may be new."""
-    left = lying(before, where)
+    left, away = lying(before, where), coming(before, where)
     for payload in gone:
-        left.remove(payload)
+        (left if payload in left else away).remove(payload)
+    same("what is on its way goes on", sorted(away), sorted(coming(after, where)))
     found = lying(after, where)
     if sorted(found[: len(left)]) != sorted(left):
         raise Violation("neighbours are not touched", (where, gone))
@@ -53,6 +85,7 @@ class Remove(Message):
 
     where: Place
     payload: bytes
+    at: int
     to: str
     failure: str
     now: int
@@ -63,18 +96,19 @@ class Remove(Message):
             place=self.where.kind,
             name=self.where.name,
             payload=self.payload,
+            at=self.at,
             to=self.to,
             failure=self.failure,
             now=self.now,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        there = self.payload in lying(before, self.where)
+        there = self.payload in line(before, self.where)
         same("who is there can be removed", there, answer)
         if not there:
             return
         job = read(self.payload)
-        model.take(job.id, self.where.kind)
+        leave(model, before, self.where, self.payload)
         if self.to:
             if self.payload not in before.scored(self.to):  # a set holds two of the same bytes once
                 model.put(job.id, self.to)
@@ -101,7 +135,7 @@ class Requeue(Message):
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         job = read(self.payload)
-        fate = 1 if self.payload in before.scored(self.where.kind) else NOT_THERE
+        fate = 1 if self.payload in line(before, self.where) else NOT_THERE
         if fate == 1 and not job.readable:
             fate = NO_JOB
         elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, model):
@@ -109,7 +143,7 @@ class Requeue(Message):
         same("who is there can be retried", fate, answer)
         if fate != 1:
             return
-        model.take(job.id, self.where.kind)
+        leave(model, before, self.where, self.payload)
         model.put(job.id, "queue")
         if model.state(job) == DEAD:
             model.change(job, FAILING)
@@ -146,3 +180,64 @@ class Clear(Message):
             model.take(job.id, self.where.kind)
         told(model, self.where, jobs, DELETED, "deleted")
         stays(before, after, self.where, gone)
+
+
+@dataclass
+class LookAlong(Message):
+    """Somebody reads a page of a queue, after the job that was the last of the page before."""
+
+    name: str
+    start: int
+    last: bytes
+    count: int
+
+    def call(self) -> Call[Any]:
+        return place.queued(
+            KEYS, queue=self.name, start=self.start, last=self.last, count=self.count
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        where = Place("queue", self.name)
+        everyone = line(before, where)
+        # Of copies that are equal to the byte, the one that was meant comes first.
+        there = [at for at, payload in enumerate(everyone, 1) if payload == self.last]
+        follows = self.start == 0 or bool(there)
+        if follows:
+            first = self.start if self.start in {0, *there} else there[0]
+        else:
+            first = max(0, self.start - 2 * self.count)
+            first = first if first < len(everyone) else 0
+        jobs = everyone[first : first + self.count * (1 if follows else 3)]
+        own = max(0, len(lying(before, where)) - first)
+        same("a page of a queue", Line(first, follows, min(own, len(jobs)), jobs), answer)
+
+
+@dataclass
+class LookByTime(Message):
+    """Somebody reads a page of a set, from the job of this score and payload on."""
+
+    where: Place
+    score: float
+    payload: bytes
+    count: int
+
+    def call(self) -> Call[Any]:
+        return place.timed(
+            KEYS,
+            place=self.where.kind,
+            score=repr(self.score),
+            payload=self.payload,
+            count=self.count,
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        own = before.scored(self.where.kind)
+        jobs = own | (before.delayed() if self.where.kind == "schedule" else {})
+        later = [
+            Entry(payload, jobs[payload], 0, payload not in own)
+            for payload in line(before, self.where)
+            if (jobs[payload], payload) > (self.score, self.payload)
+        ]
+        same("a page of a set", later[: len(answer)], answer)
+        if later and not answer:
+            raise Violation("a page is empty only at the end", self)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outrider.script import Call
-from outrider.store import batch, queue
+from outrider.store import batch, place, queue
+from outrider.store.place import Place
 from tests.simulator.messages.base import Message, same
 from tests.simulator.messages.producers import Commit, Laned
 from tests.simulator.model import Model
@@ -130,16 +131,18 @@ class Move(Message):
 
 @dataclass
 class Waiting(Message):
-    """Somebody asks for the size of a queue."""
+    """Somebody asks for the size of a queue, or of the schedule."""
 
-    name: str
+    where: Place
 
     def call(self) -> Call[Any]:
-        return queue.size(KEYS, self.name)
+        return place.size(KEYS, self.where)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        size = len(before.queues.get(self.name, [])) + before.moving(self.name)
-        same("the size of a queue", size, answer)
+        own, name = self.where.kind == "queue", self.where.name
+        queued = len(before.queues.get(name, [])) + before.moving(name)
+        delayed = len(before.scored("schedule")) + len(before.delayed())
+        same("the size of a place", queued if own else delayed, answer)
 
 
 @dataclass

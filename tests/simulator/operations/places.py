@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from outrider.store.place import Place
 from tests.simulator.messages.base import Message
-from tests.simulator.messages.places import Clear, Remove, Requeue, lying
+from tests.simulator.messages.places import (
+    Clear,
+    LookAlong,
+    LookByTime,
+    Remove,
+    Requeue,
+    coming,
+    line,
+    names,
+)
 from tests.simulator.operations.people import is_awaited
 from tests.simulator.operations.table import operation
 from tests.simulator.payloads import read, retried
@@ -13,13 +22,23 @@ from tests.simulator.simulation import SERVED, Simulation
 SETS = (Place("schedule"), Place("retry"), Place("dead"))
 
 
+def awaiting(sim: Simulation, places: list[Place]) -> Place:
+    """One of these places, rather one to which jobs are on their way, and best from two blocks."""
+    there = sorted(places, key=lambda where: len(names(sim.before, where)))
+    return there[-1] if sim.chance(0.5) else sim.rng.choice(places)
+
+
 def pick(sim: Simulation, places: list[Place]) -> tuple[Place, bytes] | None:
     """A job of one of these places, of a tree that is not settled if there is one."""
-    filled = [where for where in places if lying(sim.before, where)]
+    filled = [where for where in places if line(sim.before, where)]
     if not filled:
         return None
+    on_way = [where for where in filled if coming(sim.before, where)]
+    if on_way and sim.chance(0.4):
+        where = sim.rng.choice(on_way)
+        return where, sim.rng.choice(coming(sim.before, where))
     where = sim.rng.choice(filled)
-    payloads = lying(sim.before, where)
+    payloads = line(sim.before, where)
     below = [payload for payload in payloads if is_awaited(sim, payload)]
     return where, sim.rng.choice(below if below and sim.chance(0.6) else payloads)
 
@@ -41,7 +60,8 @@ def remove(sim: Simulation) -> None:
         where, payload = found
         kills = where.kind != "dead" and sim.chance(0.5)
         failure = '{"by":"hand"}' if kills and sim.chance(0.7) else ""
-        deliver(sim, Remove(where, payload, "dead" if kills else "", failure, sim.clock()))
+        at = max(0, line(sim.before, where).index(payload) + sim.rng.choice((0, 0, -3, 400)))
+        deliver(sim, Remove(where, payload, at, "dead" if kills else "", failure, sim.clock()))
 
 
 @operation(4, calm=6)
@@ -60,3 +80,28 @@ def clear(sim: Simulation) -> None:
     queues = [Place("queue", name) for name in SERVED]
     where = sim.rng.choice([*queues, *SETS])
     sim.send(Clear(where, sim.rng.choice((1, 2, 5, 250)), sim.clock()))
+
+
+@operation(5, calm=4)
+def look_along(sim: Simulation) -> None:
+    """Somebody looks through a queue."""
+    where = awaiting(sim, [Place("queue", name) for name in SERVED])
+    jobs = line(sim.before, where)
+    start = sim.rng.choice((0, sim.rng.randint(0, len(jobs) + 2)))
+    last = sim.rng.choice((b"gone", *jobs)) if sim.chance(0.4) else b""
+    if not last and start <= len(jobs):
+        last = jobs[start - 1] if start else b""
+    sim.send(LookAlong(where.name, start, last, sim.rng.choice((2, 250))))
+
+
+@operation(3, calm=2)
+def look_by_time(sim: Simulation) -> None:
+    """Somebody looks through a set; where they were, a job may have gone."""
+    where = awaiting(sim, [*SETS])
+    jobs = sim.before.scored(where.kind) | sim.before.delayed()
+    score, payload = float("-inf"), b""
+    if jobs and sim.chance(0.8):
+        payload = sim.rng.choice(sorted(jobs))
+        score = jobs[payload]
+        payload = sim.rng.choice((payload, payload[:-1], payload + b"~"))
+    sim.send(LookByTime(where, score, payload, sim.rng.choice((1, 3, 250))))

@@ -20,12 +20,14 @@ def expiry(sim: Simulation) -> dict[str, float]:
     return {"expiry": sim.now / 1000 + sim.rng.choice((-1, 5, 30, 60))} if sim.chance(0.25) else {}
 
 
-def spread(sim: Simulation, jobs: list[str]) -> tuple[list[QueueGroup], list[str | float]]:
-    """Some jobs go to their queues, some into the schedule."""
+def spread(
+    sim: Simulation, jobs: list[str], delayed: float = 0.15
+) -> tuple[list[QueueGroup], list[str | float]]:
+    """Most jobs go to their queues, some into the schedule."""
     queues: dict[str, list[str]] = {}
     scheduled: list[str | float] = []
     for job in jobs:
-        if sim.chance(0.15):
+        if sim.chance(delayed):
             scheduled += [f"{sim.now / 1000 + sim.rng.choice((1, 20, 300)):.3f}", job]
         else:
             queues.setdefault(json.loads(job)["queue"], []).append(job)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from outrider.store.batch import Part
+from outrider.store.place import Place
 from tests.simulator.messages.staging import CommitStaged, Lapse, Move, Stage, Waiting
 from tests.simulator.operations.batches import fields, ranges, some_parent
+from tests.simulator.operations.places import awaiting
 from tests.simulator.operations.producers import CROWD, members, send_laned, spread
 from tests.simulator.operations.table import operation
 from tests.simulator.simulation import SERVED, Simulation
@@ -36,7 +38,8 @@ def stage(sim: Simulation) -> None:
         return
     block: Open = sim.rng.choice(sim.blocks)
     count = sim.rng.randint(1, 4)
-    queues, scheduled = spread(sim, members(sim, block.bid, range(block.used, block.used + count)))
+    jobs = members(sim, block.bid, range(block.used, block.used + count))
+    queues, scheduled = spread(sim, jobs, delayed=0.4)
     message = Stage(sim.ticket(), block.block, queues, scheduled)
     block.used += count
     for name, jobs in message.sent().items():
@@ -65,13 +68,14 @@ def lapse(sim: Simulation) -> None:
         sim.send(Lapse(sim.rng.choice(names)))
 
 
-@operation(4, calm=5)
+@operation(2, calm=3)
 def move(sim: Simulation) -> None:
     """Some worker's scheduler moves a slice."""
     sim.send(Move(sim.rng.choice((1, 2, 1000)), sim.rng.choice((1, 200, 1 << 18))))
 
 
-@operation(1)
+@operation(3)
 def waiting(sim: Simulation) -> None:
-    """Somebody looks at a queue."""
-    sim.send(Waiting(sim.rng.choice(SERVED)))
+    """Somebody asks for a size."""
+    queues = [Place("queue", name) for name in SERVED]
+    sim.send(Waiting(awaiting(sim, [Place("schedule"), *queues])))

@@ -1,19 +1,37 @@
---- @include "lib/payload"
--- Where a job lies when people act on it: a queue by its name, or one of the time-ordered sets. It is
--- known by its exact bytes, so that no neighbour of the same score is ever touched.
+--- @include "lib/moving"
+-- Where a job lies when people act on it: a queue by its name, or one of the time-ordered sets. What is
+-- on its way there belongs to it. A queue is one line of jobs, its own before those that are coming: a
+-- job that is moved on keeps its position in that line.
 local function lies(place, name)
   if place == 'queue' then return key_queue(name) end
   return prefix .. place
 end
 
--- How to take a job away: nil when it is not there, else what `take` wants to know.
-local function hold(place, key, payload)
-  if place ~= 'queue' then return redis.call('ZSCORE', key, payload) and 1 or nil end
-  local at = redis.call('LPOS', key, payload, 'RANK', -1)
-  if not at then return nil end
-  return at * 2 < redis.call('LLEN', key) and 1 or -1
+-- The lists or sets of a place, its own first; those on their way have a name.
+local function parts(place, name)
+  local found = { { key = lies(place, name) } }
+  if place == 'queue' or place == 'schedule' then
+    for _, one in ipairs(coming(name)) do table.insert(found, { key = key_staged(one), name = one }) end
+  end
+  return found
 end
 
-local function take(place, key, payload, from_end)
-  if place == 'queue' then redis.call('LREM', key, from_end, payload) else redis.call('ZREM', key, payload) end
+-- Looks for a job in the line of a queue, in ever wider surroundings of a position: to search all of it
+-- would hold up the server. Returns the part where it lies, its index there, and its position.
+local NEAR = { 0, 500, 2000 }
+
+local function find_near(line, payload, at)
+  for _, near in ipairs(NEAR) do
+    local ahead = 0
+    for _, part in ipairs(line) do
+      local length = redis.call('LLEN', part.key)
+      local first, last = math.max(at - near - ahead, 0), math.min(at + near - ahead, length - 1)
+      local found = first <= last and redis.call('LRANGE', part.key, -last - 1, -first - 1) or {}
+      for i = #found, 1, -1 do
+        local index = first + #found - i
+        if found[i] == payload then return part, index, ahead + index end
+      end
+      ahead = ahead + length
+    end
+  end
 end

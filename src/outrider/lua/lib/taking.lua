@@ -1,0 +1,25 @@
+--- @include "lib/place"
+-- Finding one job and taking it away. It is known by its exact bytes, so that no neighbour of the same
+-- score is ever touched.
+
+-- The part of a place where a job lies; nil when it is not there, in a queue: not there near `at`.
+local function find(place, name, payload, at)
+  local all = parts(place, name)
+  if place == 'queue' then
+    local part, index = find_near(all, payload, at)
+    if part then part.from_end = index * 2 < redis.call('LLEN', part.key) and -1 or 1 end
+    return part
+  end
+  for _, part in ipairs(all) do
+    if redis.call('ZSCORE', part.key, payload) then return part end
+  end
+end
+
+local function take(place, part, payload)
+  if place == 'queue' then
+    redis.call('LREM', part.key, part.from_end, payload)
+  else
+    redis.call('ZREM', part.key, payload)
+  end
+  if part.name and redis.call('EXISTS', part.key) == 0 then redis.call('ZREM', key_moving, part.name) end
+end

@@ -1,0 +1,59 @@
+"""Walking through a place page by page, while jobs come, go, and move."""
+
+from __future__ import annotations
+
+from outrider.hub import Flow, Hub
+from outrider.store import place as store
+from outrider.store.place import PAGE, Entry, Line, Place
+
+
+class Walk:
+    """Reads a queue or a set, the job that would be taken first at first.
+
+    Jobs on their way to a queue come behind all that lie there, and keep their position when they
+    arrive. Those on their way to the schedule are told among the others, by their time.
+    """
+
+    def __init__(self, hub: Hub, place: Place) -> None:
+        self._hub = hub
+        self._place = place
+        self._position = 0
+        self._pages: list[list[bytes]] = []
+        self._after = ("-inf", b"")
+
+    def step(self) -> Flow[list[Entry]]:
+        """The next jobs, PAGE at most; none at the end."""
+        return self._along() if self._place.kind == "queue" else self._by_time()
+
+    def _by_time(self) -> Flow[list[Entry]]:
+        score, payload = self._after
+        found: list[Entry] = yield store.timed(
+            self._hub.keys, place=self._place.kind, score=score, payload=payload, count=PAGE
+        )
+        if found:
+            self._after = (repr(found[-1].score), found[-1].payload)
+        return found
+
+    def _along(self) -> Flow[list[Entry]]:
+        line: Line = yield store.queued(
+            self._hub.keys,
+            queue=self._place.name,
+            start=self._position,
+            last=self._pages[-1][-1] if self._pages else b"",
+            count=PAGE,
+        )
+        found = [
+            Entry(payload, None, line.first + place, place >= line.lying)
+            for place, payload in enumerate(line.payloads)
+        ]
+        fresh = (found if line.follows else self._unseen(found))[:PAGE]
+        if fresh:
+            self._position = fresh[-1].at + 1
+            self._pages = [*self._pages, [entry.payload for entry in fresh]][-2:]
+        return fresh
+
+    def _unseen(self, found: list[Entry]) -> list[Entry]:
+        """What follows the last that is known of the last two pages."""
+        seen = {payload for page in self._pages for payload in page}
+        known = [place for place, entry in enumerate(found, 1) if entry.payload in seen]
+        return found[known[-1] :] if known else found
