@@ -31,14 +31,8 @@ def called(status: Any, **options: Any) -> None: ...
 @pytest.fixture
 def job(app: App) -> Job[..., None]:
     """A job; and the target of all callbacks, registered under the name that `filled` uses."""
-    app.job(name="tests.app.test_cancel.called")(called)
+    app.job(name="tests.app.conftest.called")(called)
     return app.job(noop)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
 
 
 def test_an_event_never_fires_again(app: App, job: Job[..., None], hands: Hands) -> None:

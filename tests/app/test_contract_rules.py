@@ -9,12 +9,11 @@ import pytest
 import outrider
 from outrider import App, Batch, BatchCancelled, cancelling
 from outrider.job import Job
-from outrider.store import life
 from outrider.store.queue import Other
 from tests.app.conftest import Way
-from tests.app.hands import NOW, Hands, counts, inside, listed, raw
+from tests.app.hands import Hands, counts, inside, listed, raw
 from tests.app.runs import Runs
-from tests.app.test_cancel import has_fired
+from tests.app.test_cancel import has_fired, upkeep
 
 HERE = "tests.app.test_contract_rules"
 
@@ -32,17 +31,10 @@ def job(app: App) -> Job[..., None]:
     return app.job(noop)
 
 
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
-
-
-def upkeep(app: App) -> str:
-    """What a worker's scheduler does; the batch that it has cancelled to the end."""
-    undone = app.perform(life.upkeep(app.keys, limit=9, since=NOW, now=NOW)).undone
-    if undone:
-        app.perform(cancelling.finish(app.keys, undone))
+def finish_cancelling(app: App) -> list[str]:
+    """What a worker does of what others have left; the batches that it has cancelled to the end."""
+    undone = upkeep(app).undone
+    app.perform(cancelling.finish(app.keys, undone))
     return undone
 
 
@@ -76,7 +68,7 @@ def test_giving_up_counts_its_own_dead(
     )
     hands.ack(*(Other("dead", token) for token in [*own[:dead], *below]), own[2])
     assert app.batches[root.bid].is_cancelled == (dead == 2)
-    assert upkeep(app) == (root.bid if dead == 2 else "")
+    assert finish_cancelling(app) == ([root.bid] if dead == 2 else [])
     assert counts(app, child.bid) == ({6: 2, 7: 1} if dead == 2 else {1: 1, 6: 2})
     if dead == 2:
         assert has_fired(app, root) == {"complete", "death", "settled"}

@@ -15,19 +15,7 @@ from outrider.job import Job
 from outrider.store.queue import Other
 from tests.app.conftest import Way, closing
 from tests.app.hands import NOW, Hands, counts, fields, raw, scored, stat
-from tests.app.test_cancel import CANCELLED, filled, has_fired, mark, resize, upkeep
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job, registered."""
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
+from tests.app.test_cancel import CANCELLED, filled, has_fired, mark, upkeep
 
 
 def family(app: App, job: Job[..., None]) -> tuple[Batch, Batch, Batch]:
