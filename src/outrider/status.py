@@ -9,6 +9,7 @@ from outrider import waiting
 from outrider.explain import explain
 from outrider.hub import Flow, Hub
 from outrider.ids import member_jid
+from outrider.reviving import retry_failed
 from outrider.slots import pending
 from outrider.standing import CallbackState, FailedJob, Standing, not_found
 from outrider.store import look
@@ -121,6 +122,20 @@ class BatchStatus(Standing):
         """The same for asyncio."""
         numbers = await self.hub.aperform(pending(self.hub, self.bid, limit))
         return [member_jid(self.bid, number) for number in numbers]
+
+    def retry_failed(self) -> int:
+        """Bring back its dead jobs and callbacks, and run those now that wait for a retry.
+
+        Only of this batch, not of those below it. A try by hand does not count as an attempt, and
+        clears the deadline. Returns how many were put on their queues; what the dead set keeps no
+        longer, or never did (`retry=False`), can't be. Both sets are searched through. Raises
+        BatchNotFound, and BatchCancelled when the batch or one above it is cancelled.
+        """
+        return self.hub.perform(retry_failed(self.hub, self.bid))
+
+    async def aretry_failed(self) -> int:
+        """The same for asyncio."""
+        return await self.hub.aperform(retry_failed(self.hub, self.bid))
 
     def explain(self) -> str:
         """In words, what the batch waits for: how many jobs, where, and of which children.

@@ -30,6 +30,13 @@ class Entry(NamedTuple):
     score: float | None
 
 
+class Sought(NamedTuple):
+    """Payloads that a page of a scan gave, and where the next one begins ("0": nowhere)."""
+
+    cursor: str
+    payloads: list[bytes]
+
+
 @script()
 def remove(
     keys: Keys, *, place: str, name: str, payload: bytes, to: str, failure: str, now: int
@@ -50,6 +57,22 @@ def requeue(keys: Keys, *, place: str, payload: bytes, changed: bytes, now: int)
 @script()
 def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
     """Delete up to `limit` jobs (SLICE at most), the first to be taken first; how many it did."""
+    raise NotImplementedError
+
+
+@script(decode=lambda answer: Sought(answer[0].decode(), answer[1:]))
+def seek(keys: Keys, *, name: str, bid: str, cursor: str) -> Sought:
+    """A page of a scan of `retry` or `dead` for members and callbacks of a batch."""
+    raise NotImplementedError
+
+
+@script()
+def bringback(keys: Keys, *, bid: str, place: str, jobs: list[tuple[str, str]], now: int) -> int:
+    """Put jobs of one batch that lie in a set on their queues; how many, or `store.batch`'s
+    UNKNOWN or CANCELLED.
+
+    Each is a payload as it lies there, and the same as it goes on; SLICE at most.
+    """
     raise NotImplementedError
 
 
