@@ -14,7 +14,8 @@ from outrider.store.look import Picture
 
 DEAD = 6
 SUCCEEDED, SETTLED = 2, 4  # how a child counts: bits of its mark
-_WAITING, _FAILING, _DEAD, _CANCELLED = "s1", "s2", "s6", "s7"
+_WAITING, _FAILING, _DISCARDED, _DEAD = "s1", "s2", "s5", "s6"
+_CANCELLED, _DELETED = "s7", "s8"
 
 
 class FailedJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +29,9 @@ class FailedJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallbackState(NamedTuple):
-    """A callback of a batch. `state` is waiting, queued, failing, succeeded, dead or discarded."""
+    """A callback of a batch. `state` is waiting (for its event), queued, failing or succeeded; or
+    dead, discarded, deleted or expired, which bars the success of the batches above.
+    """
 
     event: str
     target: str
@@ -120,6 +123,16 @@ class Standing:
         return self.number(_CANCELLED)
 
     @property
+    def discarded(self) -> int:
+        """Jobs that discarded themselves."""
+        return self.number(_DISCARDED)
+
+    @property
+    def deleted(self) -> int:
+        """Jobs that were deleted from outside."""
+        return self.number(_DELETED)
+
+    @property
     def percent(self) -> float:
         """How much is done, 0 to 100; 100 for an empty batch."""
         return 100.0 if not self.total else (self.total - self.pending) / self.total * 100
@@ -177,6 +190,42 @@ class Standing:
     def is_cancelled(self) -> bool:
         """Whether it was cancelled."""
         return "cancelled_at" in self.picture.fields
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no job of it or below it can run now: settled, and nothing brought back since."""
+        kids = self.number("kids")
+        busy = self.number(_WAITING) + self.number(_FAILING) + self.held
+        counted = (self.number("kids_completed"), self.number("kids_settled"))
+        return self.is_settled and not busy and counted == (kids, kids)
+
+    @property
+    def held(self) -> int:
+        """How many `open()` blocks hold it open now."""
+        return self.number("holds")
+
+    @property
+    def barred(self) -> bool:
+        """Whether an `open()` block was left by an error or lapsed, and no later one ended well.
+
+        It can't succeed as long as that is so; complete and settled may come.
+        """
+        return self.number("barred") > 0
+
+    @property
+    def success_ratio(self) -> float:
+        """The part of its jobs that must succeed, as its maker gave it; 0.0 for none given."""
+        return float(self.picture.fields.get("success_ratio", 0))
+
+    @property
+    def success_count(self) -> int:
+        """How many of its jobs must succeed, as its maker gave it; 0 for none given."""
+        return self.number("success_count")
+
+    @property
+    def has_goal(self) -> bool:
+        """Whether a part of its jobs is enough for success."""
+        return self.success_ratio + self.success_count > 0
 
     @property
     def expires_at(self) -> datetime | None:

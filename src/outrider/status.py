@@ -62,8 +62,9 @@ class BatchStatus(Standing):
     def join(self, timeout: float | None = None, until: Milestone = "complete") -> BatchStatus:
         """Wait until the batch is complete, successful or settled; returns itself.
 
-        Raises TimeoutError after `timeout` seconds, BatchFailed when it can't come any more, and
-        RuntimeError inside a job of the batch or of one below it, which would wait for itself.
+        Raises TimeoutError after `timeout` seconds, BatchFailed when success can't come any more
+        or the batch is settled without it, BatchNotFound when it is forgotten meanwhile, and
+        RuntimeError in a job or callback of the batch or of one below it: it waits for these.
         """
         self.hub.perform(waiting.not_from_inside(self.hub, self.bid))
         with self.hub.listener(self.bid) as listener:
@@ -71,6 +72,7 @@ class BatchStatus(Standing):
                 if seconds:
                     listener.wait(seconds, MILESTONES)
                 self.refresh()
+                self.hub.perform(waiting.check_below(self.hub, self, until))
         return self
 
     async def ajoin(
@@ -83,6 +85,7 @@ class BatchStatus(Standing):
                 if seconds:
                     await listener.wait(seconds, MILESTONES)
                 await self.arefresh()
+                await self.hub.aperform(waiting.check_below(self.hub, self, until))
         return self
 
     def watch(self) -> Iterator[BatchEvent]:

@@ -293,9 +293,7 @@ def test_what_cannot_come_any_more(way: Way, app: App) -> None:
     dead = status(app)
     with pytest.raises(BatchFailed) as caught:
         way(status(app), "join", timeout=5, until="success")
-    assert str(caught.value) == (
-        f"batch {BID} is settled without success: 1 dead, 0 cancelled of 2"
-    )
+    assert str(caught.value) == f"batch {BID} is settled without success: 1 job dead"
     for until in ("complete", "settled"):
         assert way(status(app), "join", until=until).is_dead
     put(app, "default", member(1))
