@@ -1,7 +1,7 @@
 """What is in the way of a batch's success, in words: what may be mended, and what is for good.
 
-`is_well` in lua/lib/batch.lua decides; this is its other side. Until a batch is settled more jobs may
-be added, so a part of the jobs that is missed now may be reached yet.
+`is_well` in lua/lib/batch.lua decides; this is its other side. Until a batch is settled more jobs
+may be added, so a part of the jobs that is missed now may be reached yet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def mendable(batch: Standing) -> list[str]:
     if lack := _lack(batch):
         found.append(lack)
     if batch.barred:
-        found.append("a hold was left by an error or lapsed, and no later one has ended well")
+        found.append("an `open()` block was left by an error or lapsed, and no later one ended well")
     marks = batch.picture.children.values()
     if failed := sum(bits & SETTLED != 0 and not bits & SUCCEEDED for bits in marks):
         # It, a batch below it, or a callback of one of these.

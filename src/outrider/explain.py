@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from outrider.barring import final, mendable
 from outrider.hub import Flow, Hub
 from outrider.slots import recount
 from outrider.standing import SETTLED, SUCCEEDED, Standing, not_found
@@ -127,11 +128,17 @@ def _waiting(batch: Standing, found: Found) -> Iterator[str]:
 
 def _barring(batch: Standing) -> Iterator[str]:
     """What keeps it, or the batches above it, from success."""
-    for number, what in ((batch.dead, "dead"), (batch.cancelled, "cancelled")):
-        if number:
-            yield f"{count(number, 'job')} {what}: no success as long as that is so"
-    if deleted := batch.number("s8"):
-        yield f"{count(deleted, 'job')} deleted: success can't come"
+    if batch.held:
+        yield (
+            f"held by {count(batch.held, '`open()` block')}: neither complete, success nor settled "
+            "before its end"
+        )
+    if batch.has_goal:
+        outs = ((batch.dead, "dead"), (batch.cancelled, "cancelled"), (batch.deleted, "deleted"))
+        yield from (f"{count(number, 'job')} {what}" for number, what in outs if number)
+    if not batch.is_success:
+        yield from (f"{why}: success can't come any more" for why in final(batch))
+        yield from (f"{why}: no success as long as that is so" for why in mendable(batch))
     for callback in batch.callbacks:
         if callback.state in ("dead", "discarded", "deleted", "expired"):
             yield (
@@ -144,10 +151,7 @@ def _children(node: _Node) -> Iterator[str]:
     batch = node.batch
     marks = [] if batch is None else list(batch.picture.children.values())
     open_ones = sum(not bits & SETTLED for bits in marks)
-    failed = sum(bits & SETTLED != 0 and not bits & SUCCEEDED for bits in marks)
     if open_ones:
         yield f"{count(open_ones, 'child batch', 'child batches')} not settled"
-    if failed:
-        yield f"{count(failed, 'child batch', 'child batches')} settled without success"
     if node.hidden:
         yield f"… {count(node.hidden, 'child batch', 'child batches')} more than are shown here"

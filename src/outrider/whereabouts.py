@@ -81,6 +81,9 @@ def find(hub: Hub, bids: set[str], wanted: int, limit: int = LIMIT) -> Flow[Foun
     names: list[str] = [] if found.is_over else (yield queue.names(hub.keys))
     for name in names:
         yield from _queue(hub, found, name)
+    names = [] if found.is_over else (yield look.moving(hub.keys))
+    for name in names:
+        yield from _moving(hub, found, name)
     return found
 
 
@@ -104,6 +107,17 @@ def _queue(hub: Hub, found: Found, name: str) -> Flow[None]:
         if held and not place:
             is_paused: bool = yield queue.is_paused(hub.keys, name)
             place = f"queued on {printable(name)}" + (", which is paused" if is_paused else "")
+        for payload in held:
+            found.note(payload, place)
+        if len(held) < PAGE:
+            return
+
+
+def _moving(hub: Hub, found: Found, name: str) -> Flow[None]:
+    home = printable(name[17:])
+    place = "on the way to " + (f"queue {home}" if home else "the schedule")
+    for page in count():
+        held: list[bytes] = [] if found.is_over else (yield look.staged(hub.keys, name, page, PAGE))
         for payload in held:
             found.note(payload, place)
         if len(held) < PAGE:

@@ -19,7 +19,7 @@ from tests.app.hands import BID, NOW, Hands, commit, dump, listed, raw, start, w
 CHILD = "00aabbccddeeff22"
 GRANDCHILD = "00aabbccddeeff33"
 COUNTS = st.integers(0, 3)
-GOALS = st.one_of(
+GOALS: st.SearchStrategy[dict[str, float]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"success_ratio": st.sampled_from([0.1, 0.5, 0.55, 0.9, 1.0])}),
     st.fixed_dictionaries({"success_count": st.integers(1, 8)}),
@@ -41,7 +41,10 @@ def make(app: App, batch: dict[str, Any]) -> None:
     raw(app, "DEL", *(app.keys(kind, BID) for kind in names))
     kids, states = batch["kids"], batch["states"]
     fields: dict[str, Any] = {
-        **{"v": 1, "created_at": NOW, "total": sum(states), "kids": len(kids)},
+        "v": 1,
+        "created_at": NOW,
+        "total": sum(states),
+        "kids": len(kids),
         **{f"s{number}": count for number, count in enumerate(states, 1)},
         **dict.fromkeys(("kids_completed", "kids_settled"), len(kids)),
         "kids_succeeded": kids.count(7),
@@ -156,7 +159,7 @@ def test_a_lapsed_hold_may_be_mended(way: Way, app: App) -> None:
     with pytest.raises(TimeoutError):
         way(app.batches[BID], "join", timeout=0, until="success")
     Hands(app).work()
-    said = "a hold was left by an error or lapsed, and no later one has ended well"
+    said = "an `open()` block was left by an error or lapsed, and no later one ended well"
     assert why(way) == f"batch {BID} is settled without success: {said}"
 
 

@@ -18,6 +18,10 @@ CALLBACK = dump(["critical", "app.cb", '"args":[]'])
 CHILD = "00aabbccddeeff22"
 
 
+def wait() -> None:
+    """A job."""
+
+
 def fail(hands: Hands, token: int, text: str, **fields: Any) -> None:
     """Report a failure as the worker does."""
     payload = json.dumps({**json.loads(text), **fields}).encode()
@@ -88,6 +92,67 @@ def test_what_is_lost_and_what_is_too_far(
     assert explained(way) == ["1 job not found in the first 600 jobs looked at"]
     raw(app, "DEL", app.keys("queue", "default"))
     assert explained(way) == ["1 job found nowhere: moved just now, or lost"]
+
+
+def test_jobs_on_their_way_are_found(way: Way, app: App) -> None:
+    """A large block is handed over whole, and moved to its queue slice by slice."""
+    job = app.job(wait)
+    job.enqueue()
+    job.enqueue_in(60)
+    batch = app.batch()
+    with batch.jobs():
+        job.enqueue_in(3600)
+        job.enqueue_many(() for _ in range(6000))
+    assert explained(way, batch.bid) == [
+        "1 job on the way to the schedule",
+        "6,000 jobs on the way to queue default",
+    ]
+
+
+def test_holds_are_explained(way: Way, app: App) -> None:
+    """One that stands, and one that did not end well."""
+    start(app, 1)
+
+    def leave_it() -> None:
+        with app.batches.open(BID).open():
+            assert explained(way)[1:] == [
+                "held by 1 `open()` block: neither complete, success nor settled before its end"
+            ]
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        leave_it()
+    assert explained(way)[1:] == [
+        "an `open()` block was left by an error or lapsed, and no later one ended well: "
+        "no success as long as that is so"
+    ]
+
+
+def test_a_part_that_is_enough_is_explained(way: Way, app: App) -> None:
+    """Dead jobs are told, and bar success only when too few are left."""
+    start(app, 4, create=["success_count", 2])
+    dead = [member_jid(BID, number) for number in range(3)]
+    for jid in dead[:2]:
+        app.queues["default"].kill(jid)
+    assert explained(way) == ["2 jobs queued on default", "2 jobs dead"]
+    app.queues["default"].kill(dead[2])
+    assert explained(way)[1:] == [
+        "3 jobs dead",
+        "1 of 4 jobs can succeed as it stands, 2 must: no success as long as that is so",
+    ]
+
+
+def test_what_is_lost_for_good_is_explained(way: Way, app: App) -> None:
+    """Deleted and cancelled."""
+    start(app, 3)
+    app.queues["default"].delete(member_jid(BID, 0))
+    assert explained(way)[1:] == ["1 job deleted: success can't come any more"]
+    way(app.batches.open(BID), "cancel")
+    assert explained(way) == [
+        "it is cancelled: success can't come any more",
+        "2 jobs cancelled: success can't come any more",
+        "1 job deleted: success can't come any more",
+    ]
 
 
 def test_counts_that_differ_from_the_slots_are_told(way: Way, app: App) -> None:

@@ -90,6 +90,20 @@ def due(keys: Keys, name: str, page: int, size: int) -> Call[list[tuple[bytes, f
     )
 
 
+def moving(keys: Keys) -> Call[list[str]]:
+    """Names of committed lists on their way: block:queue, or the block alone for delayed jobs."""
+    return command(
+        "ZRANGE", keys("moving"), 0, -1, decode=lambda found: [one.decode() for one in found]
+    )
+
+
+def staged(keys: Keys, name: str, page: int, size: int) -> Call[list[bytes]]:
+    """A page of such a list, in any order."""
+    first, last = page * size, page * size + size - 1
+    words = "LRANGE" if ":" in name else "ZRANGE"
+    return command(words, keys("staged", name), first, last, decode=list)
+
+
 def workers(keys: Keys, limit: int) -> Call[list[str]]:
     """Identities of workers that hold a lease."""
     return command(
