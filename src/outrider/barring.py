@@ -15,15 +15,26 @@ LOOKS = 100
 _LOST = ("discarded", "deleted", "expired")
 
 
+def takes_part(batch: Standing) -> bool:
+    """Whether a part of its jobs is enough for success."""
+    return _goal(batch) != (0, 0)
+
+
+def _goal(batch: Standing) -> tuple[float, int]:
+    return float(batch.picture.fields.get("success_ratio", 0)), batch.number("success_count")
+
+
 def mendable(batch: Standing) -> list[str]:
     """What bars success as long as it is so."""
     found = []
-    if batch.dead and not batch.has_goal:
+    if batch.dead and not takes_part(batch):
         found.append(f"{count(batch.dead, 'job')} dead")
     if lack := _lack(batch):
         found.append(lack)
     if batch.barred:
-        found.append("an `open()` block was left by an error or lapsed, and no later one ended well")
+        found.append(
+            "an `open()` block was left by an error or lapsed, and no later one ended well"
+        )
     marks = batch.picture.children.values()
     if failed := sum(bits & SETTLED != 0 and not bits & SUCCEEDED for bits in marks):
         # It, a batch below it, or a callback of one of these.
@@ -35,9 +46,10 @@ def _lack(batch: Standing) -> str:
     """What is missing though all that may still run succeeded."""
     of = batch.total - batch.discarded - batch.deleted
     best = of - batch.dead - batch.cancelled
-    if (ratio := batch.success_ratio) and best + 1e-6 < ratio * of:
+    ratio, number = _goal(batch)
+    if best + 1e-6 < ratio * of:
         return f"{best:,} of {count(of, 'job')} can succeed as it stands, a ratio of {ratio:g} must"
-    if (number := min(batch.success_count, of)) > best:
+    if (number := min(number, of)) > best:
         return f"{best:,} of {count(of, 'job')} can succeed as it stands, {number:,} must"
     return ""
 
@@ -48,9 +60,9 @@ def final(batch: Standing) -> list[str]:
         return []
     found = ["it is cancelled"] if batch.is_cancelled else []
     # Deleted jobs are left out where a part is asked for, but cancelled ones are of the whole.
-    if batch.cancelled and (not batch.has_goal or batch.success_ratio == 1):
+    if batch.cancelled and (not takes_part(batch) or _goal(batch)[0] == 1):
         found.append(f"{count(batch.cancelled, 'job')} cancelled")
-    if batch.deleted and not batch.has_goal:
+    if batch.deleted and not takes_part(batch):
         found.append(f"{count(batch.deleted, 'job')} deleted")
     return found
 

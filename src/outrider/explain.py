@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from outrider.barring import final, mendable
+from outrider.barring import final, mendable, takes_part
 from outrider.hub import Flow, Hub
 from outrider.slots import recount
 from outrider.standing import SETTLED, SUCCEEDED, Standing, not_found
@@ -133,7 +133,7 @@ def _barring(batch: Standing) -> Iterator[str]:
             f"held by {count(batch.held, '`open()` block')}: neither complete, success nor settled "
             "before its end"
         )
-    if batch.has_goal:
+    if takes_part(batch):
         outs = ((batch.dead, "dead"), (batch.cancelled, "cancelled"), (batch.deleted, "deleted"))
         yield from (f"{count(number, 'job')} {what}" for number, what in outs if number)
     if not batch.is_success:

@@ -10,6 +10,7 @@ import msgspec
 from outrider import clock
 from outrider.errors import BatchNotFound
 from outrider.ids import EVENTS
+from outrider.pace import Pace
 from outrider.store.look import Picture
 
 DEAD = 6
@@ -43,7 +44,14 @@ class Standing:
 
     def __init__(self, bid: str, picture: Picture) -> None:
         self.bid = bid
+        self.pace = Pace()
+        self.see(picture)
+
+    def see(self, picture: Picture) -> None:
+        """Take a new reading for the one of before."""
         self.picture = picture
+        self.read_at = clock.now()
+        self.pace.note(self.read_at, self.total - self.pending)
 
     def __repr__(self) -> str:
         return (
@@ -139,12 +147,18 @@ class Standing:
 
     @property
     def eta(self) -> float | None:
-        """Seconds left at the pace so far; None when nothing is done or nothing can come."""
+        """Seconds left when this was read; None when nothing is done or nothing can come.
+
+        By the pace of the last minute where this status was refreshed or watched, else by that
+        since the batch was made.
+        """
         done = self.total - self.pending
         left = self.number(_WAITING) + self.number(_FAILING)
         if not done or not left or self.is_cancelled:
             return None
-        return max(0.0, clock.now() - self.created_at.timestamp()) / done * left
+        pace = self.pace.now(self.read_at, done)
+        age = max(0.0, self.read_at - self.created_at.timestamp())
+        return age / done * left if pace is None else left / pace
 
     @property
     def complete_at(self) -> datetime | None:
@@ -211,21 +225,6 @@ class Standing:
         It can't succeed as long as that is so; complete and settled may come.
         """
         return self.number("barred") > 0
-
-    @property
-    def success_ratio(self) -> float:
-        """The part of its jobs that must succeed, as its maker gave it; 0.0 for none given."""
-        return float(self.picture.fields.get("success_ratio", 0))
-
-    @property
-    def success_count(self) -> int:
-        """How many of its jobs must succeed, as its maker gave it; 0 for none given."""
-        return self.number("success_count")
-
-    @property
-    def has_goal(self) -> bool:
-        """Whether a part of its jobs is enough for success."""
-        return self.success_ratio + self.success_count > 0
 
     @property
     def expires_at(self) -> datetime | None:

@@ -54,7 +54,7 @@ class BatchStatus(Standing):
     def _become(self, other: BatchStatus | None) -> BatchStatus:
         if other is None:
             raise not_found(self.bid)
-        self.picture = other.picture
+        self.see(other.picture)
         return self
 
     # -- waiting ----------------------------------------------------------------------------------
@@ -112,7 +112,9 @@ class BatchStatus(Standing):
                     yield BatchEvent(kind, self._copy())
 
     def _copy(self) -> BatchStatus:
-        return BatchStatus(self.hub, self.bid, self.picture)
+        copy = BatchStatus(self.hub, self.bid, self.picture)
+        copy.pace = self.pace
+        return copy
 
     # -- its members ------------------------------------------------------------------------------
 

@@ -122,10 +122,11 @@ def test_holds_are_explained(way: Way, app: App) -> None:
 
     with pytest.raises(KeyError):
         leave_it()
-    assert explained(way)[1:] == [
+    (line,) = explained(way)[1:]
+    assert line == (
         "an `open()` block was left by an error or lapsed, and no later one ended well: "
         "no success as long as that is so"
-    ]
+    )
 
 
 def test_a_part_that_is_enough_is_explained(way: Way, app: App) -> None:
