@@ -90,22 +90,25 @@ def _lines(node: _Node, found: Found) -> Iterator[str]:
     if batch.description:
         name += f' "{printable(batch.description)}"'
     items = [*_waiting(batch, found), *_barring(batch), *_children(node), *node.faults]
-    yield f"{name}: {_state(batch)}" + (", waits for nothing" if not items else "")
+    done = f"{batch.total - batch.pending:,} of {count(batch.total, 'job')} done"
+    yield f"{name}: {state(batch)}, {done}" + (", waits for nothing" if not items else "")
     for item in items:
         yield f"  {item}"
 
 
-def _state(batch: Standing) -> str:
+def state(batch: Standing) -> str:
+    """How far a batch is, in a few words."""
     if batch.is_success:
         word = "succeeded"
-    elif batch.is_settled:
+    elif batch.is_at_rest:
         word = "settled without success"
+    elif batch.is_settled:
+        word = "settled before, going on again"
     elif batch.is_complete:
         word = "complete, not settled"
     else:
         word = "not complete"
-    done = f"{batch.total - batch.pending:,} of {count(batch.total, 'job')} done"
-    return f"{word}{', cancelled' if batch.is_cancelled else ''}, {done}"
+    return f"{word}, cancelled" if batch.is_cancelled else word
 
 
 def _waiting(batch: Standing, found: Found) -> Iterator[str]:
@@ -122,7 +125,8 @@ def _waiting(batch: Standing, found: Found) -> Iterator[str]:
         elif left > 0:
             yield f"{count(left, thing)} found nowhere: moved just now, or lost"
     for callback in batch.callbacks:
-        if callback.state == "waiting" and batch.at(callback.event) is None:
+        waits = callback.state == "waiting" and batch.at(callback.event) is None
+        if waits and callback.event != "death":
             yield f"for the callback {printable(callback.target)}: {callback.event} is to come"
 
 

@@ -147,14 +147,15 @@ class Standing:
 
     @property
     def eta(self) -> float | None:
-        """Seconds left when this was read; None when nothing is done or nothing can come.
+        """Seconds left when this was read; None when nothing is done yet, and when nothing waits
+        for its first run: retries have times of their own.
 
         By the pace of the last minute where this status was refreshed or watched, else by that
         since the batch was made.
         """
         done = self.total - self.pending
         left = self.number(_WAITING) + self.number(_FAILING)
-        if not done or not left or self.is_cancelled:
+        if not done or not self.number(_WAITING) or self.is_cancelled:
             return None
         pace = self.pace.now(self.read_at, done)
         age = max(0.0, self.read_at - self.created_at.timestamp())
