@@ -70,7 +70,6 @@ def test_callbacks_and_children_are_explained(way: Way, app: App) -> None:
     assert explained(way) == [
         "1 job retrying, next at 2027-01-15 08:00:30 UTC",
         "1 callback queued on critical",
-        "for the callback app.cb: death is to come",
         "1 child batch not settled",
         f'batch {CHILD} "a\ufffd[31m\ufffdb": not complete, 0 of 1 job done',
         "1 job queued on low",
