@@ -84,7 +84,7 @@ def _alive(batch: Standing) -> int:
 def _lines(node: _Node, found: Found) -> Iterator[str]:
     batch = node.batch
     if batch is None:
-        yield f"batch {node.bid}: its record is gone"
+        yield f"batch {node.bid}: deleted or expired, no success of those above can come any more"
         return
     name = f"batch {node.bid}"
     if batch.description:

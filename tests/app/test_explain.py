@@ -147,6 +147,14 @@ def test_what_is_lost_for_good_is_explained(way: Way, app: App) -> None:
     start(app, 3)
     app.queues["default"].delete(member_jid(BID, 0))
     assert explained(way)[1:] == ["1 job deleted: success can't come any more"]
+    assert app.perform(commit(app, bid=CHILD, parent=BID, inside=True, ranges=[(0, 1)])) == 1
+    raw(app, "DEL", *(app.keys(kind, CHILD) for kind in ("batch", "slots")))
+    assert explained(way)[2:] == [
+        "1 child batch not settled",
+        f"batch {CHILD}: deleted or expired, no success of those above can come any more",
+    ]
+    raw(app, "DEL", app.keys("kids", BID))
+    raw(app, "HDEL", app.keys("batch", BID), "kids")
     way(app.batches.open(BID), "cancel")
     assert explained(way) == [
         "it is cancelled: success can't come any more",
