@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from outrider.barring import final, mendable, takes_part
 from outrider.hub import Flow, Hub
 from outrider.slots import recount
 from outrider.standing import SETTLED, SUCCEEDED, Standing, not_found
@@ -83,28 +84,31 @@ def _alive(batch: Standing) -> int:
 def _lines(node: _Node, found: Found) -> Iterator[str]:
     batch = node.batch
     if batch is None:
-        yield f"batch {node.bid}: its record is gone"
+        yield f"batch {node.bid}: deleted or expired, no success of those above can come any more"
         return
     name = f"batch {node.bid}"
     if batch.description:
         name += f' "{printable(batch.description)}"'
     items = [*_waiting(batch, found), *_barring(batch), *_children(node), *node.faults]
-    yield f"{name}: {_state(batch)}" + (", waits for nothing" if not items else "")
+    done = f"{batch.total - batch.pending:,} of {count(batch.total, 'job')} done"
+    yield f"{name}: {state(batch)}, {done}" + (", waits for nothing" if not items else "")
     for item in items:
         yield f"  {item}"
 
 
-def _state(batch: Standing) -> str:
+def state(batch: Standing) -> str:
+    """How far a batch is, in a few words."""
     if batch.is_success:
         word = "succeeded"
-    elif batch.is_settled:
+    elif batch.is_at_rest:
         word = "settled without success"
+    elif batch.is_settled:
+        word = "settled before, going on again"
     elif batch.is_complete:
         word = "complete, not settled"
     else:
         word = "not complete"
-    done = f"{batch.total - batch.pending:,} of {count(batch.total, 'job')} done"
-    return f"{word}{', cancelled' if batch.is_cancelled else ''}, {done}"
+    return f"{word}, cancelled" if batch.is_cancelled else word
 
 
 def _waiting(batch: Standing, found: Found) -> Iterator[str]:
@@ -121,17 +125,24 @@ def _waiting(batch: Standing, found: Found) -> Iterator[str]:
         elif left > 0:
             yield f"{count(left, thing)} found nowhere: moved just now, or lost"
     for callback in batch.callbacks:
-        if callback.state == "waiting" and batch.at(callback.event) is None:
+        waits = callback.state == "waiting" and batch.at(callback.event) is None
+        if waits and callback.event != "death":
             yield f"for the callback {printable(callback.target)}: {callback.event} is to come"
 
 
 def _barring(batch: Standing) -> Iterator[str]:
     """What keeps it, or the batches above it, from success."""
-    for number, what in ((batch.dead, "dead"), (batch.cancelled, "cancelled")):
-        if number:
-            yield f"{count(number, 'job')} {what}: no success as long as that is so"
-    if deleted := batch.number("s8"):
-        yield f"{count(deleted, 'job')} deleted: success can't come"
+    if batch.held:
+        yield (
+            f"held by {count(batch.held, '`open()` block')}: neither complete, success nor settled "
+            "before its end"
+        )
+    if takes_part(batch):
+        outs = ((batch.dead, "dead"), (batch.cancelled, "cancelled"), (batch.deleted, "deleted"))
+        yield from (f"{count(number, 'job')} {what}" for number, what in outs if number)
+    if not batch.is_success:
+        yield from (f"{why}: success can't come any more" for why in final(batch))
+        yield from (f"{why}: no success as long as that is so" for why in mendable(batch))
     for callback in batch.callbacks:
         if callback.state in ("dead", "discarded", "deleted", "expired"):
             yield (
@@ -144,10 +155,7 @@ def _children(node: _Node) -> Iterator[str]:
     batch = node.batch
     marks = [] if batch is None else list(batch.picture.children.values())
     open_ones = sum(not bits & SETTLED for bits in marks)
-    failed = sum(bits & SETTLED != 0 and not bits & SUCCEEDED for bits in marks)
     if open_ones:
         yield f"{count(open_ones, 'child batch', 'child batches')} not settled"
-    if failed:
-        yield f"{count(failed, 'child batch', 'child batches')} settled without success"
     if node.hidden:
         yield f"… {count(node.hidden, 'child batch', 'child batches')} more than are shown here"

@@ -120,5 +120,11 @@ def changed(payload: bytes, fields: dict[str, Any], drop: Sequence[str] = ()) ->
     return _text(content)
 
 
+def by_hand(payload: bytes, retry_count: int | None) -> str:
+    """The payload of a job that is retried by hand: no attempt of its own, and no deadline."""
+    fields = {} if retry_count is None else {"retry_count": retry_count - 1}
+    return changed(payload, fields, ("expiry", "enqueued_at"))
+
+
 def _text(value: Any) -> str:
     return _json.encode(value).decode()

@@ -10,11 +10,13 @@ import msgspec
 from outrider import clock
 from outrider.errors import BatchNotFound
 from outrider.ids import EVENTS
+from outrider.pace import Pace
 from outrider.store.look import Picture
 
 DEAD = 6
 SUCCEEDED, SETTLED = 2, 4  # how a child counts: bits of its mark
-_WAITING, _FAILING, _DEAD, _CANCELLED = "s1", "s2", "s6", "s7"
+_WAITING, _FAILING, _DISCARDED, _DEAD = "s1", "s2", "s5", "s6"
+_CANCELLED, _DELETED = "s7", "s8"
 
 
 class FailedJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +30,9 @@ class FailedJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallbackState(NamedTuple):
-    """A callback of a batch. `state` is waiting, queued, failing, succeeded, dead or discarded."""
+    """A callback of a batch. `state` is waiting (for its event), queued, failing or succeeded; or
+    dead, discarded, deleted or expired, which bars the success of the batches above.
+    """
 
     event: str
     target: str
@@ -40,7 +44,14 @@ class Standing:
 
     def __init__(self, bid: str, picture: Picture) -> None:
         self.bid = bid
+        self.pace = Pace()
+        self.see(picture)
+
+    def see(self, picture: Picture) -> None:
+        """Take a new reading for the one of before."""
         self.picture = picture
+        self.read_at = clock.now()
+        self.pace.note(self.read_at, self.total - self.pending)
 
     def __repr__(self) -> str:
         return (
@@ -120,18 +131,35 @@ class Standing:
         return self.number(_CANCELLED)
 
     @property
+    def discarded(self) -> int:
+        """Jobs that discarded themselves."""
+        return self.number(_DISCARDED)
+
+    @property
+    def deleted(self) -> int:
+        """Jobs that were deleted from outside."""
+        return self.number(_DELETED)
+
+    @property
     def percent(self) -> float:
         """How much is done, 0 to 100; 100 for an empty batch."""
         return 100.0 if not self.total else (self.total - self.pending) / self.total * 100
 
     @property
     def eta(self) -> float | None:
-        """Seconds left at the pace so far; None when nothing is done or nothing can come."""
+        """Seconds left when this was read; None when nothing is done yet, and when nothing waits
+        for its first run: retries have times of their own.
+
+        By the pace of the last minute where this status was refreshed or watched, else by that
+        since the batch was made.
+        """
         done = self.total - self.pending
         left = self.number(_WAITING) + self.number(_FAILING)
-        if not done or not left or self.is_cancelled:
+        if not done or not self.number(_WAITING) or self.is_cancelled:
             return None
-        return max(0.0, clock.now() - self.created_at.timestamp()) / done * left
+        pace = self.pace.now(self.read_at, done)
+        age = max(0.0, self.read_at - self.created_at.timestamp())
+        return age / done * left if pace is None else left / pace
 
     @property
     def complete_at(self) -> datetime | None:
@@ -177,6 +205,27 @@ class Standing:
     def is_cancelled(self) -> bool:
         """Whether it was cancelled."""
         return "cancelled_at" in self.picture.fields
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no job of it or below it can run now: settled, and nothing brought back since."""
+        kids = self.number("kids")
+        busy = self.number(_WAITING) + self.number(_FAILING) + self.held
+        counted = (self.number("kids_completed"), self.number("kids_settled"))
+        return self.is_settled and not busy and counted == (kids, kids)
+
+    @property
+    def held(self) -> int:
+        """How many `open()` blocks hold it open now."""
+        return self.number("holds")
+
+    @property
+    def barred(self) -> bool:
+        """Whether an `open()` block was left by an error or lapsed, and no later one ended well.
+
+        It can't succeed as long as that is so; complete and settled may come.
+        """
+        return self.number("barred") > 0
 
     @property
     def expires_at(self) -> datetime | None:

@@ -9,6 +9,7 @@ from outrider import waiting
 from outrider.explain import explain
 from outrider.hub import Flow, Hub
 from outrider.ids import member_jid
+from outrider.reviving import retry_failed
 from outrider.slots import pending
 from outrider.standing import CallbackState, FailedJob, Standing, not_found
 from outrider.store import look
@@ -53,7 +54,7 @@ class BatchStatus(Standing):
     def _become(self, other: BatchStatus | None) -> BatchStatus:
         if other is None:
             raise not_found(self.bid)
-        self.picture = other.picture
+        self.see(other.picture)
         return self
 
     # -- waiting ----------------------------------------------------------------------------------
@@ -61,8 +62,9 @@ class BatchStatus(Standing):
     def join(self, timeout: float | None = None, until: Milestone = "complete") -> BatchStatus:
         """Wait until the batch is complete, successful or settled; returns itself.
 
-        Raises TimeoutError after `timeout` seconds, BatchFailed when it can't come any more, and
-        RuntimeError inside a job of the batch or of one below it, which would wait for itself.
+        Raises TimeoutError after `timeout` seconds, BatchFailed when success can't come any more
+        or the batch is settled without it, BatchNotFound when it is forgotten meanwhile, and
+        RuntimeError in a job or callback of the batch or of one below it: it waits for these.
         """
         self.hub.perform(waiting.not_from_inside(self.hub, self.bid))
         with self.hub.listener(self.bid) as listener:
@@ -70,6 +72,7 @@ class BatchStatus(Standing):
                 if seconds:
                     listener.wait(seconds, MILESTONES)
                 self.refresh()
+                self.hub.perform(waiting.check_below(self.hub, self, until))
         return self
 
     async def ajoin(
@@ -82,6 +85,7 @@ class BatchStatus(Standing):
                 if seconds:
                     await listener.wait(seconds, MILESTONES)
                 await self.arefresh()
+                await self.hub.aperform(waiting.check_below(self.hub, self, until))
         return self
 
     def watch(self) -> Iterator[BatchEvent]:
@@ -108,7 +112,9 @@ class BatchStatus(Standing):
                     yield BatchEvent(kind, self._copy())
 
     def _copy(self) -> BatchStatus:
-        return BatchStatus(self.hub, self.bid, self.picture)
+        copy = BatchStatus(self.hub, self.bid, self.picture)
+        copy.pace = self.pace
+        return copy
 
     # -- its members ------------------------------------------------------------------------------
 
@@ -121,6 +127,20 @@ class BatchStatus(Standing):
         """The same for asyncio."""
         numbers = await self.hub.aperform(pending(self.hub, self.bid, limit))
         return [member_jid(self.bid, number) for number in numbers]
+
+    def retry_failed(self) -> int:
+        """Bring back its dead jobs and callbacks, and run those now that wait for a retry.
+
+        Only of this batch, not of those below it. A try by hand does not count as an attempt, and
+        clears the deadline. Returns how many were put on their queues; what the dead set keeps no
+        longer, or never did (`retry=False`), can't be. Both sets are searched through. Raises
+        BatchNotFound, and BatchCancelled when the batch or one above it is cancelled.
+        """
+        return self.hub.perform(retry_failed(self.hub, self.bid))
+
+    async def aretry_failed(self) -> int:
+        """The same for asyncio."""
+        return await self.hub.aperform(retry_failed(self.hub, self.bid))
 
     def explain(self) -> str:
         """In words, what the batch waits for: how many jobs, where, and of which children.

@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator
 from typing import Literal
 
+from outrider import barring
 from outrider.context import running
 from outrider.errors import BatchFailed
 from outrider.hub import Flow, Hub
@@ -45,11 +46,8 @@ def waits(batch: Standing, timeout: float | None, until: Milestone) -> Generator
     if batch.at(until) is None:
         yield 0.0  # what was read when this was made may be old
     while batch.at(until) is None:
-        if batch.is_settled:
-            raise BatchFailed(
-                f"batch {batch.bid} is settled without {until}: {batch.dead} dead, "
-                f"{batch.cancelled} cancelled of {batch.total}"
-            )
+        if until == "success":
+            check(batch)
         left = POLL if deadline is None else deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError(
@@ -57,6 +55,22 @@ def waits(batch: Standing, timeout: float | None, until: Milestone) -> Generator
                 f"{batch.pending} of {batch.total} pending"
             )
         yield min(POLL, left)
+
+
+def check(batch: Standing) -> None:
+    """Raise BatchFailed when success can't come, as far as the batch itself tells."""
+    reasons = barring.final(batch)
+    if batch.is_at_rest and not batch.is_success:
+        why = "; ".join([*reasons, *barring.mendable(batch)])
+        raise BatchFailed(f"batch {batch.bid} is settled without success: {why}")
+    if reasons:
+        raise BatchFailed(f"batch {batch.bid} can't succeed any more: {'; '.join(reasons)}")
+
+
+def check_below(hub: Hub, batch: Standing, until: Milestone) -> Flow[None]:
+    """Raise BatchFailed when a batch below bars success for good."""
+    if until == "success" and (why := (yield from barring.final_below(hub, batch))):
+        raise BatchFailed(f"batch {batch.bid} can't succeed any more: {why}")
 
 
 class Watch:

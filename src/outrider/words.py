@@ -20,3 +20,11 @@ def moment(at: float) -> str:
     then = clock.utc(at)
     today = clock.utc(clock.now()).date()
     return f"{then:%H:%M:%S} UTC" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def span(seconds: float) -> str:
+    """`8 s`, `12 min`, `5 h`, `3 days`: as exact as an estimate is."""
+    for unit, name, enough in ((86_400, "days", 3), (3600, "h", 3), (60, "min", 2)):
+        if seconds >= unit * enough:
+            return f"{seconds / unit:,.0f} {name}"
+    return f"{seconds:.0f} s"

@@ -147,9 +147,9 @@ def test_a_deep_tree(app: App, job: Job[..., None], hands: Hands, how: str) -> N
 
 def test_fifty_deaths_are_one(app: App, job: Job[..., None], hands: Hands) -> None:
     """Many members die in many reports of several workers: one callback a batch (P24)."""
-    root = app.batch().on("death", "tests.app.test_cancel.called")
+    root = app.batch().on("death", "tests.app.conftest.called")
     with root.jobs():
-        child = app.batch().on("death", "tests.app.test_cancel.called")
+        child = app.batch().on("death", "tests.app.conftest.called")
         with child.jobs():
             job.enqueue_many([(number,) for number in range(50)])
     others = [hands, *(Hands(app, f"host:{number}:ab") for number in range(2, 7))]
@@ -200,7 +200,7 @@ def test_a_live_callback_of_a_child_adds_to_what_is_settled(
             job.enqueue(1)
     hands.work()
     assert has_fired(app, root) == ENDED
-    child.on("settled", "tests.app.test_cancel.called")
+    child.on("settled", "tests.app.conftest.called")
     claimed = hands.claim()
     with inside(app, claimed.payloads[0]) as running:
         running.callback_parent = root.bid

@@ -18,6 +18,10 @@ CALLBACK = dump(["critical", "app.cb", '"args":[]'])
 CHILD = "00aabbccddeeff22"
 
 
+def wait() -> None:
+    """A job."""
+
+
 def fail(hands: Hands, token: int, text: str, **fields: Any) -> None:
     """Report a failure as the worker does."""
     payload = json.dumps({**json.loads(text), **fields}).encode()
@@ -66,7 +70,6 @@ def test_callbacks_and_children_are_explained(way: Way, app: App) -> None:
     assert explained(way) == [
         "1 job retrying, next at 2027-01-15 08:00:30 UTC",
         "1 callback queued on critical",
-        "for the callback app.cb: death is to come",
         "1 child batch not settled",
         f'batch {CHILD} "a\ufffd[31m\ufffdb": not complete, 0 of 1 job done',
         "1 job queued on low",
@@ -88,6 +91,75 @@ def test_what_is_lost_and_what_is_too_far(
     assert explained(way) == ["1 job not found in the first 600 jobs looked at"]
     raw(app, "DEL", app.keys("queue", "default"))
     assert explained(way) == ["1 job found nowhere: moved just now, or lost"]
+
+
+def test_jobs_on_their_way_are_found(way: Way, app: App) -> None:
+    """A large block is handed over whole, and moved to its queue slice by slice."""
+    job = app.job(wait)
+    job.enqueue()
+    job.enqueue_in(60)
+    batch = app.batch()
+    with batch.jobs():
+        job.enqueue_in(3600)
+        job.enqueue_many(() for _ in range(6000))
+    delayed, waiting = explained(way, batch.bid)
+    assert delayed.startswith("1 job on the way to the schedule, next at ")
+    assert waiting == "6,000 jobs on the way to queue default"
+
+
+def test_holds_are_explained(way: Way, app: App) -> None:
+    """One that stands, and one that did not end well."""
+    start(app, 1)
+
+    def leave_it() -> None:
+        with app.batches.open(BID).open():
+            assert explained(way)[1:] == [
+                "held by 1 `open()` block: neither complete, success nor settled before its end"
+            ]
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        leave_it()
+    (line,) = explained(way)[1:]
+    assert line == (
+        "an `open()` block was left by an error or lapsed, and no later one ended well: "
+        "no success as long as that is so"
+    )
+
+
+def test_a_part_that_is_enough_is_explained(way: Way, app: App) -> None:
+    """Dead jobs are told, and bar success only when too few are left."""
+    start(app, 4, create=["success_count", 2])
+    dead = [member_jid(BID, number) for number in range(3)]
+    for jid in dead[:2]:
+        app.queues["default"].kill(jid)
+    assert explained(way) == ["2 jobs queued on default", "2 jobs dead"]
+    app.queues["default"].kill(dead[2])
+    assert explained(way)[1:] == [
+        "3 jobs dead",
+        "1 of 4 jobs can succeed as it stands, 2 must: no success as long as that is so",
+    ]
+
+
+def test_what_is_lost_for_good_is_explained(way: Way, app: App) -> None:
+    """Deleted and cancelled."""
+    start(app, 3)
+    app.queues["default"].delete(member_jid(BID, 0))
+    assert explained(way)[1:] == ["1 job deleted: success can't come any more"]
+    assert app.perform(commit(app, bid=CHILD, parent=BID, inside=True, ranges=[(0, 1)])) == 1
+    raw(app, "DEL", *(app.keys(kind, CHILD) for kind in ("batch", "slots")))
+    assert explained(way)[2:] == [
+        "1 child batch not settled",
+        f"batch {CHILD}: deleted or expired, no success of those above can come any more",
+    ]
+    raw(app, "DEL", app.keys("kids", BID))
+    raw(app, "HDEL", app.keys("batch", BID), "kids")
+    way(app.batches.open(BID), "cancel")
+    assert explained(way) == [
+        "it is cancelled: success can't come any more",
+        "2 jobs cancelled: success can't come any more",
+        "1 job deleted: success can't come any more",
+    ]
 
 
 def test_counts_that_differ_from_the_slots_are_told(way: Way, app: App) -> None:

@@ -19,6 +19,7 @@ from tests.app.hands import (
     BID,
     NOW,
     Hands,
+    commit,
     dump,
     inside,
     listed,
@@ -30,6 +31,12 @@ from tests.app.hands import (
 )
 
 TIME = datetime.fromtimestamp(NOW / 1000, UTC)
+CONTRACT = {
+    *("bid", "description", "created_at", "total", "pending", "failures", "dead", "cancelled"),
+    *("percent", "eta", "is_complete", "is_success", "is_dead", "is_cancelled", "is_settled"),
+    *("complete_at", "success_at", "death_at", "settled_at", "parent_bid", "child_bids"),
+    *("callbacks", "tags", "expires_at", "failure_info", "dead_jobs"),
+}
 CALLBACK = dump(["", "app.cb", '"args":[]'])
 
 
@@ -212,6 +219,28 @@ def test_how_long_it_will_take(app: App) -> None:
     assert status(app).eta is None
 
 
+def test_the_pace_is_that_of_now(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that has waited for a day is not a day slow, for whoever watches it."""
+    start(app, 400)
+    begun = 1_900_000_000.0
+    raw(app, "HSET", app.keys("batch", BID), "created_at", int(begun - 86_400) * 1000)
+    hands = Hands(app)
+    first = hands.claim(want=300).first
+    hands.ack(*range(first, first + 100))
+    now = begun
+    monkeypatch.setattr("outrider.standing.clock.now", lambda: now)
+    found = status(app)
+    assert found.eta == pytest.approx(86_400 * 3)
+    for seconds in (0.5, 1, 5):
+        now = begun + seconds
+        hands.ack(*range(first + 100 + int(seconds * 10), first + 100 + int(seconds * 20)))
+        found.refresh()
+    assert found.eta == pytest.approx((300 - 65) / (65 / 5))
+    assert next(found.watch()).status.eta == found.eta
+    now = begun + 3600  # it stood still since
+    assert found.refresh().eta == pytest.approx((86_400 + 3600) / 165 * 235)
+
+
 # -- reading again --------------------------------------------------------------------------------
 
 
@@ -296,9 +325,7 @@ def test_what_cannot_come_any_more(way: Way, app: App) -> None:
     dead = status(app)
     with pytest.raises(BatchFailed) as caught:
         way(status(app), "join", timeout=5, until="success")
-    assert str(caught.value) == (
-        f"batch {BID} is settled without success: 1 dead, 0 cancelled of 2"
-    )
+    assert str(caught.value) == f"batch {BID} is settled without success: 1 job dead"
     for until in ("complete", "settled"):
         assert way(status(app), "join", until=until).is_dead
     put(app, "default", member(1))
@@ -326,3 +353,51 @@ def test_nobody_waits_for_himself(way: Way, app: App) -> None:
     with inside(app, write("plain")):
         assert way(status(app), "join").is_complete
     Hands(app).work()
+
+
+def test_nobody_waits_for_what_waits_for_him(way: Way, app: App) -> None:
+    """A member or callback of a batch far below holds up all above; not those beside or below."""
+    line = [f"{number:016x}" for number in range(1, 5)]
+    for bid, parent in zip([*line, BID], ["", *line[:2], line[1], line[2]], strict=True):
+        assert app.perform(commit(app, bid=bid, parent=parent, ranges=[(0, 1)])) == 1
+    callback = write(f"{BID}f0000000", cb=f"{BID}:complete:0")
+    for text in (member(0), callback):
+        with inside(app, text):
+            for bid in (BID, line[2], line[1], line[0]):
+                with pytest.raises(RuntimeError, match=f"would wait for batch {bid}"):
+                    way(app.batches[bid], "join", timeout=0)
+            with pytest.raises(TimeoutError):
+                way(app.batches[line[3]], "join", timeout=0)
+    above = write(f"{line[2]}f0000000", cb=f"{line[2]}:complete:0")
+    with inside(app, above), pytest.raises(TimeoutError):
+        way(app.batches[BID], "join", timeout=0)
+
+
+# -- the whole face -------------------------------------------------------------------------------
+
+
+def test_a_status_is_read_in_one_round_trip(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much it holds; and what it says afterwards is asked of nobody."""
+    start(app, 300, create=["callbacks:death", 1, "cb:death:0", CALLBACK])
+    hands = Hands(app)
+    first = hands.claim(want=100).first
+    for number in range(100):
+        fail(hands, first + number, member(number), retry=number % 2)
+    for number in range(50):
+        assert app.perform(commit(app, bid=f"{number:016x}", parent=BID, inside=True)) == 1
+    flow = BatchStatus.flow(app, BID)
+    call = next(flow)
+    with pytest.raises(StopIteration) as end:
+        flow.send(app.perform(call))
+    found: BatchStatus = end.value.value
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("it asked")
+
+    monkeypatch.setattr(app, "perform", refuse)
+    names = [name for name in dir(BatchStatus) if isinstance(getattr(BatchStatus, name), property)]
+    assert {*names, "bid"} >= CONTRACT
+    for name in names:
+        getattr(found, name)
+    found.to_dict()
+    assert (len(found.child_bids), len(found.failure_info), len(found.dead_jobs)) == (50, 100, 50)

@@ -123,6 +123,28 @@ def test_a_batch_that_is_gone_is_noticed_by_the_poll(
     assert isinstance(result[0], BatchNotFound)
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_watched_batch_that_is_gone(
+    way: Way, app: App, monkeypatch: pytest.MonkeyPatch, *, settled: bool
+) -> None:
+    """Deleted between two readings, or at its very end: one clear error."""
+    monkeypatch.setattr("outrider.status.POLL", 0.1)
+    start(app, 1)
+    hands = Hands(app)
+    token = hands.take()
+    status = app.batches[BID]
+
+    def lose(kind: str) -> None:
+        if kind == "progress":
+            if settled:
+                hands.ack(token)
+            raw(app, "DEL", *(app.keys(name, BID) for name in ("batch", "slots", "batches")))
+
+    with pytest.raises(BatchNotFound):
+        watch(way, status, lose)
+    until(lambda: listeners(app) == 0)
+
+
 def test_a_time_out_is_kept_while_messages_come(way: Way, app: App) -> None:
     """Neither earlier nor much later."""
     start(app, 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: know nothing of jobs or servers
     ("errors", "clock", "ids", "version"),
-    ("backoff", "config", "logs", "words"),
+    ("backoff", "config", "logs", "pace", "words"),
     # 1: names, payloads and options, as plain values
     ("keys", "jsonsafe"),
     ("arguments", "payload", "options"),
@@ -28,7 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("client",),
     ("standing", "slots", "walk"),
     ("whereabouts",),
-    ("waiting", "explain"),
+    ("barring",),
+    ("waiting", "explain", "reviving"),
     ("status",),
     ("staging",),
     ("block",),

@@ -314,6 +314,48 @@ FAULTS: dict[str, list[Replacement]] = {
     "size of the schedule without what is coming": [
         ("return own + unmoved(queue)", "return own + (queue == '' and 0 or unmoved(queue))")
     ],
+    # -- bringing back ------------------------------------------------------------------------
+    "search overlooks callbacks": [
+        (" or (cb and string.sub(cb, 1, #bid + 1) == bid .. ':') then table", " then table")
+    ],
+    "search finds all": [
+        ("if string.find(payload, bid, 1, true) then", "if true then"),
+        ("    if member_of == bid or (cb", "    if true or (cb"),
+    ],
+    "brought back and kept": [("  redis.call('ZREM', key, move.from)\n", "")],
+    "brought back from nowhere": [
+        (
+            "if jid and redis.call('ZSCORE', key, job[1]) then",
+            "if jid then",
+        )
+    ],
+    "a copy of what is over brought back": [
+        (
+            "if state == DEAD or state == WAITING or state == FAILING then table",
+            "if true then table",
+        )
+    ],
+    "brought back and still dead": [
+        ("if #changes > 0 then advance(bid, changes, now) end\nfor _, cb", "for _, cb")
+    ],
+    "callback brought back and still dead": [
+        (
+            "do revive_callback(cb) end\nsettle_all(now)\nreturn #moves",
+            "do end\nsettle_all(now)\nreturn #moves",
+        )
+    ],
+    "a neighbour's jobs brought back": [
+        (
+            "if member_of == bid then\n      local number",
+            "if member_of then\n      local number",
+        )
+    ],
+    "cancelled batch brought back": [
+        (
+            "if why == -1 or why == -3 then return why end\nlocal key",
+            "if why == -1 then return why end\nlocal key",
+        )
+    ],
     # -- holds, cancelling, partial success ---------------------------------------------------
     "hold not counted": [("redis.call('HINCRBY', key_batch(bid), 'holds', 1)", "")],
     "hold ended twice counts twice": [("if stood then redis.call(", "if true then redis.call(")],

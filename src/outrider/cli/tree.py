@@ -16,14 +16,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from outrider.app import App
-from outrider.standing import not_found
 from outrider.status import BatchStatus
-from outrider.words import count, printable
+from outrider.words import count, printable, span
 
 PAUSE = 0.2
 CHILDREN = 12
 BATCHES = 60
-WIDTH = 44
+WIDTH, NUMBERS = 44, 38
 
 
 @dataclass
@@ -37,15 +36,15 @@ class Branch:
 
 def follow(app: App, bid: str, console: Console) -> None:
     """Show the tree until the batch is settled. Raises BatchNotFound."""
-    root = read(app, bid)
+    root = read(app, app.batches[bid])
     if not console.is_terminal:
         _follow_in_lines(app, root, console)
         return
-    with Live(draw(root), console=console, auto_refresh=False) as live:
+    with Live(draw(root, console.width), console=console, auto_refresh=False) as live:
         while not root.status.is_settled:
             time.sleep(PAUSE)
-            root = read(app, bid)
-            live.update(draw(root), refresh=True)
+            root = read(app, root.status.refresh())
+            live.update(draw(root, console.width), refresh=True)
 
 
 def _follow_in_lines(app: App, root: Branch, console: Console) -> None:
@@ -60,18 +59,15 @@ def _follow_in_lines(app: App, root: Branch, console: Console) -> None:
         if root.status.is_settled:
             return
         time.sleep(PAUSE)
-        root = read(app, root.status.bid)
+        root = read(app, root.status.refresh())
 
 
 def _walk(branch: Branch, level: int) -> list[tuple[Branch, int]]:
     return [(branch, level), *(one for kid in branch.children for one in _walk(kid, level + 1))]
 
 
-def read(app: App, bid: str) -> Branch:
+def read(app: App, status: BatchStatus) -> Branch:
     """The tree as it stands: at most so many batches, those that are not settled first."""
-    status = app.batches.get(bid)
-    if status is None:
-        raise not_found(bid)
     root = Branch(status)
     shown, front = 1, [root]
     while front:
@@ -89,25 +85,29 @@ def read(app: App, bid: str) -> Branch:
     return root
 
 
-def draw(branch: Branch, level: int = 0) -> Tree:
+def draw(branch: Branch, columns: int, level: int = 0) -> Tree:
     """The tree for a terminal."""
-    tree = Tree(_row(branch.status, max(12, WIDTH - 4 * level)), guide_style="dim")
+    tree = Tree(_row(branch.status, columns, level), guide_style="dim")
     for child in branch.children:
-        tree.children.append(draw(child, level + 1))
+        tree.children.append(draw(child, columns, level + 1))
     if branch.hidden:
         tree.add(Text(f"… {branch.hidden:,} more"))
     return tree
 
 
-def _row(status: BatchStatus, width: int) -> Table:
+def _row(status: BatchStatus, columns: int, level: int) -> Table:
+    bar = 24 if columns >= 100 else 12
     row = Table.grid(padding=(0, 1))
-    row.add_column(width=width, no_wrap=True)
+    row.add_column(width=max(12, min(WIDTH, columns - bar - NUMBERS) - 4 * level), no_wrap=True)
+    row.add_column(width=bar)
+    row.add_column(no_wrap=True)
     done = status.total - status.pending
     total = max(1, status.total)
+    left = f", {span(status.eta)} left" if status.eta is not None and not level else ""
     row.add_row(
         Text(title(status), overflow="ellipsis"),
-        ProgressBar(total=total, completed=done if status.total else total, width=24),
-        Text(numbers(status)),
+        ProgressBar(total=total, completed=done if status.total else total, width=bar),
+        Text(numbers(status) + left, overflow="ellipsis"),
     )
     return row
 
@@ -133,4 +133,6 @@ def _word(status: BatchStatus) -> str:
         return "settled"
     if status.is_dead:
         return "death"
+    if status.held:
+        return "held"
     return "complete" if status.is_complete else "running"

@@ -120,9 +120,7 @@ class JobSet(Collection):
         """The payload as it goes on; of a scheduled job nothing is to be reset."""
         if self._place.kind == "schedule":
             return record.raw
-        count = record.retry_count
-        fields = {} if count is None else {"retry_count": count - 1}
         try:
-            return payload.changed(record.raw, fields, ("expiry", "enqueued_at")).encode()
+            return payload.by_hand(record.raw, record.retry_count).encode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UnreadablePayload(f"{record.text[:100]!r} is no job: {error}") from None

@@ -55,6 +55,13 @@ class Line(NamedTuple):
     payloads: list[bytes]
 
 
+class Sought(NamedTuple):
+    """Payloads that a page of a scan gave, and where the next one begins ("0": nowhere)."""
+
+    cursor: str
+    payloads: list[bytes]
+
+
 @script()
 def remove(
     keys: Keys, *, place: str, name: str, payload: bytes, at: int, to: str, failure: str, now: int
@@ -110,6 +117,22 @@ def timed(keys: Keys, *, place: str, score: str, payload: bytes, count: int) -> 
     """About `count` jobs of a set that come after this one, and one at least while there are.
 
     "-inf" and no payload begin it.
+    """
+    raise NotImplementedError
+
+
+@script(decode=lambda answer: Sought(answer[0].decode(), answer[1:]))
+def seek(keys: Keys, *, name: str, bid: str, cursor: str) -> Sought:
+    """A page of a scan of `retry` or `dead` for members and callbacks of a batch."""
+    raise NotImplementedError
+
+
+@script()
+def bringback(keys: Keys, *, bid: str, place: str, jobs: list[tuple[str, str]], now: int) -> int:
+    """Put jobs of one batch that lie in a set on their queues; how many, or `store.batch`'s
+    UNKNOWN or CANCELLED.
+
+    Each is a payload as it lies there, and the same as it goes on; SLICE at most.
     """
     raise NotImplementedError
 

@@ -7,6 +7,7 @@ from tests.simulator.operations import (
     people,
     places,
     producers,
+    reviving,
     staging,
     workers,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "people",
     "places",
     "producers",
+    "reviving",
     "staging",
     "step",
     "workers",
