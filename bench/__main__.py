@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.rig import Figure, Rig, open_rig
 
-NAMES = ("drain", "latency", "idle", "waking", "batches", "scripts")
+NAMES = ("drain", "latency", "idle", "waking", "batches", "nested", "scripts")
 
 
 def main() -> None:

@@ -38,6 +38,17 @@ def hold(number: int) -> None:
 
 
 @app.job
+def grow(batches: int, more: int) -> None:
+    """Make so many child batches of ten jobs each; one of these makes `more` in the same way."""
+    for _ in range(batches):
+        with app.batch().jobs():
+            if more:
+                grow.enqueue(more, 0)
+            for number in range(10 - bool(more)):
+                noop.enqueue(number)
+
+
+@app.job
 def finished(status: Any, number: int) -> None:  # noqa: ARG001 - a callback is given the status
     """Note when a batch's callback ran."""
     _stamps().note(number, time.monotonic_ns())

@@ -130,6 +130,11 @@ class Rig:
         )
         return float(found["used_cpu_user"]) + float(found["used_cpu_sys"])
 
+    def server_bytes(self) -> int:
+        """Memory that the server uses."""
+        found = self.wire("INFO", "memory").decode().partition("used_memory:")[2]
+        return int(found.split()[0])
+
     def others(self) -> Others:
         """Begin to watch how much of the machine is used by programs that are not ours."""
         return Others(self)

@@ -67,7 +67,7 @@ FAULTS: dict[str, list[Replacement]] = {
         ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
     ],
     "expired member not told to its batch": [
-        ("if state == WAITING then table.insert(change, { member.number, EXPIRED }) end", "")
+        ("if state == WAITING then becomes(member.number, EXPIRED) end", "")
     ],
     "expired member of a forgotten batch runs": [
         (
@@ -81,7 +81,7 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "brought back without a word": [
         (
-            "if state == DEAD then table.insert(change, { member.number, FAILING });",
+            "if state == DEAD then becomes(member.number, FAILING);",
             "if state == DEAD then",
         )
     ],
@@ -115,8 +115,16 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "given back in the wrong order": [("for i = #jobs, 1, -1 do", "for i = 1, #jobs do")],
     # -- batches ------------------------------------------------------------------------------
-    "every move allowed": [
-        ("return string.find(NEXT[from] or '', tostring(to), 1, true) ~= nil", "return true")
+    "every move allowed": [("return NEXT[from] and NEXT[from][to]", "return from > 0")],
+    "states of a byte mixed up": [
+        ("then page[index] = byte - byte % 16 + state", "then page[index] = state")
+    ],
+    "one page of states not written": [
+        ("    if page.from then\n", "    if page.from and first == 0 then\n")
+    ],
+    "state written beside its member": [("first + page.from - 1,", "first + page.from,")],
+    "another batch's jid makes a member": [
+        ("string.sub(payload, 42, 57) ~= bid or not number or number >= 0x40000000", "not number")
     ],
     "complete fires again": [
         (
@@ -206,14 +214,21 @@ FAULTS: dict[str, list[Replacement]] = {
             "local function mourn(bid, now)\n  local last = false\n",
         ),
     ],
-    "child not counted": [("redis.call('HINCRBY', key_batch(parent), 'kids', 1)", "")],
-    "block added twice makes two children": [
-        (
-            "parent ~= '' and redis.call('HSETNX', key_kids(parent), bid, 0) == 1 then",
-            "parent ~= '' then\n      redis.call('HSETNX', key_kids(parent), bid, 0)",
-        )
+    "child not counted": [
+        ("redis.call('HINCRBY', key_batch(parent), 'kids', #children[parent] / 2)", "")
     ],
-    "a new child not told further up": [("      touch(parent)\n", "")],
+    "block added twice makes two children": [
+        ("#create > 0 and redis.call('EXISTS', key_batch(bid)) == 0", "#create > 0")
+    ],
+    "a new child not told further up": [
+        ("#children[parent] / 2)\n  touch(parent)", "#children[parent] / 2)")
+    ],
+    "empty batch waits for ever": [
+        ("if total == 0 or not is_new then touch", "if not is_new then touch")
+    ],
+    "level of a batch in a new one forgotten": [
+        ("levels[bid] = levels[parent] + 1", "levels[bid] = 1")
+    ],
     "parent of a child not looked at": [
         ("local asked = is_new and parent or bid", "local asked = is_new and '' or bid")
     ],
@@ -223,7 +238,7 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     # -- people -------------------------------------------------------------------------------
     "deletion not told to the batch": [
-        ("    advance(bid, { { number, state } }, now)\n", "    touch(bid)\n")
+        ("    advance(bid, { number, state }, now)\n", "    touch(bid)\n")
     ],
     "deleted callback stays open": [("  if cb then callback_is(cb, word) end\n", "")],
     "the dead told of their deletion": [
@@ -238,7 +253,7 @@ FAULTS: dict[str, list[Replacement]] = {
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
     "retry leaves the job": [("take(place, key, payload)\nif dead", "if dead")],
     "retried member still dead": [
-        ("if dead then advance(bid, { { member_number(jid), FAILING } }, now) end\n", "")
+        ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")
     ],
     "retry of who is gone": [("if not hold(place, key, payload) then return 0 end\n", "")],
     "clear tells no callback": [
@@ -270,9 +285,9 @@ FAULTS: dict[str, list[Replacement]] = {
             "return kind == 'cancel'",
         )
     ],
-    "running members cancelled": [("if not runs[number] then", "if true then")],
+    "running members cancelled": [("if not runs[number] and (", "if (")],
     "failing members not cancelled": [
-        ("if state == WAITING or state == FAILING then table", "if state == WAITING then table")
+        ("(state == WAITING or state == FAILING)", "state == WAITING")
     ],
     "cancelled batch succeeds": [("if is.cancelled_at > 0 then return false end", "")],
     "adding below a cancelled batch": [

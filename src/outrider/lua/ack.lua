@@ -26,8 +26,9 @@ local changes, callbacks, ran, failed = {}, {}, 0, 0
 local retries, snoozed, released, dead, notes = {}, {}, {}, {}, {}
 
 local function change(bid, number, state)
-  if not changes[bid] then changes[bid] = {} end
-  table.insert(changes[bid], { number, state })
+  local list = changes[bid]
+  if not list then list = {}; changes[bid] = list end
+  list[#list + 1], list[#list + 2] = number, state
 end
 
 for i = 1, #done do
@@ -36,9 +37,12 @@ for i = 1, #done do
     table.insert(lost, done[i])
   else
     ran = ran + 1
-    if not is_plain(payload) then
-      local jid, _, bid, cb = read(payload)
-      if bid then change(bid, member_number(jid), SUCCEEDED) end
+    local bid, number = member_of(payload)
+    if bid then
+      change(bid, number, SUCCEEDED)
+    elseif not is_plain(payload) then
+      local jid, _, other_bid, cb = read(payload)
+      if other_bid then change(other_bid, member_number(jid), SUCCEEDED) end
       if cb then table.insert(callbacks, { cb, 'succeeded' }) end
     end
   end
@@ -47,7 +51,7 @@ end
 -- A member that another copy has brought to its end goes nowhere from here.
 local function is_over(bid, jid)
   if not bid or redis.call('EXISTS', key_batch(bid)) == 0 then return false end
-  return slot_states(bid, { member_number(jid) })[1] > FAILING
+  return state_of(slots_of(bid), member_number(jid)) > FAILING
 end
 
 -- In a cancelled batch only success, discard and deletion count for what was running.

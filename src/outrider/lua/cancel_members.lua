@@ -7,13 +7,11 @@ if not known[1] then return 0 end
 local past = tonumber(known[2] or 0)
 local runs = {}
 for _, number in ipairs(running) do runs[number] = true end
-local numbers, changes = {}, {}
+local slots, changes = slots_of(bid), {}
 for number = first, math.min(first + count, past) - 1 do
-  if not runs[number] then table.insert(numbers, number) end
-end
-if #numbers > 0 then
-  for i, state in ipairs(slot_states(bid, numbers)) do
-    if state == WAITING or state == FAILING then table.insert(changes, { numbers[i], CANCELLED }) end
+  local state = state_of(slots, number)
+  if not runs[number] and (state == WAITING or state == FAILING) then
+    table.insert(changes, number); table.insert(changes, CANCELLED)
   end
 end
 if #changes > 0 then advance(bid, changes, now) end

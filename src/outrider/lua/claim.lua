@@ -18,9 +18,17 @@ end
 
 local taken, trims, members, unreadable, late, callbacks = {}, {}, {}, {}, {}, {}
 
+local function note_member(bid, number, at, lapsed)
+  local list = members[bid]
+  if not list then list = {}; members[bid] = list end
+  list[#list + 1] = { number = number, at = at, lapsed = lapsed }
+end
+
 -- Whether a job should run; what should not is noted for its place.
 local function admit(payload, queue, at)
   if is_plain(payload) then return payload end
+  local batch, number, its_queue = member_of(payload)
+  if its_queue == queue then note_member(batch, number, at); return payload end
   local jid, home, bid, cb, expiry = read(payload)
   if not jid then table.insert(unreadable, payload); return false end
   if home ~= queue then
@@ -28,8 +36,7 @@ local function admit(payload, queue, at)
   end
   local lapsed = expiry and expiry * 1000 < now
   if bid then
-    if not members[bid] then members[bid] = {} end
-    table.insert(members[bid], { number = member_number(jid), at = at, lapsed = lapsed })
+    note_member(bid, member_number(jid), at, lapsed)
   elseif lapsed then
     table.insert(late, { payload = payload, cb = cb })
     return false
@@ -56,26 +63,26 @@ end
 -- Members of batches: one look at their slots decides who runs.
 local changes = {}
 for bid, list in pairs(members) do
-  local numbers, change = {}, {}
-  for i, member in ipairs(list) do numbers[i] = member.number end
+  local slots, change = slots_of(bid), {}
+  local function becomes(number, state) table.insert(change, number); table.insert(change, state) end
   local cancelled = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
-  for i, state in ipairs(slot_states(bid, numbers)) do
-    local member = list[i]
+  for _, member in ipairs(list) do
+    local state = state_of(slots, member.number)
     if cancelled then
       -- It does not start. What waited or failed is cancelled; the rest stays what it is.
-      if state > 0 then table.insert(change, { member.number, CANCELLED }) end
+      if state > 0 then becomes(member.number, CANCELLED) end
       taken[member.at] = false
     else
-      if state == DEAD then table.insert(change, { member.number, FAILING }); state = FAILING end
+      if state == DEAD then becomes(member.number, FAILING); state = FAILING end
       if member.lapsed and state == 0 then
         table.insert(late, { payload = taken[member.at] })
         taken[member.at] = false
       elseif member.lapsed and state == FAILING then
-        table.insert(change, { member.number, DEAD })
+        becomes(member.number, DEAD)
         table.insert(unreadable, taken[member.at])
         taken[member.at] = false
       elseif member.lapsed or state > FAILING then
-        if state == WAITING then table.insert(change, { member.number, EXPIRED }) end
+        if state == WAITING then becomes(member.number, EXPIRED) end
         taken[member.at] = false
       end
     end

@@ -15,7 +15,7 @@ for _, payload in ipairs(place == 'dead' and {} or found) do
   local jid, _, bid, cb = read(payload)
   if bid then
     if not changes[bid] then changes[bid] = {} end
-    table.insert(changes[bid], { member_number(jid), DELETED })
+    table.insert(changes[bid], member_number(jid)); table.insert(changes[bid], DELETED)
   end
   if cb then table.insert(callbacks, cb) end
 end

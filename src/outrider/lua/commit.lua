@@ -36,36 +36,74 @@ local function hand_over(name, now)
   end
 end
 
-local function add_numbers(bid, ranges)
-  local total, past = 0, tonumber(redis.call('HGET', key_batch(bid), 'n') or 0)
+-- Writes the states of new members. Returns how many they are, and the first number not taken.
+local function add_states(bid, ranges)
+  local total, past = 0, 0
   for _, range in ipairs(ranges) do
     local first, count = range[1], range[2]
     local odd = count % 2
     redis.call('SETRANGE', key_slots(bid), first / 2, string.rep('\17', (count - odd) / 2) .. string.rep('\16', odd))
     total, past = total + count, math.max(past, first + count + odd)
   end
-  redis.call('HSET', key_batch(bid), 'n', past)
-  redis.call('HINCRBY', key_batch(bid), 'total', total)
-  redis.call('HINCRBY', key_batch(bid), 's1', total)
+  return total, past
+end
+
+-- What is written once for many new batches: a block may hold thousands of them.
+local active, levels, children, parents = {}, {}, {}, {}
+
+local function become_child(bid, parent)
+  if not children[parent] then
+    children[parent] = {}
+    table.insert(parents, parent)
+    levels[parent] = levels[parent] or tonumber(redis.call('HGET', key_batch(parent), 'level') or 0)
+  end
+  table.insert(children[parent], bid); table.insert(children[parent], 0)
+  levels[bid] = levels[parent] + 1
+end
+
+local function create_batch(bid, parent, create, total, past, first_queue)
+  local fields = { 'v', 1, 'created_at', string.format('%d', now) }
+  local function also(name, value) table.insert(fields, name); table.insert(fields, value) end
+  for i = 1, #create, 2 do
+    if create[i] == 'n' then past = math.max(past, create[i + 1]) else also(create[i], create[i + 1]) end
+  end
+  if parent ~= '' then
+    become_child(bid, parent)
+    also('parent', parent); also('level', levels[bid])
+  end
+  if first_queue ~= '' then also('queue', first_queue) end
+  also('total', total); also('s1', total); also('n', past)
+  redis.call('HSET', key_batch(bid), unpack(fields))
+end
+
+local function add_to_batch(bid, total, past, first_queue)
+  local batch = key_batch(bid)
+  if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
+  if total == 0 then return end
+  redis.call('HSET', batch, 'n', math.max(past, tonumber(redis.call('HGET', batch, 'n') or 0)))
+  redis.call('HINCRBY', batch, 'total', total)
+  redis.call('HINCRBY', batch, 's1', total)
 end
 
 for _, one in ipairs(batches) do
   local bid, parent, create, ranges, first_queue, _, hold = unpack(one)
-  local batch = key_batch(bid)
-  if #create > 0 then
-    redis.call('HSET', batch, 'v', 1, 'created_at', string.format('%d', now), unpack(create))
-    if parent ~= '' and redis.call('HSETNX', key_kids(parent), bid, 0) == 1 then
-      local level = tonumber(redis.call('HGET', key_batch(parent), 'level') or 0)
-      redis.call('HSET', batch, 'parent', parent, 'level', level + 1)
-      redis.call('HINCRBY', key_batch(parent), 'kids', 1)
-      touch(parent)
-    end
+  local is_new = #create > 0 and redis.call('EXISTS', key_batch(bid)) == 0
+  local total, past = add_states(bid, ranges)
+  if is_new then
+    create_batch(bid, parent, create, total, past, first_queue)
+  else
+    add_to_batch(bid, total, past, first_queue)
   end
-  add_numbers(bid, ranges)
   if hold ~= '' then take_hold(bid, hold) end
-  if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
-  redis.call('ZADD', key_batches, string.format('%d', now), bid)
-  touch(bid)
+  table.insert(active, string.format('%d', now)); table.insert(active, bid)
+  -- Nothing is due in a new batch that has jobs.
+  if total == 0 or not is_new then touch(bid) end
+end
+call_many('ZADD', key_batches, active)
+for _, parent in ipairs(parents) do
+  call_many('HSET', key_kids(parent), children[parent])
+  redis.call('HINCRBY', key_batch(parent), 'kids', #children[parent] / 2)
+  touch(parent)
 end
 for _, one in ipairs(staged) do hand_over(one[1], now) end
 for _, group in ipairs(queues) do push_all(group[1], group[2]) end

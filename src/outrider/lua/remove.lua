@@ -16,9 +16,9 @@ if to == 'dead' then bury({ payload }, now) end
 take(place, key, payload, from_end)
 if place ~= 'dead' then
   local number = bid and member_number(jid)
-  if bid and may_become(slot_states(bid, { number })[1], state) then
+  if bid and may_become(state_of(slots_of(bid), number), state) then
     if failure ~= '' then note_failure(bid, number, failure) end
-    advance(bid, { { number, state } }, now)
+    advance(bid, { number, state }, now)
   end
   if cb then callback_is(cb, word) end
 end

@@ -10,12 +10,12 @@ local key = lies(place, '')
 if not hold(place, key, payload) then return 0 end
 local jid, queue, bid, cb = read(payload)
 if not jid then return -2 end
-local dead = bid and slot_states(bid, { member_number(jid) })[1] == DEAD
+local dead = bid and state_of(slots_of(bid), member_number(jid)) == DEAD
 if bid and place == 'dead' and is_cancelled_in_line(bid) then return -1 end
 
 push_all(queue or 'default', { stamp(changed, now) })
 take(place, key, payload)
-if dead then advance(bid, { { member_number(jid), FAILING } }, now) end
+if dead then advance(bid, { member_number(jid), FAILING }, now) end
 if cb then revive_callback(cb) end
 settle_all(now)
 return 1

@@ -76,7 +76,8 @@ class Remove(Message):
         job = read(self.payload)
         model.take(job.id, self.where.kind)
         if self.to:
-            model.put(job.id, self.to)
+            if self.payload not in before.scored(self.to):  # a set holds two of the same bytes once
+                model.put(job.id, self.to)
             if self.failure and model.state(job) in {WAITING, FAILING}:
                 model.note(job)
         state, word = (DEAD, "dead") if self.to else (DELETED, "deleted")

@@ -18,6 +18,7 @@ from tests.simulator.payloads import read
 from tests.simulator.simulation import Simulation
 
 DEEP = 6
+FAR = 300
 
 
 def fields(sim: Simulation) -> list[str | int | float]:
@@ -152,10 +153,12 @@ def add_inside(sim: Simulation) -> None:
 def reserve(sim: Simulation) -> None:
     """A batch is to get more jobs."""
     bid, count = some_bid(sim), sim.rng.randint(1, 4)
+    # Now and then so many that states come to lie far apart.
+    hole = FAR if sim.chance(0.15) else 0
     if bid is not None:
-        first = sim.send(Reserve(bid, count))
+        first = sim.send(Reserve(bid, hole + count))
         if first >= 0:
-            sim.reserved.append((bid, first, count))
+            sim.reserved.append((bid, first + hole, count))
 
 
 @operation(3)

@@ -91,7 +91,7 @@ def listen(sim: Simulation) -> None:
 @operation(3, calm=1)
 def foreign(sim: Simulation) -> None:
     """Another client's payload, or what is none."""
-    jid, name = sim.hex(24), sim.queue()
+    jid, name, known = sim.hex(24), sim.queue(), some_bid(sim) or sim.hex(16)
     args = [1, {"retry_count": 2}]
     job = {"retry": True, "queue": name, "class": "Ruby", "args": args, "jid": jid}
     texts = (
@@ -106,8 +106,10 @@ def foreign(sim: Simulation) -> None:
         dump({**job, "bid": sim.hex(16)}),
         dump({**job, "jid": "no-hex-" + jid, "bid": sim.hex(16)}),
         dump({"jid": jid, "bid": sim.hex(16), "class": "Ruby", "queue": name, "args": []}),
+        dump({"jid": known + "00000000", "bid": sim.hex(16), "class": "Ruby", "queue": name}),
+        dump({"jid": known + "-0000001", "bid": known, "class": "Ruby", "queue": name}),
         dump({"jid": jid, "args": [{"expiry": 1}], "class": "Ruby", "queue": name}),
-        dump({**job, "jid": sim.hex(16) + "00000000", "bid": some_bid(sim) or sim.hex(16)}),
+        dump({**job, "jid": sim.hex(16) + "00000000", "bid": known}),
         dump({**job, "cb": "no callback"}),
         write(member_jid(jid[:16], 1), name, bid=jid[:16], expiry=1),
         write(member_jid(jid[:16], 1), name, bid=jid[:16], expiry=1, retry_count=0),

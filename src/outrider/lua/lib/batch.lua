@@ -1,23 +1,22 @@
 --- @include "lib/payload"
 --- @include "lib/lists"
+--- @include "lib/slots"
 -- The accounting of batches: a state per job that only goes forward, counts that change only when a
 -- state does, and events that fire in the step that makes them due. Contract: docs/batches.md.
 local WAITING, FAILING, SUCCEEDED, EXPIRED = 1, 2, 3, 4
 local DISCARDED, DEAD, CANCELLED, DELETED = 5, 6, 7, 8
-local NEXT = { '2345678', '35678', '', '', '', '2' }
+local function set(...)
+  local found = {}
+  for _, state in ipairs({ ... }) do found[state] = true end
+  return found
+end
+-- From each state the states that may follow.
+local NEXT = { set(2, 3, 4, 5, 6, 7, 8), set(3, 5, 6, 7, 8), [6] = set(2) }
 local CALLBACK_BASE = { complete = 0xF0000000, success = 0xF1000000, death = 0xF2000000, settled = 0xF3000000 }
 local DAY = 86400
 
 local function may_become(from, to)
-  return string.find(NEXT[from] or '', tostring(to), 1, true) ~= nil
-end
-
-local function slot_states(bid, numbers)
-  local ops = {}
-  for _, number in ipairs(numbers) do
-    table.insert(ops, 'GET'); table.insert(ops, 'u4'); table.insert(ops, '#' .. number)
-  end
-  return redis.call('BITFIELD', key_slots(bid), unpack(ops))
+  return NEXT[from] and NEXT[from][to]
 end
 
 -- Tokens of the progress channel; a server without listeners is not troubled with them.
@@ -184,35 +183,31 @@ local function shift_counts(batch, delta)
   end
 end
 
--- Moves members of one batch to new states: `changes` is a list of {number, state}. Moves that are
--- not allowed from the present state change nothing, so a repeated or late report counts once.
--- `settle_all` must follow.
+-- Moves members of one batch to new states: `changes` is a list of numbers, each followed by its state.
+-- Moves that are not allowed from the present state change nothing, so a repeated or late report counts
+-- once. `settle_all` must follow.
 local function advance(bid, changes, now)
   local batch = key_batch(bid)
   if redis.call('EXISTS', batch) == 0 then return end
-  local numbers, states = {}, {}
-  for i, change in ipairs(changes) do numbers[i] = change[1] end
-  for i, state in ipairs(slot_states(bid, numbers)) do states[numbers[i]] = state end
-  local ops, delta, healed, died, succeeded, failed = {}, {}, {}, false, 0, 0
-  for _, change in ipairs(changes) do
-    local number, to = change[1], change[2]
-    local from = states[number]
+  local slots, delta, moved, healed, failed = slots_of(bid), {}, {}, {}, 0
+  for i = 1, #changes, 2 do
+    local number, to = changes[i], changes[i + 1]
+    local from = state_of(slots, number)
     if may_become(from, to) then
-      table.insert(ops, 'SET'); table.insert(ops, 'u4'); table.insert(ops, '#' .. number); table.insert(ops, to)
-      delta[from], delta[to], states[number] = (delta[from] or 0) - 1, (delta[to] or 0) + 1, to
-      if to == DEAD then died = true end
-      if to == SUCCEEDED then succeeded = succeeded + 1 end
+      set_state(slots, number, to)
+      delta[from], delta[to] = (delta[from] or 0) - 1, (delta[to] or 0) + 1
+      moved[to] = (moved[to] or 0) + 1
       if from == FAILING and to ~= DEAD then table.insert(healed, number) end
     end
     if to == DEAD or (to == FAILING and from ~= DEAD) then failed = failed + 1 end
   end
   if failed > 0 then announce(bid, '-', failed) end
-  if #ops == 0 then return end
-  redis.call('BITFIELD', key_slots(bid), unpack(ops))
+  if not next(moved) then return end
+  write(slots)
   shift_counts(batch, delta)
   if #healed > 0 then redis.call('HDEL', key_failures(bid), unpack(healed)) end
-  if succeeded > 0 then announce(bid, '+', succeeded) end
-  if died then mourn(bid, now); give_up(bid, now) end
+  if moved[SUCCEEDED] then announce(bid, '+', moved[SUCCEEDED]) end
+  if moved[DEAD] then mourn(bid, now); give_up(bid, now) end
   touch(bid)
 end
 

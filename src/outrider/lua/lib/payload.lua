@@ -32,6 +32,16 @@ local function read(payload)
   return job.jid, text(job.queue), bid, text(job.cb), tonumber(job.expiry)
 end
 
+-- Batch, number and queue of a member whose payload is as ours are when they have no deadline: all in
+-- its place. nil for all others, members among them.
+local function member_of(payload)
+  if string.sub(payload, 33, 41) ~= '","bid":"' or string.sub(payload, 1, 8) ~= '{"jid":"' then return nil end
+  local bid, number = string.sub(payload, 9, 24), tonumber(string.sub(payload, 25, 32), 16)
+  if string.sub(payload, 42, 57) ~= bid or not number or number >= 0x40000000 then return nil end
+  local queue = string.match(payload, '^","class":"[^"\\]+","queue":"([^"\\]+)"', 58)
+  if queue then return bid, number, queue end
+end
+
 local function is_plain(payload)
   return string.find(payload, '^{"jid":"[^"\\]+","class":"[^"\\]+","queue":"') ~= nil
 end
