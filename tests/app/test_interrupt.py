@@ -32,7 +32,7 @@ def hands(app: App) -> Hands:
 
 def family(app: App, job: Job[..., None]) -> tuple[Batch, Batch, Batch]:
     """A batch with a child, and one that has settled; a job of each of the others."""
-    root, child, done = app.batch(), app.batch(parent=None), app.batch(parent=None)
+    root = app.batch()
     with root.jobs():
         job.enqueue(1)
         child, done = app.batch(), app.batch()
@@ -174,7 +174,7 @@ def test_one_scan_for_a_whole_tree(app: App, job: Job[..., None], hands: Hands) 
                     job.enqueue(number)
     hands.claim(want=5)
     job.enqueue_in(3600, 0)
-    made = performed(app, cancelling.cancel(app.keys, root.bid, running=False))
+    made = performed(app, cancelling.cancel(app.keys, root.bid))
     assert made["cancel"] == made["cancel_members"] == made["cancelled"] == 121
     assert made["purge"] == 2
     assert made["HSCAN"] == 121 + 1, "children of each, and the claims once"
@@ -192,7 +192,7 @@ def test_a_hold_given_up_while_it_is_taken(app: App, job: Job[..., None]) -> Non
             await asyncio.Event().wait()
 
     async def main() -> None:
-        async with closing(app):
+        async with asyncio.timeout(10), closing(app):
             await app.batches.aget(batch.bid)
             for steps in range(10):
                 task = asyncio.create_task(enter())
