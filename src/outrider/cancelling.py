@@ -24,7 +24,7 @@ Slices = dict[tuple[str, int], list[int]]
 """Numbers of members by their batch and their slice."""
 
 
-def cancel(keys: Keys, bid: str, *, running: bool) -> Flow[int]:
+def cancel(keys: Keys, bid: str, *, running: bool = False) -> Flow[int]:
     """Cancel a batch and its descendants: 1, 0 when it is settled, -1 when it is unknown.
 
     With `running` async members that run are interrupted.

@@ -164,7 +164,7 @@ def test_a_running_one_whose_worker_is_lost(
     raw(app, "SADD", "paused", "default")
     recall = process.recall(app.keys, **hands.owner, limit=10)
     if during:
-        flow = cancelling.cancel(app.keys, batch.bid, running=False)
+        flow = cancelling.cancel(app.keys, batch.bid)
         call = next(flow)
         try:
             while True:

@@ -362,7 +362,7 @@ FAULTS: dict[str, list[Replacement]] = {
     "lapse leaves success possible": [("end_hold(bid, hold, false)", "end_hold(bid, hold, true)")],
     "hold bars nothing": [(" and is.holds == 0\n", "\n")],
     "barred batch can not be repaired": [
-        ("if count(9) > 0 or (to_hold and known[10]) then", "if count(9) > 0 then")
+        ("if count(7) > 0 or (to_hold and known[8]) then", "if count(7) > 0 then")
     ],
     "claim overlooks the cancelling": [
         (
