@@ -82,7 +82,7 @@ def clear(sim: Simulation) -> None:
     sim.send(Clear(where, sim.rng.choice((1, 2, 5, 250)), sim.clock()))
 
 
-@operation(5, calm=4)
+@operation(4, calm=2)
 def look_along(sim: Simulation) -> None:
     """Somebody looks through a queue."""
     where = awaiting(sim, [Place("queue", name) for name in SERVED])
@@ -94,7 +94,7 @@ def look_along(sim: Simulation) -> None:
     sim.send(LookAlong(where.name, start, last, sim.rng.choice((2, 250))))
 
 
-@operation(3, calm=2)
+@operation(3, calm=1)
 def look_by_time(sim: Simulation) -> None:
     """Somebody looks through a set; where they were, a job may have gone."""
     where = awaiting(sim, [*SETS])
