@@ -12,7 +12,7 @@ from tests.simulator.payloads import read, retried
 from tests.simulator.simulation import Simulation
 
 
-@operation(3, calm=4)
+@operation(2, calm=4)
 def retry_failed(sim: Simulation) -> None:
     """All of one batch that a set holds; now and then somebody else's are named too."""
     where = Place(sim.rng.choice(("retry", "dead", "dead")))
@@ -22,7 +22,8 @@ def retry_failed(sim: Simulation) -> None:
     bid = sim.rng.choice(bids) if bids else some_bid(sim)
     if bid is None:
         return
-    sim.send(Seek(where, bid))
+    if sim.chance(0.3):
+        sim.send(Seek(where, bid))
     strict = sim.chance(0.6)
     pairs = [
         (text.decode(), (sim.chance(0.5) and retried(text)) or text.decode())
