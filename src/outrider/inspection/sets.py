@@ -118,7 +118,7 @@ class JobSet(Collection):
         if self._place.kind == "schedule":
             return record.raw
         count = record.retry_count
-        fields = {} if count is None else {"retry_count": count - 1}
+        fields = {} if count is None else {"retry_count": max(-1, count - 1)}
         try:
             return payload.changed(record.raw, fields, ("expiry", "enqueued_at")).encode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
