@@ -10,6 +10,7 @@ from outrider.store import place
 from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.workers import settle
+from tests.simulator.model import CANCELLED as MEMBER_CANCELLED
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, homes, read
 from tests.simulator.world import KEYS, Snapshot, Violation
@@ -34,6 +35,11 @@ def stays(before: Snapshot, after: Snapshot, where: Place, gone: list[bytes]) ->
     if where.kind != "queue":
         old, new = before.scored(where.kind), after.scored(where.kind)
         same("scores stay", {text: old[text] for text in left}, {text: new[text] for text in left})
+
+
+def is_cancelled(job: Job, before: Snapshot) -> bool:
+    """Whether it is a member of a cancelled batch."""
+    return bool(job.member and "cancelled_at" in before.batches.get(job.member[0], {}))
 
 
 def told(model: Model, where: Place, jobs: list[Job], state: int, word: str) -> None:
@@ -75,11 +81,13 @@ class Remove(Message):
             return
         job = read(self.payload)
         model.take(job.id, self.where.kind)
+        ends = is_cancelled(job, before)
         if self.to:
             model.put(job.id, self.to)
-            if self.failure and model.state(job) in {WAITING, FAILING}:
+            if self.failure and not ends and model.state(job) in {WAITING, FAILING}:
                 model.note(job)
         state, word = (DEAD, "dead") if self.to else (DELETED, "deleted")
+        state = MEMBER_CANCELLED if state == DEAD and ends else state
         told(model, self.where, [job], state, word)
         stays(before, after, self.where, [self.payload])
 
@@ -103,7 +111,7 @@ class Requeue(Message):
         fate = 1 if self.payload in before.scored(self.where.kind) else NOT_THERE
         if fate == 1 and not job.readable:
             fate = NO_JOB
-        elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, before):
+        elif fate == 1 and self.where.kind == "dead" and is_cancelled(job, before):
             fate = CANCELLED
         same("who is there can be retried", fate, answer)
         if fate != 1:
@@ -119,9 +127,6 @@ class Requeue(Message):
         heads = [after.queues[name][0] for name in homes(self.payload) if name in after.queues]
         if job.id not in [read(payload).id for payload in heads]:
             raise Violation("a retry goes to its queue", self.payload)
-
-    def _is_barred(self, job: Job, before: Snapshot) -> bool:
-        return bool(job.member and "cancelled_at" in before.batches.get(job.member[0], {}))
 
 
 @dataclass
