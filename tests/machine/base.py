@@ -25,8 +25,17 @@ from tests.machine.stage import Stage, payloads, read
 from tests.simulator.world import KEYS, Snapshot
 
 STEP = 10_000
-BUDGET = {"cancel": 2, "sweep": 3, "lose": 2, "lapse": 1, "pause": 1, "hold": 3, "meddle": 4}
-"""How often a rule may be used that ends much at once, or is of little use: what lives shall grow."""
+BUDGET = {
+    "cancel": 2,
+    "sweep": 3,
+    "lose": 2,
+    "lapse": 1,
+    "pause": 1,
+    "hold": 3,
+    "meddle": 4,
+    "listen": 5,
+}
+"""How often a rule may be used that ends much at once: what lives shall grow too."""
 
 
 class Run(NamedTuple):
@@ -85,6 +94,12 @@ class Base(RuleBasedStateMachine):
     def batches(self) -> list[Batch]:
         """All batches, the oldest first."""
         return list(self.model.batches.values())
+
+    def some_batch(self, data: DataObject) -> Batch:
+        """One that is not settled, or one of those that are: these all behave alike."""
+        found = [batch for batch in self.batches() if not batch.counts_settled]
+        settled = [batch for batch in self.batches() if batch.counts_settled]
+        return data.draw(sampled_from(found + settled[-1:]), label="batch")
 
     def lying(self, *without: str) -> list[tuple[str, bytes]]:
         """All payloads that no worker holds, with their places."""

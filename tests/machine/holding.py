@@ -25,7 +25,7 @@ class Holding(Producers):
         self.spend("hold")
         actor = self.actor(data)
         if plan is None and self.model.batches:
-            batch = data.draw(st.sampled_from(self.batches()), label="batch")
+            batch = self.some_batch(data)
             may = self.model.may_add(batch, actor and actor.copy, to_hold=True)
             made, is_new = self.app.batches.open(batch.bid), False
         else:

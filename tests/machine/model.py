@@ -203,8 +203,8 @@ class Tree:
                 "success": batch.success_now,
                 "settled": batch.settled_now,
             }
-            for event in due:
-                if due[event] and event not in batch.fired:
+            for event, is_due in due.items():
+                if is_due and event not in batch.fired:
                     self.fire(batch, event)
 
     def die(self, job: Job) -> None:

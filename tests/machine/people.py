@@ -1,4 +1,4 @@
-"""Rules of people: cancelling, deleting, killing, bringing back; and of programs that know nothing."""
+"""Rules of people, who cancel, delete, kill and retry; and of programs that know of no batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from outrider.inspection.sets import JobSet
 from tests.machine.base import Base
 from tests.machine.model import SETS, Copy
 from tests.machine.stage import read
-from tests.machine.workers import QUEUES
 from tests.simulator.world import KEYS
 
 
@@ -24,7 +23,7 @@ class People(Base):
     def cancel(self, data: DataObject) -> None:
         """Cancel a batch and all below it."""
         self.spend("cancel")
-        batch = data.draw(st.sampled_from(self.batches()), label="batch")
+        batch = self.some_batch(data)
         was = "settled" if batch.counts_settled else "a child" if batch.parent else "a root"
         self.model.cancel(batch)
         self.app.batches.open(batch.bid).cancel()

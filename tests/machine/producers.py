@@ -60,7 +60,7 @@ PLAN = st.builds(
     root=st.sampled_from([False, False, True]),
 )
 PLANS = st.lists(PLAN, min_size=1, max_size=3)
-WITHIN = ("enqueue", "add", "add", "make", "make")
+WITHIN = ("enqueue", "add", "add", "make", "make", "add back")
 BOOM = st.sampled_from([*[""] * 8, "all", "inner"])
 
 
@@ -97,52 +97,48 @@ class Producers(Base):
     @rule(data=st.data(), jobs=JOBS, plans=st.lists(PLAN, max_size=1), boom=BOOM)
     def add(self, data: DataObject, jobs: list[Spec], plans: list[Plan], boom: str) -> None:
         """Add jobs, or a child, to a batch that exists."""
-        actor, batch = self.actor(data), data.draw(st.sampled_from(self.batches()), label="batch")
+        actor, batch = self.actor(data), self.some_batch(data)
+        self._add(actor, batch, [NOTHING._replace(jobs=jobs), *plans], boom)
+
+    def _add(self, actor: Run | None, batch: Batch, plans: list[Plan], boom: str) -> None:
+        """Add to a batch; a job that is inside of it says `current_batch()`."""
         parts: list[Part] = []
-        plans = [NOTHING._replace(jobs=jobs), *plans[: MOST - len(self.model.batches)]]
+        is_inside = self.surrounding(actor) is batch
 
         def act() -> None:
-            self._fill(self.app.batches.open(batch.bid), batch, plans, parts, boom)
+            made = current_batch() if is_inside else self.app.batches.open(batch.bid)
+            assert made is not None
+            assert made.bid == batch.bid
+            room = 1 + max(0, MOST - len(self.model.batches))
+            self._fill(made, batch, plans[:room], parts, boom)
 
         may = self.model.may_add(batch, actor and actor.copy)
         self._commit(actor, act, parts, may, f"add {self._relation(actor, batch)}")
 
-    @precondition(lambda self: self.runs())
-    @rule(data=st.data())
-    def act(self, data: DataObject) -> None:
-        """A running job adds to its current batch, makes a child, or enqueues what is no member."""
-        self.act_in(data, data.draw(st.sampled_from(self.runs()), label="actor"))
-
     def act_in(self, data: DataObject, actor: Run) -> None:
-        """Something of this kind in this job."""
+        """A running job adds to its current batch, makes a child, or enqueues what is no member."""
         what = data.draw(st.sampled_from(WITHIN), label="what")
         plans, boom = data.draw(PLANS, label="plans"), data.draw(BOOM, label="left by")
         if what == "make" and len(self.model.batches) < MOST:
             self._make(actor, plans, boom)
             return
-        batch, parts = self.surrounding(actor), list[Part]()
-        if what == "enqueue" or batch is None:
-            with self.acting(actor):
-                assert (current_batch() is None) == (batch is None)
-                self._plain(Spec("low", True, 0, 60))
-            self.note("a plain job in a job")
+        job, batch = self.model.jobs[actor.copy.name], self.surrounding(actor)
+        if what == "add back" and isinstance(job, Callback):
+            batch = job.batch
+        if what != "enqueue" and batch is not None:
+            self._add(actor, batch, plans, boom)
             return
-        plans = plans[: 1 + max(0, MOST - len(self.model.batches))]
+        with self.acting(actor):
+            assert (current_batch() is None) == (self.surrounding(actor) is None)
+            self._plain(Spec("low", True, 0, 60))
+        self.note("a plain job in a job")
 
-        def act() -> None:
-            current = current_batch()
-            assert current is not None
-            assert current.bid == batch.bid
-            self._fill(current, batch, plans, parts, boom)
-
-        may = self.model.may_add(batch, actor.copy)
-        self._commit(actor, act, parts, may, f"add {self._relation(actor, batch)}")
-
-    @precondition(lambda self: self.model.batches)
+    @precondition(lambda self: self.may("listen"))
     @rule(data=st.data(), listener=LISTENER)
     def listen(self, data: DataObject, listener: tuple[str, str]) -> None:
         """Add a callback to a batch that exists, before its event or late."""
-        batch = data.draw(st.sampled_from(self.batches()), label="batch")
+        self.spend("listen")
+        batch = self.some_batch(data)
         self.model.listen(self._on(self.app.batches.open(batch.bid), batch, *listener))
         self.note("listen", listener[0], "late" if listener[0] in batch.fired else "")
 

@@ -14,7 +14,7 @@ from tests.machine.reached import WANTED
 from tests.machine.stage import Stage, stage
 from tests.simulator.faults import plant
 
-EXAMPLES, STEPS = 150, 40
+EXAMPLES, STEPS = 300, 40
 BOUND = 400
 FOUND_FAST: tuple[str, ...] = ()
 FOUND_LATER: tuple[str, ...] = ()
