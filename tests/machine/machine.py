@@ -21,6 +21,8 @@ class Machine(Holding, Workers, People):
         for queue in sorted(self.paused):
             self.toggle(queue)
         self._check()
+        for batch in self.batches():
+            assert self.app.batches[batch.bid].explain()
         for _ in range(ROUNDS):
             if not self._busy():
                 break
@@ -46,8 +48,9 @@ class Machine(Holding, Workers, People):
             if self.seen.queues.get(queue):
                 self._report(self._claim(0, queue, LIMIT), "success")
                 self._check()
-        self.wait(LATER) if self.lying("dead", *QUEUES) else None
-        self._check()
+        if self.lying("dead", *QUEUES):
+            self.wait(LATER)
+            self._check()
         return bool(self.lying("dead") or self.runs())
 
     def _expire(self) -> None:

@@ -14,7 +14,7 @@ from tests.machine.reached import missing
 from tests.machine.stage import Stage, stage
 from tests.simulator.faults import plant
 
-EXAMPLES, STEPS = 300, 40
+EXAMPLES, STEPS = 200, 40
 BOUND = 400
 FOUND_FAST = (
     *("adding to a settled batch", "every move allowed", "death fires again"),
