@@ -137,6 +137,9 @@ class Batch:
         fields: list[str | int | float] = ["n", self.numbered, *self._goals]
         if self.description is not None:
             fields += ["description", self.description]
+        if self.callback_queue is not None:
+            # Whoever adds a callback later knows the batch by its id alone.
+            fields += ["callback_queue", self.callback_queue]
         if self.tags:
             fields += ["tags", msgspec.json.encode(self.tags).decode()]
         for event, texts in self._callbacks.items():

@@ -122,7 +122,7 @@ def changed(payload: bytes, fields: dict[str, Any], drop: Sequence[str] = ()) ->
 
 def by_hand(payload: bytes, retry_count: int | None) -> str:
     """The payload of a job that is retried by hand: no attempt of its own, and no deadline."""
-    fields = {} if retry_count is None else {"retry_count": retry_count - 1}
+    fields = {} if retry_count is None else {"retry_count": max(-1, retry_count - 1)}
     return changed(payload, fields, ("expiry", "enqueued_at"))
 
 

@@ -442,6 +442,20 @@ def test_the_queue_of_a_callback(
     assert found["queue"] == home
 
 
+def test_the_queue_of_a_callback_added_later(app: App, job: Job[..., None]) -> None:
+    """By the batch's id alone: `callback_queue` counts all the same."""
+    batch = app.batch(callback_queue="critical")
+    with batch.jobs():
+        job.enqueue(1)
+    later = app.batches.open(batch.bid)
+    later.on("complete", f"{HERE}.apublish", gallery_id=7)
+    later.cancel()
+    later.on("settled", f"{HERE}.apublish", gallery_id=8)
+    found = [json.loads(text)["cb"].split(":")[1] for text in listed(app, "critical")]
+    assert found == ["complete", "settled"]
+    Hands(app).work("critical")
+
+
 def test_a_wrong_batch_is_refused(app: App) -> None:
     """Before anything is written (P9)."""
     with pytest.raises(ConfigError, match="is no queue name"):

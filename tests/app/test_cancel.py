@@ -317,6 +317,21 @@ def test_a_client_that_died_after_the_mark(app: App, job: Job[..., None], hands:
     assert upkeep(app).undone == []
 
 
+def test_killing_what_the_cancelling_has_not_met(
+    app: App, job: Job[..., None], hands: Hands
+) -> None:
+    """Nobody dies in a cancelled batch: what is killed before a worker cancels it is cancelled."""
+    batch = filled(app, job, 3, "death", cancel_when_dead=1)
+    first, second, _ = [record.jid for record in app.queues["default"]]
+    assert app.queues["default"].kill(first)
+    assert app.queues["default"].kill(second)
+    assert counts(app, batch.bid) == {1: 1, 6: 1, CANCELLED: 1}
+    assert [failed.jid for failed in app.batches[batch.bid].failure_info] == [first]
+    with pytest.raises(BatchCancelled):
+        app.dead.retry(second)
+    hands.work()
+
+
 def test_many_members(app: App, job: Job[..., None], hands: Hands) -> None:
     """More than a slice, running ones among them."""
     batch = app.batch()

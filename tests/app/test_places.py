@@ -297,6 +297,16 @@ def test_a_retry_by_hand(way: Way, app: App, name: str) -> None:
     assert (listed(app)[0].partition(',"enq')[0] + "}", len(place)) == (write("b"), 0)
 
 
+def test_a_retry_by_hand_again_and_again(app: App) -> None:
+    """Killed and retried without a run in between, it is not given attempts that it never lost."""
+    put(app, "default", write("ab", retry_count=0))
+    for _ in range(3):
+        app.queues["default"].kill("ab")
+        assert app.dead.retry("ab")
+    (found,) = listed(app)
+    assert json.loads(found)["retry_count"] == -1
+
+
 def test_a_scheduled_job_now(way: Way, app: App) -> None:
     """It is due at once, and keeps its deadline."""
     lay(app, "scheduled", write("a", expiry=9_999_999_999))

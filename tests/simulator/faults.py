@@ -269,6 +269,9 @@ FAULTS: dict[str, list[Replacement]] = {
             "    redis.call('ZREMRANGEBYRANK', part.key, 0, 0)",
         )
     ],
+    "killed in a cancelled batch": [
+        ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
+    ],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
     "retry leaves the job": [("take(place, part, payload)\nif dead", "if dead")],
     "retried member still dead": [

@@ -69,6 +69,12 @@ KINDS: list[tuple[BaseException, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize("count", [-1, -2, -9])
+def test_a_count_below_none(count: int) -> None:
+    """Others may have written it: it is a first failure, and no error of ours."""
+    assert json.loads(outcome(BOOM, retry_count=count).payload)["retry_count"] == 0
+
+
 @pytest.mark.parametrize(("error", "fields", "kind"), KINDS, ids=range(len(KINDS)))
 def test_kinds(error: BaseException, fields: dict[str, Any], kind: str) -> None:
     """Error and payload decide whether a job is retried, dead, gone, discarded or snoozed."""

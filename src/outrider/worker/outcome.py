@@ -26,7 +26,8 @@ def decide(
         return Other("discard", token)
     if isinstance(error, BatchCancelled) and job.bid:
         return Other("cancel", token)
-    count = 0 if job.retry_count is None else job.retry_count + 1
+    # Others may have written anything; ours is -1 after a try by hand, which does not count.
+    count = 0 if job.retry_count is None else max(0, job.retry_count + 1)
     fields = _failure_fields(job, error, count, now)
     note = _note(job, fields, now) if job.bid else ""
     # A batch that can't be added to any more will not be open at the next attempt either.

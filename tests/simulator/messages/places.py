@@ -10,6 +10,7 @@ from outrider.store import place
 from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Entry, Line, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.workers import settle
+from tests.simulator.model import CANCELLED as MEMBER_CANCELLED
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, homes, read
 from tests.simulator.world import KEYS, Scored, Snapshot, Violation
@@ -68,6 +69,11 @@ def stays(before: Snapshot, after: Snapshot, where: Place, gone: list[bytes]) ->
         same("scores stay", {text: old[text] for text in left}, {text: new[text] for text in left})
 
 
+def is_cancelled(job: Job, before: Snapshot) -> bool:
+    """Whether it is a member of a cancelled batch."""
+    return bool(job.member and "cancelled_at" in before.batches.get(job.member[0], {}))
+
+
 def told(model: Model, where: Place, jobs: list[Job], state: int, word: str) -> None:
     """Expect batches to know what became of these jobs."""
     if where.kind != "dead":
@@ -109,12 +115,14 @@ class Remove(Message):
             return
         job = read(self.payload)
         leave(model, before, self.where, self.payload)
+        ends = is_cancelled(job, before)
         if self.to:
             if self.payload not in before.scored(self.to):  # a set holds two of the same bytes once
                 model.put(job.id, self.to)
-            if self.failure and model.state(job) in {WAITING, FAILING}:
+            if self.failure and not ends and model.state(job) in {WAITING, FAILING}:
                 model.note(job)
         state, word = (DEAD, "dead") if self.to else (DELETED, "deleted")
+        state = MEMBER_CANCELLED if state == DEAD and ends else state
         told(model, self.where, [job], state, word)
         stays(before, after, self.where, [self.payload])
 

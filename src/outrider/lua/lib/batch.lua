@@ -29,8 +29,9 @@ end
 -- Pushes one callback job. Its jid is the same for ever, whatever happens to the server in between.
 local function push_callback(bid, event, index, now)
   local batch, name = key_batch(bid), event .. ':' .. index
-  local callback = cjson.decode(redis.call('HGET', batch, 'cb:' .. name))
-  local queue = callback[1]
+  local asked, text = unpack(redis.call('HMGET', batch, 'callback_queue', 'cb:' .. name))
+  local callback = cjson.decode(text)
+  local queue = asked or callback[1]
   if queue == '' then queue = redis.call('HGET', batch, 'queue') or 'default' end
   local expiry = callback[4] and string.format('"expiry":%s,', seconds(now + callback[4] * 1000)) or ''
   local payload = string.format('{"jid":"%s%08x","cb":"%s:%s",%s"class":"%s","queue":"%s",%s,"created_at":%s}',
