@@ -89,7 +89,8 @@ class Holding(Producers):
             if self.until[number] < self.vt()
         ]
         while True:
-            done = self.app.perform(life.upkeep(self.app.keys, limit=100, since=now, now=now))
+            look = life.upkeep(self.app.keys, limit=100, since=now, heard=0, now=now)
+            done = self.app.perform(look)
             assert done.lapsed in (0, len(lapsed))
             if not done.undone:
                 break
