@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from outrider import waiting
+from outrider.errors import BatchUnfinished
 from outrider.explain import explain
+from outrider.forgetting import forget
 from outrider.hub import Flow, Hub
 from outrider.ids import member_jid
 from outrider.slots import pending
@@ -109,6 +111,29 @@ class BatchStatus(Standing):
 
     def _copy(self) -> BatchStatus:
         return BatchStatus(self.hub, self.bid, self.picture)
+
+    # -- its end ----------------------------------------------------------------------------------
+
+    def delete(self, force: bool = False) -> None:
+        """Forget the batch and those below it: nothing of them can be read any more.
+
+        Its jobs are not deleted: those in the dead set run as plain jobs when they are brought
+        back. Raises BatchUnfinished while anything of it may still move; with `force` it is
+        cancelled then, and forgotten once it is settled and its last callback has ended.
+        Deleting what is forgotten already does nothing.
+        """
+        self._deleted(self.hub.perform(forget(self.hub.keys, self.bid, force=force)))
+
+    async def adelete(self, force: bool = False) -> None:
+        """The same for asyncio."""
+        self._deleted(await self.hub.aperform(forget(self.hub.keys, self.bid, force=force)))
+
+    def _deleted(self, done: bool) -> None:
+        if not done:
+            raise BatchUnfinished(
+                f"batch {self.bid} is not settled, or a callback of it has not ended: wait for it, "
+                "or cancel and forget it by delete(force=True)"
+            )
 
     # -- its members ------------------------------------------------------------------------------
 

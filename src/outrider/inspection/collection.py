@@ -128,7 +128,7 @@ class Collection:
             name=self._place.name,
             payload=record.raw,
             to=to,
-            failure=_note(record, now) if to else "",
+            failure=note(record, now) if to else "",
             now=now,
         )
         return removed
@@ -149,7 +149,8 @@ class Collection:
         return cleared
 
 
-def _note(record: JobRecord, now: int) -> str:
+def note(record: JobRecord, now: int) -> str:
+    """What is noted of a member that is moved to the dead set; `now` in ms."""
     failed = FailedJob(
         jid=record.jid,
         job=record.job,

@@ -65,6 +65,8 @@ for _, one in ipairs(batches) do
   if hold ~= '' then take_hold(bid, hold) end
   if first_queue ~= '' then redis.call('HSETNX', batch, 'queue', first_queue) end
   redis.call('ZADD', key_batches, string.format('%d', now), bid)
+  redis.call('ZADD', key_audit, 'NX', string.format('%d', now), bid)
+  if #create == 0 then void_audit(bid) end
   touch(bid)
 end
 for _, one in ipairs(staged) do hand_over(one[1], now) end

@@ -14,6 +14,7 @@ if bid and place == 'dead' and redis.call('HEXISTS', key_batch(bid), 'cancelled_
 
 push_all(queue or 'default', { stamp(changed, now) })
 take(place, key, payload)
+if bid then void_audit(bid) end
 if dead then advance(bid, { { member_number(jid), FAILING } }, now) end
 if cb then revive_callback(cb) end
 settle_all(now)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 
+LIVE = 0
+
 
 class Upkeep(NamedTuple):
     """How many holds have lapsed, and a batch whose cancelling was left undone ('' for none)."""
@@ -56,6 +58,12 @@ def purge(keys: Keys, *, name: str, bid: str, cursor: int) -> int:
 @script()
 def cancelled(keys: Keys, *, bid: str, mark: str) -> bool:
     """Note that the cancelling of a batch is done; False when its mark has changed meanwhile."""
+    raise NotImplementedError
+
+
+@script()
+def forget(keys: Keys, *, bid: str, force: int) -> int:
+    """Forget a batch at rest: 1, LIVE (with `force` it goes later), or -1 when it is unknown."""
     raise NotImplementedError
 
 

@@ -92,12 +92,12 @@ class Drain:
 class Keeper:
     """Runs loops on one thread, and keeps on while the server is away."""
 
-    def __init__(self, loops: Sequence[Loop]) -> None:
+    def __init__(self, loops: Sequence[Loop], name: str = "outrider-keeper") -> None:
         self._due = dict.fromkeys(loops, 0.0)
         self._event = threading.Event()
         self._stopped = False
         self._away = False
-        self._thread = threading.Thread(target=self._run, name="outrider-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

@@ -21,6 +21,7 @@ from outrider.errors import ConfigError, StoreError
 from outrider.io import Address, Executor
 from outrider.keys import Keys
 from outrider.store import process
+from outrider.worker.audit import Audit
 from outrider.worker.channel import Message
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
@@ -78,6 +79,7 @@ class Supervisor:
         for _ in range(self._options.processes - 1):
             self._spawn()
         self._keeper.start()
+        self._janitor.start()
         try:
             while self._children or (self._stop_by is None):
                 self._look()
@@ -144,6 +146,8 @@ class Supervisor:
             queues = self._order.names
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
         self._keeper = Keeper(loops)
+        audit = Audit(self._executor, self._keys, self._heart.identity, now)
+        self._janitor = Keeper([audit], "outrider-janitor")
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             self._heart.identity,
@@ -267,6 +271,7 @@ class Supervisor:
     def _leave(self) -> None:
         self._kill_all()
         self._keeper.stop()
+        self._janitor.stop()
         try:
             moved = SLICE
             while moved == SLICE:
