@@ -43,6 +43,7 @@ class Batch:
     held: dict[str, int] = field(default_factory=dict)
     barred: bool = False
     cancelled: bool = False
+    doomed: bool = False
     goals: dict[str, float] = field(default_factory=dict)
 
     def add(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -135,6 +136,7 @@ class Model:
     judged: set[str] = field(default_factory=set)
     cancelling: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
+    raised: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
@@ -288,6 +290,15 @@ class Model:
         tops = {line[-1].bid: line[-1] for bid in bids if (line := [*self.line(bid)])}
         for top in tops.values():
             self._settle_tree(top)
+        for bid in [bid for bid, known in self.batches.items() if known.doomed]:
+            if "settled" in self.counts_as(bid):
+                self.forget(bid)
+
+    def forget(self, bid: str) -> None:
+        """A batch is known no more; what it counted as, it counts as for ever."""
+        self.forgotten[bid] = self.counts_as(bid)
+        self.cancelling.discard(bid)
+        del self.batches[bid]
 
     def _settle_tree(self, top: Batch) -> None:
         for kid in top.kids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--url", help="of a server to use instead of a private one; it is emptied")
     given = parser.parse_args()
     faulty = plant(given.fault) if given.fault else None
+    logging.disable(logging.WARNING)
     failure = ""
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder as name, Server.start(Path(name)) as server:

@@ -56,6 +56,7 @@ class Simulation:
         self.reserved: list[tuple[str, int, int]] = []
         self.blocks: list[Any] = []
         self.slices: list[Message] = []
+        self.audits: list[Any] = []
         self.payloads: deque[str] = deque(maxlen=40)
 
     def send(self, message: Message, note: str = "") -> Any:

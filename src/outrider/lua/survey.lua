@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --- @include "lib/payload"
 -- One page of a place: which members and callbacks of batches lie there. Hashes and sorted sets are
--- scanned. A list is read from its head; as nothing is ever put into the middle of one, two pages have
+-- scanned. A list is read from its head, `limit` at a time; as nothing is ever put into the middle of one, two pages have
 -- no gap between them when the second holds some of the last few of the first: `edge` are their digests.
 -- Returns {next cursor, {bid, {number ...} ...}, {callback ...}, edge}; the cursor is "0" at the end, and
 -- "-1" when there may be a gap.
@@ -19,7 +19,7 @@ local function joins(at)
 end
 
 if kind == 'hash' or kind == 'zset' then
-  local page = redis.call(kind == 'hash' and 'HSCAN' or 'ZSCAN', key, cursor, 'COUNT', limit)
+  local page = redis.call(kind == 'hash' and 'HSCAN' or 'ZSCAN', key, cursor, 'COUNT', 1000)
   cursor_now = page[1]
   for i = 1, #page[2], 2 do table.insert(found, page[2][kind == 'hash' and i + 1 or i]) end
 else
