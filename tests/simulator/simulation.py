@@ -43,6 +43,7 @@ class Simulation:
         self.before = Snapshot()
         self.log: deque[str] = deque(maxlen=HISTORY)
         self.calm = self.chance(0.5)
+        self.haunted = self.chance(0.5)
         self.steps = 0
         self.trail = hashlib.blake2b(digest_size=8)
         self.now = 1_700_000_000_000

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 
+from outrider import words
 from outrider.hub import Flow
 from outrider.ids import member_jid
 from outrider.inspection.collection import note
@@ -194,12 +195,12 @@ class Audit:
         members = [thing for thing in missing if isinstance(thing, int)]
         buried = [number for number in members if missing[number]]
         notes = yield from self._notes({member_jid(bid, number) for number in buried})
-        words = [
+        callbacks = [
             (thing, "dead" if dead else "deleted")
             for thing, dead in missing.items()
             if isinstance(thing, str)
         ]
-        for at in range(0, max(1, len(members), len(words)), SLICE):
+        for at in range(0, max(1, len(members), len(callbacks)), SLICE):
             part = members[at : at + SLICE]
             stands = yield store.condemn(
                 self._keys,
@@ -211,19 +212,19 @@ class Audit:
                     for number in part
                     if missing[number]
                 ],
-                callbacks=words[at : at + SLICE],
-                last=int(at + SLICE >= max(len(members), len(words))),
+                callbacks=callbacks[at : at + SLICE],
+                last=int(at + SLICE >= max(len(members), len(callbacks))),
                 now=self._now(),
             )
             if not stands:
                 return
         if missing:
+            dead = sum(missing.values())
             log.warning(
-                "batch %s: %d jobs and callbacks were held nowhere and count as deleted, "
-                "%d lay in the dead set",
+                "batch %s: %s held nowhere counted as deleted, %d in the dead set as dead",
                 bid,
-                len(missing) - sum(missing.values()),
-                sum(missing.values()),
+                words.count(len(missing) - dead, "job"),
+                dead,
             )
 
     def _notes(self, jids: set[str]) -> Flow[dict[str, str]]:

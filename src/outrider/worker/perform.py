@@ -20,7 +20,7 @@ import msgspec
 from outrider import clock
 from outrider.callbacks import Target
 from outrider.context import RunningJob, running
-from outrider.errors import ConfigError, Steer, UnknownJob, UnreadablePayload
+from outrider.errors import ConfigError, Kill, Steer, UnknownJob, UnreadablePayload
 from outrider.options import Backoff
 from outrider.payload import Job, decode
 from outrider.status import BatchStatus, not_found
@@ -157,7 +157,8 @@ class Performer:
         target: Target, current: RunningJob, status: BatchStatus | None, args: list[Any]
     ) -> list[Any]:
         if status is None:
-            raise not_found(current.callback_of or "")
+            # It is known no more for ever: another attempt would not find it either.
+            raise Kill(str(not_found(current.callback_of or "")))
         current.callback_parent = status.parent_bid if status.picture.has_parent else None
         # A method gets a new object of its class for each call, as in Sidekiq.
         return [status, *args] if target.owner is None else [target.owner(), status, *args]

@@ -66,10 +66,10 @@ class Auditor:
                 self.answer = sim.wire.run(call)
 
 
-@operation(24, calm=24)
+@operation(24)
 def audit(sim: Simulation) -> None:
     """A worker goes on with its audit; two may believe that it is their turn."""
-    if len(sim.audits) < 2 and sim.chance(0.3):
+    if sim.haunted and len(sim.audits) < 2 and sim.chance(0.3):
         sim.audits.append(Auditor(sim))
     if sim.audits:
         one: Auditor = sim.rng.choice(sim.audits)
@@ -120,9 +120,11 @@ def scored(sim: Simulation, name: str) -> list[bytes]:
     return sorted(sim.before.scored(name))
 
 
-@operation(3, calm=1)
+@operation(4)
 def lose(sim: Simulation) -> None:
     """Somebody takes a job away, or moves it to the dead set, and tells nobody."""
+    if not sim.haunted:
+        return
     if sim.chance(0.05):
         sim.send(LoseQueue(sim.queue()))
     elif found := some_job(sim):
@@ -136,7 +138,7 @@ def vanish(sim: Simulation) -> None:
     known = sim.model.batches
     free = sorted(bid for bid, one in known.items() if not one.held)
     below = [bid for bid in free if known[bid].parent in known]
-    if free and sim.chance(0.5):
+    if free and sim.haunted:
         sim.send(Vanish(sim.rng.choice(below or free)))
 
 
@@ -144,7 +146,7 @@ def vanish(sim: Simulation) -> None:
 def delete(sim: Simulation) -> None:
     """Somebody deletes a batch, with all his force perhaps."""
     bid = some_bid(sim)
-    if bid is None:
+    if bid is None or not sim.haunted:
         return
     force = sim.chance(0.4)
     if force and sim.send(Cancel(bid, sim.clock())) == 1 and sim.chance(0.7):
