@@ -20,6 +20,7 @@ PERMANENT = (
     "o:moving",
     "o:holds",
     "o:audit",
+    "o:cancelled",
     "o:cancelling",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider import cancelling
+from outrider import cancelling, clock
 from outrider.hub import Flow
 from outrider.keys import Keys
 from outrider.store import batch as batches
@@ -17,10 +17,12 @@ def forget(keys: Keys, bid: str, *, force: bool) -> Flow[bool]:
     if force:
         yield from cancelling.cancel(keys, bid)
     below = yield from _below(keys, bid)
-    if (yield store.forget(keys, bid=bid, force=int(force))) == store.LIVE and not force:
+    now = clock.now_ms()
+    done = yield store.forget(keys, bid=bid, force=int(force), now=now)
+    if done == store.LIVE and not force:
         return False
     for one in below:
-        yield store.forget(keys, bid=one, force=int(force))
+        yield store.forget(keys, bid=one, force=int(force), now=now)
     return True
 
 

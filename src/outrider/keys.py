@@ -46,6 +46,9 @@ TABLE: dict[str, KeySpec] = {
     "auditor": KeySpec("o:auditor", "string", "minutes", "the worker whose turn to audit it is"),
     "holds": KeySpec("o:holds", "zset", "none", "bid:hold -> end of its lease, virtual ms"),
     "cancelling": KeySpec("o:cancelling", "zset", "none", "bids whose cancelling is under way, ms"),
+    "cancelled": KeySpec(
+        "o:cancelled", "zset", "180 days", "cancelled bids that are forgotten, ms"
+    ),
     "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
     "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),
     "staged": KeySpec(

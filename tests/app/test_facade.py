@@ -36,7 +36,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Job, ENQUEUE),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),
-    (BatchStatus, ("refresh", "join", "watch", "pending_jids", "explain")),
+    (BatchStatus, ("refresh", "join", "watch", "pending_jids", "explain", "delete")),
     (Batches, ("get", "open")),
     (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),

@@ -312,9 +312,11 @@ FAULTS: dict[str, list[Replacement]] = {
     "batch at rest is audited": [
         ("if rests then redis.call('ZREM', key_audit, bid) else", "if not rests then")
     ],
-    "remains of a lost record kept": [("    forget(bid)\n  else", "  else")],
-    "live batch forgotten": [("if at_rest(standing(bid)) then", "if true then")],
-    "doomed batch stays": [("      if is.forget > 0 and at_rest(is) then forget(bid) end\n", "")],
+    "remains of a lost record kept": [("    remove_keys(bid)\n  else", "  else")],
+    "live batch forgotten": [("if at_rest(is) then\n  forget", "if true then\n  forget")],
+    "doomed batch stays": [
+        ("      if is.forget > 0 and at_rest(is) then forget(bid, is, now) end\n", "")
+    ],
     "doomed batch goes too early": [
         ("if is.forget > 0 and at_rest(is) then", "if is.forget > 0 then")
     ],
@@ -322,7 +324,7 @@ FAULTS: dict[str, list[Replacement]] = {
         (
             "      local parent = report(bid, is)\n",
             (
-                "      if is.forget > 0 and at_rest(is) then forget(bid) end\n"
+                "      if is.forget > 0 and at_rest(is) then forget(bid, is, now) end\n"
                 "      local parent = report(bid, is)\n"
             ),
         )
@@ -332,6 +334,9 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "success with a bad callback lives a day": [
         ("bit.band(bits(is), 2) > 0 and DAY", "is.success_at > 0 and DAY")
+    ],
+    "cancelled jobs run once their batch is forgotten": [
+        ("if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end", "")
     ],
     "job of a forgotten batch not told": [
         ("taken[member.at] = append(taken[member.at], FORGOTTEN)", "")

@@ -13,7 +13,7 @@ from tests.simulator.world import DAY, Snapshot, Violation, pairs
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {
     *("o:clock", "o:tokens", "o:leases", "o:moving"),
-    *("o:batches", "o:holds", "o:cancelling", "o:audit"),
+    *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
 }
 DAYS = 86_400
 SLACK = 60
@@ -45,6 +45,8 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     same("holds have a lease", held, found)
     undone = {bid.decode() for bid in after.scored("o:cancelling")}
     same("cancelling goes on until it is done", model.cancelling, undone)
+    outlawed = {bid.decode() for bid in after.scored("o:cancelled")}
+    same("what was cancelled stays so", model.outlawed, outlawed)
 
 
 def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:

@@ -137,6 +137,7 @@ class Model:
     cancelling: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
     raised: set[str] = field(default_factory=set)
+    outlawed: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
@@ -175,6 +176,10 @@ class Model:
         """Whether a job is a member of a cancelled batch."""
         known = self.batch_of(job)
         return known is not None and known.cancelled
+
+    def is_outlawed(self, job: Job) -> bool:
+        """Whether a job is a member of a batch that was cancelled and then forgotten."""
+        return job.member is not None and job.member[0] in self.outlawed
 
     def state(self, job: Job) -> int:
         """The state of a member in its batch; 0 for all other jobs."""
@@ -298,6 +303,8 @@ class Model:
         """A batch is known no more; what it counted as, it counts as for ever."""
         self.forgotten[bid] = self.counts_as(bid)
         self.cancelling.discard(bid)
+        if self.batches[bid].cancelled:
+            self.outlawed.add(bid)
         del self.batches[bid]
 
     def _settle_tree(self, top: Batch) -> None:

@@ -54,13 +54,14 @@ for _, queue in ipairs(queues) do
 end
 
 -- Members of batches: one look at their slots decides who runs. Those of a batch that is forgotten
--- run as plain jobs, and are told so.
+-- run as plain jobs, and are told so; unless it was cancelled.
 local FORGOTTEN = '"forgotten":true'
 local changes, audited = {}, {}
 for bid, list in pairs(members) do
   local numbers, change = {}, {}
   for i, member in ipairs(list) do numbers[i] = member.number end
   local known, cancelled, audit = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at', 'audit'))
+  if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end
   if audit then table.insert(audited, bid) end
   for i, state in ipairs(slot_states(bid, numbers)) do
     local member = list[i]

@@ -11,6 +11,7 @@ local jid, queue, bid, cb = read(payload)
 if not jid then return -2 end
 local dead = bid and slot_states(bid, { member_number(jid) })[1] == DEAD
 if bid and place == 'dead' and redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1 then return -1 end
+if bid and place == 'dead' and redis.call('ZSCORE', key_cancelled, bid) then return -1 end
 
 push_all(queue or 'default', { stamp(changed, now) })
 take(place, key, payload)

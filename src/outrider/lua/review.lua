@@ -11,7 +11,7 @@ for i = 1, #page[2], 2 do
   local bid, found = page[2][i], nil
   found = redis.call('HMGET', key_batch(bid), unpack(COUNTS))
   if not found[17] then
-    forget(bid)
+    remove_keys(bid)
   else
     for at, value in ipairs(found) do found[at] = value or '0' end
     table.insert(answer, { bid, tonumber(page[2][i + 1]), tonumber(found[16]), found[1] + found[2],

@@ -62,7 +62,7 @@ def cancelled(keys: Keys, *, bid: str, mark: str) -> bool:
 
 
 @script()
-def forget(keys: Keys, *, bid: str, force: int) -> int:
+def forget(keys: Keys, *, bid: str, force: int, now: int) -> int:
     """Forget a batch at rest: 1, LIVE (with `force` it goes later), or -1 when it is unknown."""
     raise NotImplementedError
 

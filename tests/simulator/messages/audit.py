@@ -88,9 +88,10 @@ class Delete(Message):
 
     bid: str
     force: bool
+    now: int
 
     def call(self) -> Call[Any]:
-        return life.forget(KEYS, bid=self.bid, force=int(self.force))
+        return life.forget(KEYS, bid=self.bid, force=int(self.force), now=self.now)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         known = model.batches.get(self.bid)

@@ -103,7 +103,11 @@ class Requeue(Message):
         fate = 1 if self.payload in before.scored(self.where.kind) else NOT_THERE
         if fate == 1 and not job.readable:
             fate = NO_JOB
-        elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, before):
+        elif (
+            fate == 1
+            and self.where.kind == "dead"
+            and (self._is_barred(job, before) or model.is_outlawed(job))
+        ):
             fate = CANCELLED
         same("who is there can be retried", fate, answer)
         if fate != 1:

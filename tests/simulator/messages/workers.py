@@ -113,7 +113,7 @@ class Claim(Message):
         if not job.readable:
             return "dead"
         if not state:
-            if model.is_cancelled(job):
+            if model.is_cancelled(job) or model.is_outlawed(job):
                 return ""
             if lapsed:
                 model.call_back(job, "expired")

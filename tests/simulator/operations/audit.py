@@ -151,7 +151,7 @@ def delete(sim: Simulation) -> None:
     force = sim.chance(0.4)
     if force and sim.send(Cancel(bid, sim.clock())) == 1 and sim.chance(0.7):
         finish(sim, bid)
-    message = Delete(bid, force)
+    message = Delete(bid, force, sim.clock())
     sim.send(message)
     if sim.chance(0.2):
         sim.send(message, "again: ")

@@ -119,10 +119,19 @@ local function tidy(bid, is, now)
   if rests then redis.call('ZREM', key_audit, bid) else redis.call('ZADD', key_audit, 'NX', now, bid) end
 end
 
--- What is left of a batch that is known no more.
-local function forget(bid)
+-- Removes what is left of a batch that is known no more.
+local function remove_keys(bid)
   redis.call('UNLINK', key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid))
   for _, key in ipairs({ key_batches, key_audit, key_cancelling }) do redis.call('ZREM', key, bid) end
+end
+
+-- Its cancelled jobs that lie on queues still must not run.
+local function forget(bid, is, now)
+  if is.cancelled_at > 0 then
+    redis.call('ZADD', key_cancelled, now, bid)
+    redis.call('ZREMRANGEBYSCORE', key_cancelled, '-inf', string.format('%d', now - 180 * DAY * 1000))
+  end
+  remove_keys(bid)
 end
 
 -- A job has been moved against the order in which an audit looks: what that finds missing may live.
@@ -172,7 +181,7 @@ local function settle_all(now)
       if is.settled_at > 0 then tidy(bid, is, now) end
       local parent = report(bid, is)
       if parent then touch(parent) end
-      if is.forget > 0 and at_rest(is) then forget(bid) end
+      if is.forget > 0 and at_rest(is) then forget(bid, is, now) end
     end
   end
 end
