@@ -40,6 +40,7 @@ class Survey(NamedTuple):
     members: dict[str, list[int]]
     callbacks: list[str]
     edge: list[str]
+    size: int
 
 
 def _reviewed(answer: list[Any]) -> Reviewed:
@@ -55,8 +56,8 @@ def _review(*row: Any) -> Review:
 def _survey(answer: list[Any]) -> Survey:
     groups = iter(answer[1])
     members = {bid.decode(): numbers for bid, numbers in zip(groups, groups, strict=True)}
-    callbacks, edge = ([word.decode() for word in words] for words in answer[2:])
-    return Survey(answer[0].decode(), members, callbacks, edge)
+    callbacks, edge = ([word.decode() for word in words] for words in answer[2:4])
+    return Survey(answer[0].decode(), members, callbacks, edge, answer[4])
 
 
 @script()

@@ -11,6 +11,7 @@ from outrider.store.audit import END, GAP, PAGE, Survey
 
 HELD, BURIED = 1, 2
 TRIES = 3
+FIRST, BYTES = 32, 1 << 18
 ORDER = ("claims", "moving", "schedule", "retry", "dead", "queues", "dead")
 
 
@@ -54,12 +55,13 @@ def _places(keys: Keys, kind: str) -> Flow[list[str]]:
 
 def _read(keys: Keys, key: str, cases: dict[str, Case], mark: int, limit: int) -> Flow[bool]:
     for _ in range(TRIES):
-        page = Survey("0", {}, [], [])
+        page, size = Survey("0", {}, [], [], 0), min(FIRST, limit)
         while True:
-            page = yield audit.survey(
-                keys, key=key, cursor=page.cursor, limit=limit, edge=page.edge
-            )
+            page = yield audit.survey(keys, key=key, cursor=page.cursor, limit=size, edge=page.edge)
             _note(page, cases, mark)
+            # Payloads may be large: a script has to be brief.
+            fits = size * BYTES // (page.size + 1)
+            size = min(limit, max(FIRST, min(8 * size, fits)))
             if page.cursor == END:
                 return True
             if page.cursor == GAP:

@@ -8,8 +8,10 @@ from outrider.io import Executor
 from outrider.worker.audit import Audit, Missing
 from tests.simulator.messages.audit import Audited, Delete, Lose, LoseQueue, Vanish
 from tests.simulator.messages.closing import Cancel
+from tests.simulator.messages.producers import Reserve
+from tests.simulator.operations.batches import Tree
 from tests.simulator.operations.closing import finish
-from tests.simulator.operations.producers import some_bid
+from tests.simulator.operations.producers import CROWD, some_bid
 from tests.simulator.operations.table import operation
 from tests.simulator.payloads import read
 from tests.simulator.simulation import QUEUES, Simulation
@@ -42,9 +44,11 @@ class Auditor:
         self.answer: Any = None
         self.audit = Rash(cast("Executor", None), KEYS, "", sim.clock, page=page)
         self.over = True
+        self.bids: list[str] = []
 
     def begin(self, bids: list[str]) -> None:
         """Begin a round: a second look at these batches, if there are any."""
+        self.bids = bids
         if bids:
             self.audit.suspect(bids)
         self.flow, self.answer, self.over = self.audit.round(), None, False
@@ -79,6 +83,20 @@ def audit(sim: Simulation) -> None:
             some = sim.rng.sample(sorted(alive), min(FEW, len(alive)))
             one.begin(some if sim.chance(0.8) else [])
         one.go_on(sim, sim.rng.choice((1, 2, 3, 5, 8)))
+
+
+@operation(2)
+def add_behind(sim: Simulation) -> None:
+    """A batch gets more jobs in the middle of an audit of it."""
+    bids = [bid for one in sim.audits if not one.over for bid in one.bids]
+    if not bids or sim.live() > CROWD:
+        return
+    bid = sim.rng.choice(bids)
+    first = sim.send(Reserve(bid, 2))
+    if first >= 0:
+        tree = Tree(sim)
+        tree.add(bid, first, 2)
+        tree.send()
 
 
 def audit_all(sim: Simulation) -> bool:
