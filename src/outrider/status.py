@@ -138,13 +138,20 @@ class BatchStatus(Standing):
     # -- its members ------------------------------------------------------------------------------
 
     def pending_jids(self, limit: int = PAGE) -> list[str]:
-        """Ids of members that are waiting, failing or dead now: the first `limit`."""
-        numbers = self.hub.perform(pending(self.hub, self.bid, limit))
-        return [member_jid(self.bid, number) for number in numbers]
+        """Ids of members that are waiting, failing or dead now: the first `limit`.
+
+        Raises BatchNotFound when it is forgotten meanwhile.
+        """
+        return self.hub.perform(self._pending_jids(limit))
 
     async def apending_jids(self, limit: int = PAGE) -> list[str]:
         """The same for asyncio."""
-        numbers = await self.hub.aperform(pending(self.hub, self.bid, limit))
+        return await self.hub.aperform(self._pending_jids(limit))
+
+    def _pending_jids(self, limit: int) -> Flow[list[str]]:
+        numbers = yield from pending(self.hub, self.bid, limit)
+        if not numbers and (yield from self.flow(self.hub, self.bid)) is None:
+            raise not_found(self.bid)
         return [member_jid(self.bid, number) for number in numbers]
 
     def explain(self) -> str:

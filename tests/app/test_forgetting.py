@@ -163,7 +163,7 @@ def test_nothing_is_left(way: Way, app: App, job: Job[..., None], hands: Hands) 
         way(status, "delete")
         assert keys_of(app, parent.bid) == keys_of(app, child.bid) == []
     way(status, "delete", force=True)
-    for act in ("refresh", "explain"):
+    for act in ("refresh", "explain", "pending_jids"):
         with pytest.raises(BatchNotFound):
             way(status, act)
     with pytest.raises(BatchNotFound):

@@ -330,7 +330,7 @@ FAULTS: dict[str, list[Replacement]] = {
         )
     ],
     "something left of a forgotten batch": [
-        ("key_failures(bid), key_kids(bid))\n", "key_kids(bid))\n")
+        ("'UNLINK', key_batch(bid), key_slots(bid), ", "'UNLINK', key_batch(bid), ")
     ],
     "success with a bad callback lives a day": [
         ("bit.band(bits(is), 2) > 0 and DAY", "is.success_at > 0 and DAY")

@@ -53,7 +53,7 @@ def _writes(name: str) -> list[str]:
     """Commands of a script that change something."""
     called = set(re.findall(r"redis\.call\('(\w+)'", SCRIPTS[name]().source))
     reads = {"SISMEMBER", "LLEN", "ZCOUNT", "ZRANGE", "HKEYS", "HLEN", "HGET", "HMGET", "EXISTS"}
-    reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN"}
+    reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN", "LRANGE", "TYPE"}
     return sorted(called - reads)
 
 

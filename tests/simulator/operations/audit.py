@@ -85,18 +85,21 @@ def audit(sim: Simulation) -> None:
         one.go_on(sim, sim.rng.choice((1, 2, 3, 5, 8)))
 
 
-@operation(2)
+@operation(4)
 def add_behind(sim: Simulation) -> None:
-    """A batch gets more jobs in the middle of an audit of it."""
-    bids = [bid for one in sim.audits if not one.over for bid in one.bids]
-    if not bids or sim.live() > CROWD:
-        return
-    bid = sim.rng.choice(bids)
-    first = sim.send(Reserve(bid, 2))
-    if first >= 0:
+    """A batch gets jobs, whose numbers it gave out before, in the middle of an audit of it."""
+    bids = [bid for one in sim.audits for bid in one.bids]
+    ready = [one for one in sim.reserved if one[0] in bids]
+    if ready and sim.live() <= CROWD:
+        sim.reserved.remove(one := sim.rng.choice(ready))
         tree = Tree(sim)
-        tree.add(bid, first, 2)
+        tree.add(*one)
         tree.send()
+    elif bids:
+        bid = sim.rng.choice(bids)
+        first = sim.send(Reserve(bid, 2))
+        if first >= 0:
+            sim.reserved.append((bid, first, 2))
 
 
 def audit_all(sim: Simulation) -> bool:
