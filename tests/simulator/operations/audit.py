@@ -70,7 +70,7 @@ class Auditor:
                 self.answer = sim.wire.run(call)
 
 
-@operation(24)
+@operation(24, calm=16)
 def audit(sim: Simulation) -> None:
     """A worker goes on with its audit; two may believe that it is their turn."""
     if sim.haunted and len(sim.audits) < 2 and sim.chance(0.3):
@@ -85,7 +85,7 @@ def audit(sim: Simulation) -> None:
         one.go_on(sim, sim.rng.choice((1, 2, 3, 5, 8)))
 
 
-@operation(4)
+@operation(4, calm=3)
 def add_behind(sim: Simulation) -> None:
     """A batch gets jobs, whose numbers it gave out before, in the middle of an audit of it."""
     bids = [bid for one in sim.audits for bid in one.bids]
@@ -141,7 +141,7 @@ def scored(sim: Simulation, name: str) -> list[bytes]:
     return sorted(sim.before.scored(name))
 
 
-@operation(4)
+@operation(4, calm=3)
 def lose(sim: Simulation) -> None:
     """Somebody takes a job away, or moves it to the dead set, and tells nobody."""
     if not sim.haunted:
