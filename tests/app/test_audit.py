@@ -117,6 +117,18 @@ def test_a_deleted_queue(app: App, job: Job[..., None], audit: Audit, count: int
     assert "audit" not in fields(app, batch.bid)
 
 
+def test_seen_twice(app: App, job: Job[..., None], audit: Audit) -> None:
+    """What is missing for the first time when another one is missing again has its time too."""
+    batch = filled(app, job, 3)
+    raw(app, "RPOP", "queue:default")
+    rounds(app, audit, 2)
+    raw(app, "RPOP", "queue:default")
+    rounds(app, audit, 1)
+    assert counts(app, batch.bid) == {1: 2, DELETED: 1}
+    rounds(app, audit)
+    assert counts(app, batch.bid) == {1: 1, DELETED: 2}
+
+
 def test_by_ticks(app: App, job: Job[..., None], audit: Audit) -> None:
     """A tick is a slice of a round; three rounds are enough."""
     batch = filled(app, job, 2)
