@@ -40,7 +40,9 @@ class Audited(Message):
 
     def _expect_end(self, model: Model) -> None:
         bid, _, *packed = self.request.words[2:7]
-        known = model.batches[str(bid)]
+        known = model.batches.get(str(bid))
+        if known is None:
+            raise Violation("there is no verdict on a batch that is gone", bid)
         lost, buried, callbacks = (msgspec.msgpack.decode(_bytes(one)) for one in packed)
         ends = [(number, "", DELETED) for number in lost]
         ends += [(number, note, DEAD) for number, note in buried]

@@ -70,7 +70,7 @@ class Auditor:
                 self.answer = sim.wire.run(call)
 
 
-@operation(24, calm=16)
+@operation(24, calm=20)
 def audit(sim: Simulation) -> None:
     """A worker goes on with its audit; two may believe that it is their turn."""
     if sim.haunted and len(sim.audits) < 2 and sim.chance(0.3):
