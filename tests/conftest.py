@@ -14,7 +14,7 @@ from outrider.script import command
 # Kinds of `o:` keys that live without a time to live and without an owner; see outrider/keys.py.
 PERMANENT = (
     *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
-    "o:interrupts",
+    *("o:interrupts", "o:audit", "o:cancelled"),
 )
 
 
@@ -58,7 +58,7 @@ def _leaks(app: App, key: str) -> bool:
         return False
     owner = key.split(":", 2)[2]
     if key.startswith(("o:batch:", "o:slots:", "o:failures:", "o:kids:")):
-        live = app.perform(command("ZSCORE", "o:batches", owner, decode=bool))
+        live = app.perform(command("ZSCORE", "o:audit", owner, decode=bool))
         return not live
     if key.startswith("o:staged:"):
         return app.perform(command("ZSCORE", "o:moving", owner, decode=lambda at: at is None))

@@ -50,8 +50,8 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
 
     @property
     def bid(self) -> str | None:
-        """The batch that it is a member of."""
-        return self._job.bid
+        """The batch that it is a member of; None as well when that is forgotten."""
+        return None if self._job.forgotten else self._job.bid
 
     @property
     def callback_of(self) -> str | None:

@@ -78,6 +78,10 @@ class BatchCancelled(OutriderError):
     """The batch, or one above it, is cancelled, so nothing more can be added."""
 
 
+class BatchUnfinished(OutriderError):
+    """The batch is not settled, or a callback of it has not ended, so it can't be deleted yet."""
+
+
 class BatchFailed(OutriderError):
     """What a join waits for can no longer come."""
 

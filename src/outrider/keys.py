@@ -42,9 +42,14 @@ TABLE: dict[str, KeySpec] = {
     "claims": KeySpec("o:claims:{}", "hash", "lease", "token -> payload held by one child"),
     "tokens": KeySpec("o:tokens", "string", "none", "the last claim token given out"),
     "batches": KeySpec("o:batches", "zset", "none", "bids that are not settled, by activity, ms"),
+    "audit": KeySpec("o:audit", "zset", "none", "bids not at rest -> when they were audited, ms"),
+    "auditor": KeySpec("o:auditor", "string", "minutes", "the worker whose turn to audit it is"),
     "holds": KeySpec("o:holds", "zset", "none", "bid:hold -> end of its lease, virtual ms"),
     "cancelling": KeySpec("o:cancelling", "zset", "none", "bids whose cancelling is under way, ms"),
     "interrupts": KeySpec("o:interrupts", "zset", "none", "bids to interrupt, by mark: virtual ms"),
+    "cancelled": KeySpec(
+        "o:cancelled", "zset", "180 days", "cancelled bids that are forgotten, ms"
+    ),
     "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
     "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),
     "staged": KeySpec(

@@ -57,6 +57,7 @@ class Job(msgspec.Struct, rename={"name": "class"}):
     tags: list[str] | None = None
     created_at: float | int | None = None
     failed_at: float | int | None = None
+    forgotten: bool | None = None
 
 
 OURS = frozenset(Job.__struct_encode_fields__) | {"expiry", "enqueued_at", "retried_at"}

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from outrider import waiting
+from outrider.errors import BatchUnfinished
 from outrider.explain import explain
+from outrider.forgetting import forget
 from outrider.hub import Flow, Hub
 from outrider.ids import member_jid
 from outrider.reviving import retry_failed
@@ -116,16 +118,46 @@ class BatchStatus(Standing):
         copy.pace = self.pace
         return copy
 
+    # -- its end ----------------------------------------------------------------------------------
+
+    def delete(self, force: bool = False) -> None:
+        """Forget the batch and those below it: nothing of them can be read any more.
+
+        Its jobs are not deleted: those in the dead set run as plain jobs when they are brought
+        back. Raises BatchUnfinished while anything of it may still move; with `force` it is
+        cancelled then, and forgotten once it is settled and its last callback has ended.
+        Deleting what is forgotten already does nothing.
+        """
+        self._deleted(self.hub.perform(forget(self.hub.keys, self.bid, force=force)))
+
+    async def adelete(self, force: bool = False) -> None:
+        """The same for asyncio."""
+        self._deleted(await self.hub.aperform(forget(self.hub.keys, self.bid, force=force)))
+
+    def _deleted(self, done: bool) -> None:
+        if not done:
+            raise BatchUnfinished(
+                f"batch {self.bid} is not settled, or a callback of it has not ended: wait for it, "
+                "or cancel and forget it by delete(force=True)"
+            )
+
     # -- its members ------------------------------------------------------------------------------
 
     def pending_jids(self, limit: int = PAGE) -> list[str]:
-        """Ids of members that are waiting, failing or dead now: the first `limit`."""
-        numbers = self.hub.perform(pending(self.hub, self.bid, limit))
-        return [member_jid(self.bid, number) for number in numbers]
+        """Ids of members that are waiting, failing or dead now: the first `limit`.
+
+        Raises BatchNotFound when it is forgotten meanwhile.
+        """
+        return self.hub.perform(self._pending_jids(limit))
 
     async def apending_jids(self, limit: int = PAGE) -> list[str]:
         """The same for asyncio."""
-        numbers = await self.hub.aperform(pending(self.hub, self.bid, limit))
+        return await self.hub.aperform(self._pending_jids(limit))
+
+    def _pending_jids(self, limit: int) -> Flow[list[str]]:
+        numbers = yield from pending(self.hub, self.bid, limit)
+        if not numbers and (yield from self.flow(self.hub, self.bid)) is None:
+            raise not_found(self.bid)
         return [member_jid(self.bid, number) for number in numbers]
 
     def retry_failed(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from outrider.hub import Flow, Hub
+from outrider.hub import Flow
+from outrider.keys import Keys
 from outrider.store import place as store
 from outrider.store.place import PAGE, Entry, Line, Place
 
@@ -14,8 +15,8 @@ class Walk:
     arrive. Those on their way to the schedule are told among the others, by their time.
     """
 
-    def __init__(self, hub: Hub, place: Place) -> None:
-        self._hub = hub
+    def __init__(self, keys: Keys, place: Place) -> None:
+        self._keys = keys
         self._place = place
         self._position = 0
         self._pages: list[list[bytes]] = []
@@ -28,7 +29,7 @@ class Walk:
     def _by_time(self) -> Flow[list[Entry]]:
         score, payload = self._after
         found: list[Entry] = yield store.timed(
-            self._hub.keys, place=self._place.kind, score=score, payload=payload, count=PAGE
+            self._keys, place=self._place.kind, score=score, payload=payload, count=PAGE
         )
         if found:
             self._after = (repr(found[-1].score), found[-1].payload)
@@ -36,7 +37,7 @@ class Walk:
 
     def _along(self) -> Flow[list[Entry]]:
         line: Line = yield store.queued(
-            self._hub.keys,
+            self._keys,
             queue=self._place.name,
             start=self._position,
             last=self._pages[-1][-1] if self._pages else b"",

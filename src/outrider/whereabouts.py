@@ -96,7 +96,7 @@ def _claims(hub: Hub, found: Found) -> Flow[None]:
 
 def _place(hub: Hub, found: Found, place: Place, words: str, coming: str) -> Flow[None]:
     """Look through a queue or set; `coming` are the words for what is on its way there."""
-    walk = Walk(hub, place)
+    walk = Walk(hub.keys, place)
     while not found.is_over and (entries := (yield from walk.step())):
         for entry in entries:
             found.note(entry.payload, coming if entry.is_coming else words, entry.score)

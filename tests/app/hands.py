@@ -197,6 +197,13 @@ def slots(app: App, count: int, bid: str = BID) -> list[int]:
     return list(raw(app, "BITFIELD", app.keys("slots", bid), *words))
 
 
+def keys_of(app: App, bid: str) -> list[str]:
+    """Every key that is named after a batch, and every set that lists it."""
+    named = [key.decode() for key in raw(app, "KEYS", f"*{bid}*")]
+    sets = ("batches", "audit", "cancelling")
+    return named + [name for name in sets if raw(app, "ZSCORE", app.keys(name), bid) is not None]
+
+
 # -- sending twice --------------------------------------------------------------------------------
 
 

@@ -36,7 +36,10 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Job, ENQUEUE),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),
-    (BatchStatus, ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed")),
+    (
+        BatchStatus,
+        ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed", "delete"),
+    ),
     (Batches, ("get", "open")),
     (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),

@@ -11,6 +11,7 @@ from tests.simulator.messages.life import Beat, Enlist, Reap
 from tests.simulator.messages.people import Pause, Revive
 from tests.simulator.messages.staging import Move
 from tests.simulator.messages.workers import Ack, Outstanding, Promote
+from tests.simulator.operations.audit import audit_all
 from tests.simulator.operations.closing import finish as finish_cancelling
 from tests.simulator.operations.closing import holds
 from tests.simulator.simulation import LIFE, QUEUES, SERVED, Simulation, Worker
@@ -31,11 +32,11 @@ def drain(sim: Simulation) -> None:
         sim.send(Release(bid, hold, sim.chance(0.7), sim.clock()))
     while sim.model.cancelling:
         finish_cancelling(sim, sorted(sim.model.cancelling), at_once=True)
-    repeat(sim, lambda: finish(sim, worker, badly=True))
+    repeat(sim, lambda: finish(sim, worker, badly=True) or audit_all(sim))
     check_rest(sim)
     for payload in sorted(sim.before.scored("dead")):
         sim.send(Revive("dead", payload, QUEUES[0], payload.decode()))
-    repeat(sim, lambda: finish(sim, worker, badly=False))
+    repeat(sim, lambda: finish(sim, worker, badly=False) or audit_all(sim))
     check_rest(sim)
 
 
@@ -77,6 +78,7 @@ def check_rest(sim: Simulation) -> None:
     sim.send(Outstanding(list(SERVED), sim.now + 10**9))
     same("nothing is left", set(), {place for _, place in sim.model.places} - {"dead"})
     same("no claim is left", {}, sim.before.claims)
+    same("every batch has a time to live", {}, sim.before.scored("o:audit"))
     for bid, batch in sim.model.batches.items():
         if "settled" not in sim.model.counts_as(bid):
             raise Violation("every batch settles", (bid, batch))

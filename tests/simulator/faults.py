@@ -172,7 +172,7 @@ FAULTS: dict[str, list[Replacement]] = {
         (" or was == 'succeeded' then return end", " then return end")
     ],
     "expires with an open callback": [
-        ("if settled and is.callbacks_open == 0 then", "if settled then")
+        ("return is.settled_at > 0 and bit.band(bits(is), 4) > 0", "return is.settled_at > 0")
     ],
     "revival keeps the time to live": [
         ("else redis.call('PERSIST', key) end", "end"),
@@ -273,7 +273,7 @@ FAULTS: dict[str, list[Replacement]] = {
         ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
     ],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
-    "retry leaves the job": [("take(place, part, payload)\nif dead", "if dead")],
+    "retry leaves the job": [("take(place, part, payload)\nif bid", "if bid")],
     "retried member still dead": [
         ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")
     ],
@@ -369,8 +369,8 @@ FAULTS: dict[str, list[Replacement]] = {
     ],
     "claim overlooks the cancelling": [
         (
-            "local cancelled = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1",
-            "local cancelled = false",
+            "    if cancelled then\n      -- It does not start.",
+            "    if false then\n      -- It does not start.",
         )
     ],
     "ack retries a cancelled member": [
@@ -431,6 +431,68 @@ FAULTS: dict[str, list[Replacement]] = {
         ("  if #old > 0 then redis.call('ZREM', key_interrupts, unpack(old)) end\n", "")
     ],
     "never gives up": [("tonumber(known[2]) >= tonumber(known[1])", "false")],
+    # -- the end of a batch -------------------------------------------------------------------
+    "claim does not void an audit": [
+        ("for _, bid in ipairs(audited) do void_audit(bid) end\n", "")
+    ],
+    "claimed callback does not void an audit": [("if known[2] then void_audit(bid) end", "")],
+    "new jobs do not void an audit": [("bid)\n    void_audit(bid)\n", "bid)\n")],
+    "void audit counts": [
+        ("if redis.call('HGET', key_batch(bid), 'audit') ~= audit then return 0 end", "")
+    ],
+    "audit overlooks callbacks": [
+        ("if cb then table.insert(callbacks, cb) end\n  end\nend", "end\nend")
+    ],
+    "killed by others and told as deleted": [("becomes(one[1], DEAD)", "becomes(one[1], DELETED)")],
+    "lost child not counted": [("    recount(bid, child, was, 5)\n", "")],
+    "lost child counts as before": [
+        (
+            "    recount(bid, child, was, 5)\n",
+            "    redis.call('HSET', key_kids(bid), child, 5)\n",
+        )
+    ],
+    "lost child succeeds": [("recount(bid, child, was, 5)", "recount(bid, child, was, 7)")],
+    "parent of a lost child not judged": [
+        ("    recount(bid, child, was, 5)\n    touch(bid)\n", "    recount(bid, child, was, 5)\n")
+    ],
+    "living child counted as lost": [
+        ("redis.call('EXISTS', key_batch(child)) == 0 then\n    recount", "true then\n    recount")
+    ],
+    "nobody audits a batch again": [
+        ("else redis.call('ZADD', key_audit, 'NX', now, bid) end", "end")
+    ],
+    "batch at rest is audited": [
+        ("if rests then redis.call('ZREM', key_audit, bid) else", "if not rests then")
+    ],
+    "remains of a lost record kept": [("    remove_keys(bid)\n  else", "  else")],
+    "live batch forgotten": [("if at_rest(is) then\n  forget", "if true then\n  forget")],
+    "doomed batch stays": [
+        ("      if is.forget > 0 and at_rest(is) then forget(bid, is, now) end\n", "")
+    ],
+    "doomed batch goes too early": [
+        ("if is.forget > 0 and at_rest(is) then", "if is.forget > 0 then")
+    ],
+    "doomed batch goes without a word to its parent": [
+        (
+            "      local parent = report(bid, is)\n",
+            (
+                "      if is.forget > 0 and at_rest(is) then forget(bid, is, now) end\n"
+                "      local parent = report(bid, is)\n"
+            ),
+        )
+    ],
+    "something left of a forgotten batch": [
+        ("'UNLINK', key_batch(bid), key_slots(bid), ", "'UNLINK', key_batch(bid), ")
+    ],
+    "success with a bad callback lives a day": [
+        ("bit.band(bits(is), 2) > 0 and DAY", "is.success_at > 0 and DAY")
+    ],
+    "cancelled jobs run once their batch is forgotten": [
+        ("if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end", "")
+    ],
+    "job of a forgotten batch not told": [
+        ("taken[member.at] = append(taken[member.at], FORGOTTEN)", "")
+    ],
     # -- workers and the schedule -------------------------------------------------------------
     "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
     "recall leaves the number of the last ack": [

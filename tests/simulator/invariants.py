@@ -12,8 +12,8 @@ from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {
-    *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
-    "o:interrupts",
+    *("o:clock", "o:tokens", "o:leases", "o:moving", "o:interrupts"),
+    *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
 }
 DAYS = 86_400
 SLACK = 60
@@ -35,7 +35,7 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
             check_events(bid, before, after)
             check_batch(bid, after, model)
             check_kids(bid, after, model)
-        check_life(bid, after)
+        check_life(bid, after, model)
     model.judged.clear()
     check_leftovers(after)
     held = {
@@ -47,6 +47,8 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     same("cancelling goes on until it is done", model.cancelling, undone)
     asked = {bid.decode(): int(mark) for bid, mark in after.scored("o:interrupts").items()}
     same("members are interrupted for a while", model.interrupts, asked)
+    outlawed = {bid.decode() for bid in after.scored("o:cancelled")}
+    same("what was cancelled stays so", model.outlawed, outlawed)
 
 
 def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
@@ -226,18 +228,20 @@ def check_batch(bid: str, after: Snapshot, model: Model) -> None:
     same(f"failures of {bid}", known.noted, {int(n) for n in after.failures.get(bid, {})})
 
 
-def check_life(bid: str, after: Snapshot) -> None:
+def check_life(bid: str, after: Snapshot, model: Model) -> None:
     """Only what is finished has a time to live, and all keys of a batch the same."""
     fields = after.batches[bid]
     busy = any(int(fields.get(name, 0)) for name in ("s1", "s2", "holds"))
     unsettled = busy or "settled_at" not in fields or not _all_kids("settled", bid, after)
     lives = unsettled or int(fields.get("callbacks_open", 0)) > 0
-    life = -1 if lives else DAYS if "success_at" in fields else 180 * DAYS
+    life = -1 if lives else DAYS if "success" in model.counts_as(bid) else 180 * DAYS
     for key in (f"o:batch:{bid}", f"o:slots:{bid}", f"o:failures:{bid}", f"o:kids:{bid}"):
         if not (life - SLACK if life > 0 else life) <= after.ttl.get(key, life) <= life:
             raise Violation("only what is finished has a time to live", (key, after.ttl[key]))
     if (bid.encode() in after.scored("o:batches")) != unsettled:
         raise Violation("o:batches holds what is not settled", bid)
+    if (bid.encode() in after.scored("o:audit")) != lives:
+        raise Violation("o:audit holds what is not at rest", bid)
 
 
 def check_leftovers(after: Snapshot) -> None:

@@ -44,6 +44,7 @@ class Batch:
     barred: bool = False
     cancelled: bool = False
     interrupted: bool = False
+    doomed: bool = False
     goals: dict[str, float] = field(default_factory=dict)
 
     def add(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -137,6 +138,8 @@ class Model:
     cancelling: set[str] = field(default_factory=set)
     interrupts: dict[str, int] = field(default_factory=dict)
     bereft: set[str] = field(default_factory=set)
+    raised: set[str] = field(default_factory=set)
+    outlawed: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
@@ -175,6 +178,10 @@ class Model:
         """Whether a job is a member of a cancelled batch."""
         known = self.batch_of(job)
         return known is not None and known.cancelled
+
+    def is_outlawed(self, job: Job) -> bool:
+        """Whether a job is a member of a batch that was cancelled and then forgotten."""
+        return job.member is not None and job.member[0] in self.outlawed
 
     def state(self, job: Job) -> int:
         """The state of a member in its batch; 0 for all other jobs."""
@@ -295,6 +302,17 @@ class Model:
         tops = {line[-1].bid: line[-1] for bid in bids if (line := [*self.line(bid)])}
         for top in tops.values():
             self._settle_tree(top)
+        for bid in [bid for bid, known in self.batches.items() if known.doomed]:
+            if "settled" in self.counts_as(bid):
+                self.forget(bid)
+
+    def forget(self, bid: str) -> None:
+        """A batch is known no more; what it counted as, it counts as for ever."""
+        self.forgotten[bid] = self.counts_as(bid)
+        self.cancelling.discard(bid)
+        if self.batches[bid].cancelled:
+            self.outlawed.add(bid)
+        del self.batches[bid]
 
     def _settle_tree(self, top: Batch) -> None:
         for kid in top.kids:

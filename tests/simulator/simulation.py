@@ -43,6 +43,7 @@ class Simulation:
         self.before = Snapshot()
         self.log: deque[str] = deque(maxlen=HISTORY)
         self.calm = self.chance(0.5)
+        self.haunted = self.chance(0.5)
         self.steps = 0
         self.trail = hashlib.blake2b(digest_size=8)
         self.now = 1_700_000_000_000
@@ -57,6 +58,7 @@ class Simulation:
         self.blocks: list[Any] = []
         self.slices: list[Message] = []
         self.heard: dict[str, int] = {}
+        self.audits: list[Any] = []
         self.payloads: deque[str] = deque(maxlen=40)
 
     def send(self, message: Message, note: str = "") -> Any:

@@ -182,7 +182,7 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
         now.queues[key[6:]] = value
     elif key in {
         *("schedule", "retry", "dead"),
-        *("o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
+        *("o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
         "o:interrupts",
     }:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}

@@ -127,10 +127,11 @@ def test_a_member_delivered_twice_counts_once(app: App) -> None:
 
 @pytest.mark.parametrize("text", [member(0), member(0, **TRIED)], ids=["new", "tried"])
 def test_a_member_of_an_unknown_batch_runs_as_a_plain_job(app: App, text: str) -> None:
-    """Its batch has been forgotten; its work may still be wanted (P78)."""
+    """Its batch has been forgotten, and it is told so; its work may still be wanted (P78)."""
     put(app, "default", text)
     hands = Hands(app)
-    assert [payload.decode() for payload in hands.claim().payloads] == [text]
+    told = text[:-1] + ',"forgotten":true}'
+    assert [payload.decode() for payload in hands.claim().payloads] == [told]
     hands.ack(1)
     assert raw(app, "KEYS", "o:batch*") == []
 

@@ -29,12 +29,12 @@ class Collection:
         self._place = place
 
     def __iter__(self) -> Iterator[JobRecord]:
-        walk = Walk(self._hub, self._place)
+        walk = Walk(self._hub.keys, self._place)
         while entries := self._hub.perform(walk.step()):
             yield from (read(entry.payload, entry.score) for entry in entries)
 
     async def __aiter__(self) -> AsyncIterator[JobRecord]:
-        walk = Walk(self._hub, self._place)
+        walk = Walk(self._hub.keys, self._place)
         while entries := await self._hub.aperform(walk.step()):
             for entry in entries:
                 yield read(entry.payload, entry.score)
@@ -83,7 +83,7 @@ class Collection:
         return None if found is None else read(found.payload, found.score)
 
     def _find(self, jid: str) -> Flow[Entry | None]:
-        walk = Walk(self._hub, self._place)
+        walk = Walk(self._hub.keys, self._place)
         while entries := (yield from walk.step()):
             for entry in entries:
                 # Others may write a jid with escapes: reading finds these too.
@@ -105,7 +105,7 @@ class Collection:
                 payload=found.payload,
                 at=found.at,
                 to=to,
-                failure=_note(read(found.payload), now) if to else "",
+                failure=note(read(found.payload), now) if to else "",
                 now=now,
             )
             if removed:
@@ -137,7 +137,8 @@ class Collection:
         return cleared
 
 
-def _note(record: JobRecord, now: int) -> str:
+def note(record: JobRecord, now: int) -> str:
+    """What is noted of a member that is moved to the dead set; `now` in ms."""
     failed = FailedJob(
         jid=record.jid,
         job=record.job,

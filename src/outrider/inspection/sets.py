@@ -77,7 +77,7 @@ class JobSet(Collection):
 
     def _scan(self, text: bytes) -> Flow[list[JobRecord]]:
         found: list[JobRecord] = []
-        walk = Walk(self._hub, self._place)
+        walk = Walk(self._hub.keys, self._place)
         while entries := (yield from walk.step()):
             matching = (entry for entry in entries if text in entry.payload)
             found += (read(entry.payload, entry.score) for entry in matching)
@@ -89,7 +89,7 @@ class JobSet(Collection):
 
     def _retry_all(self) -> Flow[int]:
         left: int = yield store.size(self._hub.keys, self._place)
-        walk, count = Walk(self._hub, self._place), 0
+        walk, count = Walk(self._hub.keys, self._place), 0
         while left > 0 and (entries := (yield from walk.step())):
             for entry in entries[:left]:
                 try:

@@ -35,6 +35,7 @@ for _, move in ipairs(moves) do
   push_all(move.queue, { stamp(move.to, now) })
   redis.call('ZREM', key, move.from)
 end
+if #moves > 0 then void_audit(bid) end
 if #changes > 0 then advance(bid, changes, now) end
 for _, cb in ipairs(callbacks) do revive_callback(cb) end
 settle_all(now)

@@ -60,12 +60,16 @@ for _, queue in ipairs(queues) do
   end
 end
 
--- Members of batches: one look at their slots decides who runs.
-local changes = {}
+-- Members of batches: one look at their slots decides who runs. Those of a batch that is forgotten
+-- run as plain jobs, and are told so; unless it was cancelled.
+local FORGOTTEN = '"forgotten":true'
+local changes, audited = {}, {}
 for bid, list in pairs(members) do
   local slots, change = slots_of(bid), {}
   local function becomes(number, state) table.insert(change, number); table.insert(change, state) end
-  local cancelled = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
+  local known, cancelled, audit = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at', 'audit'))
+  if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end
+  if audit then table.insert(audited, bid) end
   for _, member in ipairs(list) do
     local state = state_of(slots, member.number)
     if cancelled then
@@ -84,6 +88,8 @@ for bid, list in pairs(members) do
       elseif member.lapsed or state > FAILING then
         if state == WAITING then becomes(member.number, EXPIRED) end
         taken[member.at] = false
+      elseif not known and string.sub(taken[member.at], -#FORGOTTEN - 1) ~= FORGOTTEN .. '}' then
+        taken[member.at] = append(taken[member.at], FORGOTTEN)
       end
     end
   end
@@ -108,6 +114,7 @@ end
 bury(unreadable, now)
 for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end
 for bid, change in pairs(changes) do advance(bid, change, now) end
+for _, bid in ipairs(audited) do void_audit(bid) end
 for _, cb in ipairs(callbacks) do revive_callback(cb) end
 settle_all(now)
 return answer

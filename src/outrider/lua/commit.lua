@@ -49,7 +49,7 @@ local function add_states(bid, ranges)
 end
 
 -- What is written once for many new batches: a block may hold thousands of them.
-local active, levels, children, parents = {}, {}, {}, {}
+local active, born, levels, children, parents = {}, {}, {}, {}, {}
 
 local function become_child(bid, parent)
   if not children[parent] then
@@ -96,10 +96,17 @@ for _, one in ipairs(batches) do
   end
   if hold ~= '' then take_hold(bid, hold) end
   table.insert(active, string.format('%d', now)); table.insert(active, bid)
+  if is_new then
+    table.insert(born, string.format('%d', now)); table.insert(born, bid)
+  else
+    redis.call('ZADD', key_audit, 'NX', string.format('%d', now), bid)
+    void_audit(bid)
+  end
   -- Nothing is due in a new batch that has jobs.
   if total == 0 or not is_new then touch(bid) end
 end
 call_many('ZADD', key_batches, active)
+call_many('ZADD', key_audit, born)
 for _, parent in ipairs(parents) do
   call_many('HSET', key_kids(parent), children[parent])
   redis.call('HINCRBY', key_batch(parent), 'kids', #children[parent] / 2)

@@ -18,6 +18,7 @@ end
 if redis.call('EXISTS', source) == 1 and redis.call('EXISTS', goal) == 0 then
   redis.call('RENAME', source, goal)
 end
+if queue ~= '' then redis.call('SADD', key_queues, queue) end
 local moved, size = 0, 0
 while moved < limit and size < bytes do
   local payload = move_one()

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 
+LIVE = 0
+
 
 def _texts(answer: list[bytes]) -> list[str]:
     return [text.decode() for text in answer]
@@ -90,6 +92,12 @@ def purge(keys: Keys, *, name: str, cursor: int) -> int:
 @script()
 def cancelled(keys: Keys, *, bid: str, mark: str) -> bool:
     """Note that the cancelling of a batch is done; False when its mark has changed meanwhile."""
+    raise NotImplementedError
+
+
+@script()
+def forget(keys: Keys, *, bid: str, force: int, now: int) -> int:
+    """Forget a batch at rest: 1, LIVE (with `force` it goes later), or -1 when it is unknown."""
     raise NotImplementedError
 
 

@@ -13,13 +13,17 @@ SLOTS_PAGE = 1 << 16
 
 
 class Picture(NamedTuple):
-    """A batch at one moment. `expires_at` in ms, or None; `failures`: number -> JSON."""
+    """A batch at one moment. `expires_at` in ms, or None; `failures`: number -> JSON.
+
+    `has_parent` says that the batch it was made in is still known.
+    """
 
     fields: dict[str, bytes]
     failures: dict[int, bytes]
     states: dict[int, int]
     children: dict[str, int]
     expires_at: int | None
+    has_parent: bool
 
 
 class Page(NamedTuple):
@@ -37,6 +41,7 @@ def _picture(answer: list[Any]) -> Picture:
         dict(zip(failures, answer[2], strict=True)),
         {bid.decode(): int(bits) for bid, bits in sorted(_pairs(answer[3]))},
         answer[4] if answer[4] >= 0 else None,
+        bool(answer[5]),
     )
 
 

@@ -218,7 +218,7 @@ class Performer:
     ) -> list[Any]:
         if status is None:  # and never will be again: no retry helps
             raise Kill(str(not_found(current.callback_of or "")))
-        current.callback_parent = status.parent_bid
+        current.callback_parent = status.parent_bid if status.picture.has_parent else None
         # A method gets a new object of its class for each call, as in Sidekiq.
         return [status, *args] if target.owner is None else [target.owner(), status, *args]
 

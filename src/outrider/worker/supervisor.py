@@ -22,6 +22,7 @@ from outrider.errors import ConfigError, StoreError
 from outrider.io import Address, Executor
 from outrider.keys import Keys
 from outrider.store import process
+from outrider.worker.audit import Audit
 from outrider.worker.channel import Message
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
@@ -147,7 +148,8 @@ class Supervisor:
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
         self._keeper = Keeper(loops)
         self._canceller = Canceller(self._executor, self._keys)
-        self._janitor = Keeper([self._canceller], "outrider-janitor")
+        audit = Audit(self._executor, self._keys, self._heart.identity, now)
+        self._janitor = Keeper([audit, self._canceller], "outrider-janitor")
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             self._heart.identity,

@@ -19,6 +19,7 @@ class Deliver(Message):
     payload: str
 
     def perform(self, wire: Wire) -> Any:
+        wire.command("SADD", KEYS("queues"), self.queue)
         return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
@@ -39,12 +40,14 @@ class Revive(Message):
 
     def perform(self, wire: Wire) -> Any:
         wire.command("ZREM", KEYS(self.source), self.payload)
+        wire.command("SADD", KEYS("queues"), self.queue)
         return wire.command("LPUSH", KEYS("queue", self.queue), self.text)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         jid = read(self.payload).id
         model.take(jid, self.source)
         model.put(jid, "queue")
+        model.raised.add(jid)
 
 
 @dataclass

@@ -146,7 +146,11 @@ class Requeue(Message):
         fate = 1 if self.payload in line(before, self.where) else NOT_THERE
         if fate == 1 and not job.readable:
             fate = NO_JOB
-        elif fate == 1 and self.where.kind == "dead" and self._is_barred(job, model):
+        elif (
+            fate == 1
+            and self.where.kind == "dead"
+            and (self._is_barred(job, model) or model.is_outlawed(job))
+        ):
             fate = CANCELLED
         same("who is there can be retried", fate, answer)
         if fate != 1:

@@ -87,6 +87,10 @@ class Claim(Message):
             (answer.fenced, [read(payload).id for payload in answer.payloads]),
         )
         for name, payload in zip(names, answer.payloads, strict=True):
+            job = read(payload)
+            gone = bool(job.member and job.member[0] not in model.batches)
+            if gone and b'"forgotten":true' not in payload:
+                raise Violation("a job is told that its batch is gone", payload)
             if name and name not in homes(payload):
                 raise Violation("a job names the queue that it was taken from", (name, payload))
         if expected and answer.first <= model.last_token:
@@ -109,7 +113,7 @@ class Claim(Message):
         if not job.readable:
             return "dead"
         if not state:
-            if model.is_cancelled(job):
+            if model.is_cancelled(job) or model.is_outlawed(job):
                 return ""
             if lapsed:
                 model.call_back(job, "dead" if job.tried else "expired")

@@ -1,6 +1,7 @@
 """What may happen: importing this package fills the table."""
 
 from tests.simulator.operations import (
+    audit,
     batches,
     closing,
     life,
@@ -14,6 +15,7 @@ from tests.simulator.operations import (
 from tests.simulator.operations.table import step
 
 __all__ = [
+    "audit",
     "batches",
     "closing",
     "life",

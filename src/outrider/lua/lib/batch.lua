@@ -52,7 +52,7 @@ end
 
 local STANDING = { 'complete_at', 'success_at', 'settled_at', 's1', 's2', 's6', 's7', 's8', 'kids',
   'kids_completed', 'kids_succeeded', 'kids_settled', 'callbacks_open', 'callbacks_bad', 'complete_unrun',
-  'holds', 'barred', 'cancelled_at', 'total', 's3', 's4', 's5', 'success_ratio', 'success_count' }
+  'holds', 'barred', 'cancelled_at', 'total', 's3', 's4', 's5', 'success_ratio', 'success_count', 'forget' }
 
 -- How a batch stands: all numbers, 0 where there is nothing yet.
 local function standing(bid)
@@ -92,16 +92,6 @@ local function judge(bid, is, now)
   return fires[1] or fires[2] or fires[3]
 end
 
--- A time to live only when nothing of the batch can move any more; a revival takes it off.
-local function tidy(bid, is, now)
-  local _, _, settled = due(is)
-  if settled then redis.call('ZREM', key_batches, bid) else redis.call('ZADD', key_batches, now, bid) end
-  local life = is.success_at > 0 and DAY or 180 * DAY
-  for _, key in ipairs({ key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid) }) do
-    if settled and is.callbacks_open == 0 then redis.call('EXPIRE', key, life) else redis.call('PERSIST', key) end
-  end
-end
-
 -- What a batch counts as for its parent, as three bits: completed, succeeded, settled. The event has
 -- fired and would be due now too, so a revived job takes its reports back, and so does a callback.
 local COUNTS = { { 1, 'kids_completed' }, { 2, 'kids_succeeded' }, { 4, 'kids_settled' } }
@@ -114,19 +104,56 @@ local function bits(is)
     + (settled and ended and 4 or 0)
 end
 
--- Tells the parent how a batch counts now. Returns the parent when that has changed.
-local function report(bid, is)
-  local parent = redis.call('HGET', key_batch(bid), 'parent')
-  if not parent then return nil end
-  local kids = key_kids(parent)
-  local was = tonumber(redis.call('HGET', kids, bid))
-  local now = bits(is)
-  if not was or was == now then return nil end
-  redis.call('HSET', kids, bid, now)
+-- A batch is at rest when nothing of it can move any more. Only then it has a time to live, and
+-- nobody needs to look for what it waits for; a revival takes both back.
+local function at_rest(is)
+  return is.settled_at > 0 and bit.band(bits(is), 4) > 0
+end
+
+local function tidy(bid, is, now)
+  local _, _, settled = due(is)
+  if settled then redis.call('ZREM', key_batches, bid) else redis.call('ZADD', key_batches, now, bid) end
+  local rests, life = at_rest(is), bit.band(bits(is), 2) > 0 and DAY or 180 * DAY
+  for _, key in ipairs({ key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid) }) do
+    if rests then redis.call('EXPIRE', key, life) else redis.call('PERSIST', key) end
+  end
+  if rests then redis.call('ZREM', key_audit, bid) else redis.call('ZADD', key_audit, 'NX', now, bid) end
+end
+
+-- Removes what is left of a batch that is known no more.
+local function remove_keys(bid)
+  redis.call('UNLINK', key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid))
+  for _, key in ipairs({ key_batches, key_audit, key_cancelling }) do redis.call('ZREM', key, bid) end
+end
+
+-- Its cancelled jobs that lie on queues still must not run.
+local function forget(bid, is, now)
+  if is.cancelled_at > 0 then
+    redis.call('ZADD', key_cancelled, now, bid)
+    redis.call('ZREMRANGEBYSCORE', key_cancelled, '-inf', string.format('%d', now - 180 * DAY * 1000))
+  end
+  remove_keys(bid)
+end
+
+-- A job has been moved against the order in which an audit looks: what that finds missing may live.
+local function void_audit(bid) redis.call('HDEL', key_batch(bid), 'audit') end
+
+local function recount(parent, bid, was, now)
+  redis.call('HSET', key_kids(parent), bid, now)
   for _, count in ipairs(COUNTS) do
     local change = bit.band(now, count[1]) - bit.band(was, count[1])
     if change ~= 0 then redis.call('HINCRBY', key_batch(parent), count[2], change / count[1]) end
   end
+end
+
+-- Tells the parent how a batch counts now. Returns the parent when that has changed.
+local function report(bid, is)
+  local parent = redis.call('HGET', key_batch(bid), 'parent')
+  if not parent then return nil end
+  local was = tonumber(redis.call('HGET', key_kids(parent), bid))
+  local now = bits(is)
+  if not was or was == now then return nil end
+  recount(parent, bid, was, now)
   return parent
 end
 
@@ -155,6 +182,7 @@ local function settle_all(now)
       if is.settled_at > 0 then tidy(bid, is, now) end
       local parent = report(bid, is)
       if parent then touch(parent) end
+      if is.forget > 0 and at_rest(is) then forget(bid, is, now) end
     end
   end
 end
@@ -243,5 +271,8 @@ end
 -- A callback that was dead and is claimed has been brought back: its batch must not expire now.
 local function revive_callback(cb)
   local bid, name = string.match(cb, '^(%x+):(%a+:%d+)$')
-  if bid and redis.call('HGET', key_batch(bid), 'cs:' .. name) == 'dead' then callback_is(cb, 'failing') end
+  if not bid then return end
+  local known = redis.call('HMGET', key_batch(bid), 'cs:' .. name, 'audit')
+  if known[1] == 'dead' then callback_is(cb, 'failing') end
+  if known[2] then void_audit(bid) end
 end
