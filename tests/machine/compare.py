@@ -104,7 +104,7 @@ def _lives(batch: Batch, now: Snapshot) -> None:
         if not batch.counts_settled:
             same(f"time to live of {kind} of {batch.bid}", -1, ttl)
             continue
-        life = DAY if "success" in batch.fired else 180 * DAY
+        life = DAY if batch.counts_succeeded else 180 * DAY
         assert life - SLACK <= ttl <= life, f"{kind} of {batch.bid} lives for {ttl} s, not {life}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--faults", action="store_true", help="plant each by itself: a table")
     parser.add_argument("--url", help="of a server to use instead of a private one; it is emptied")
     given = parser.parse_args()
+    logging.disable(logging.WARNING)  # audits tell what they find
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder as name, Server.start(Path(name)) as server:
         url = given.url or server.url

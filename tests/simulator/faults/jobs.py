@@ -1,0 +1,253 @@
+"""Faults of jobs and where they lie."""
+
+from __future__ import annotations
+
+from tests.simulator.faults.plant import Faults
+
+JOBS: Faults = {
+    # -- producers -------------------------------------------------------------------------
+    "lane check removed": [
+        ("if number > last_number then return nil end", "if true then return nil end")
+    ],
+    "late push taken for a repeated one": [
+        ("then return 1 end\n  return 0\nend", "then return 1 end\n  return 1\nend")
+    ],
+    "lane not noted": [
+        ("string.format('%d:%s', number, digest)", "string.format('%d:%s', number - 1, digest)")
+    ],
+    "reserved numbers overlap": [("count + count % 2) - count - count % 2", "count) - count")],
+    "adding to a settled batch": [("  return -2\nend", "  return nil\nend")],
+    "odd block marks one slot too many": [("string.rep('\\16', odd)", "string.rep('\\17', odd)")],
+    # -- blocks of any size ----------------------------------------------------------------
+    "staged jobs not counted at the commit": [
+        ("if staged_count(one[1]) ~= one[2] then return { -4, '' } end", "")
+    ],
+    "half of a lapsed block committed": [
+        ("if staged_count(one[1]) ~= one[2] then", "if staged_count(one[1]) > one[2] then")
+    ],
+    "committed block keeps its time to live": [("  redis.call('PERSIST', key_staged(name))\n", "")],
+    "staged for ever": [
+        ("for _, name in ipairs(names) do redis.call('EXPIRE', key_staged(name), life) end", "")
+    ],
+    "chunk staged twice": [
+        (
+            "lane_note(lane, number, digest)\nfor _, name in ipairs(names)",
+            "for _, name in ipairs(names)",
+        )
+    ],
+    "moved over what lies there": [("if redis.call('EXISTS', goal) == 1 then", "if false then")],
+    "moved to the wrong end": [("goal, 'RIGHT', 'LEFT')", "goal, 'RIGHT', 'RIGHT')")],
+    "all but the first slice forgotten": [
+        (
+            "if redis.call('EXISTS', source) == 0 then redis.call('ZREM'",
+            "if true then redis.call('ZREM'",
+        )
+    ],
+    "delayed job moved and kept": [("  redis.call('ZREM', source, first[1])\n", "")],
+    "drain leaves what is on its way": [(" + unmoved(queue)\n  end", "\n  end")],
+    # -- claims ----------------------------------------------------------------------------
+    "LTRIM one too few": [("0, -trim[2] - 1)", "0, -trim[2])")],
+    "pause overlooked": [
+        (
+            "if redis.call('SISMEMBER', key_paused, queue) == 0 then\n    local found",
+            "if true then\n    local found",
+        )
+    ],
+    "repeated claim takes more": [("if request == tonumber(last) then", "if false then")],
+    "tokens begin anew with each child": [
+        (
+            "redis.call('INCRBY', key_tokens, n) - n + 1",
+            "redis.call('INCRBY', key_tokens, n) and request * 1000 + 1",
+        )
+    ],
+    "late claim is served": [("if not last or request < tonumber(last) then", "if not last then")],
+    "double delivery runs again": [
+        ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
+    ],
+    "expired member not told to its batch": [
+        ("if state == WAITING then becomes(member.number, EXPIRED) end", "")
+    ],
+    "expired member of a forgotten batch runs": [
+        (
+            "table.insert(late, { payload = taken[member.at] })\n        taken[member.at] = false",
+            "table.insert(late, { payload = taken[member.at] })",
+        )
+    ],
+    "no queue named for who has none": [("if home ~= queue then", "if false then")],
+    "retry count sought in the arguments": [
+        (
+            "local dies = has_run(job.payload)",
+            "local dies = string.find(job.payload, 'retry_count')",
+        )
+    ],
+    "brought back without a word": [
+        (
+            "if state == DEAD then becomes(member.number, FAILING);",
+            "if state == DEAD then",
+        )
+    ],
+    "unreadable payloads dropped": [
+        (
+            "if not jid then table.insert(unreadable, payload); return false end",
+            "if not jid then return false end",
+        )
+    ],
+    # -- acknowledgements ------------------------------------------------------------------
+    "ack without a claim": [
+        (
+            "local payload = held[#done + i]\n  if not payload then",
+            "local payload = held[#done + i] or other[3]\n  if payload == '' then",
+        )
+    ],
+    "ack leaves the claim": [
+        ("if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end", "")
+    ],
+    "repeated ack not told": [("if last and request <= tonumber(last) then return {} end", "")],
+    "late ack makes an owner": [
+        ("if known then redis.call('HSET'", "if true then redis.call('HSET'")
+    ],
+    "two outcomes of one job count": [("if seen[token] then held[i] = false end", "")],
+    "finished member retried": [("if is_over(bid, jid) then return end", "")],
+    "released to the wrong end": [
+        (
+            "call_many('RPUSH', key_queue(queue), payloads)",
+            "call_many('LPUSH', key_queue(queue), payloads)",
+        )
+    ],
+    "given back in the wrong order": [("for i = #jobs, 1, -1 do", "for i = 1, #jobs do")],
+    # -- people ----------------------------------------------------------------------------
+    "deletion not told to the batch": [
+        ("    advance(bid, { number, state }, now)\n", "    touch(bid)\n")
+    ],
+    "deleted callback stays open": [("  if cb then callback_is(cb, word) end\n", "")],
+    "the dead told of their deletion": [
+        ("if place ~= 'dead' then\n  local number", "if true then\n  local number"),
+    ],
+    "a neighbour deleted": [
+        (
+            "    redis.call('ZREM', part.key, payload)",
+            "    redis.call('ZREMRANGEBYRANK', part.key, 0, 0)",
+        )
+    ],
+    "killed in a cancelled batch": [
+        ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
+    ],
+    "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
+    "retry leaves the job": [("take(place, part, payload)\nif bid", "if bid")],
+    "retried member still dead": [
+        ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")
+    ],
+    "retry of who is gone": [
+        (
+            "local part = find(place, '', payload)\n",
+            "local part = find(place, '', payload) or { key = lies(place, '') }\n",
+        )
+    ],
+    "clear tells no callback": [
+        ("for _, cb in ipairs(callbacks) do callback_is(cb, 'deleted') end\n", "")
+    ],
+    "clear takes the newest": [
+        (
+            "found = redis.call('LRANGE', key, -limit, -1)",
+            "found = redis.call('LRANGE', key, 0, limit - 1)",
+        )
+    ],
+    "what is on its way overlooked": [
+        ("if place == 'queue' or place == 'schedule' then", "if false then")
+    ],
+    "what is on its way looked through from behind": [
+        (
+            "('ZRANGE', key_moving, 0, -1)) do\n    if string.sub",
+            "('ZREVRANGE', key_moving, 0, -1)) do\n    if string.sub",
+        )
+    ],
+    "taken where it does not lie": [
+        ("'LREM', part.key, part.from_end", "'LREM', lies(place, name), part.from_end")
+    ],
+    "emptied list still on its way": [
+        ("if part.name and redis.call('EXISTS', part.key) == 0 then", "if false then")
+    ],
+    "page of equal times begins again": [
+        (
+            "then high = middle else low = middle + 1 end",
+            "then high = middle else high = middle end",
+        )
+    ],
+    "bytes compared backwards": [("return one > other", "return one < other")],
+    "size of the schedule without what is coming": [
+        ("return own + unmoved(queue)", "return own + (queue == '' and 0 or unmoved(queue))")
+    ],
+    # -- bringing back ---------------------------------------------------------------------
+    "search overlooks callbacks": [
+        (" or (cb and string.sub(cb, 1, #bid + 1) == bid .. ':') then table", " then table")
+    ],
+    "search finds all": [
+        ("if string.find(payload, bid, 1, true) then", "if true then"),
+        ("    if member_of == bid or (cb", "    if true or (cb"),
+    ],
+    "brought back and kept": [("  redis.call('ZREM', key, move.from)\n", "")],
+    "brought back from nowhere": [
+        (
+            "if jid and redis.call('ZSCORE', key, job[1]) then",
+            "if jid then",
+        )
+    ],
+    "a copy of what is over brought back": [
+        (
+            "if state == DEAD or state == WAITING or state == FAILING then table",
+            "if true then table",
+        )
+    ],
+    "brought back and still dead": [
+        ("if #changes > 0 then advance(bid, changes, now) end\nfor _, cb", "for _, cb")
+    ],
+    "callback brought back and still dead": [
+        (
+            "do revive_callback(cb) end\nsettle_all(now)\nreturn #moves",
+            "do end\nsettle_all(now)\nreturn #moves",
+        )
+    ],
+    "a neighbour's jobs brought back": [
+        (
+            "if member_of == bid then\n      local number",
+            "if member_of then\n      local number",
+        )
+    ],
+    "cancelled batch brought back": [
+        (
+            "if why == -1 or why == -3 then return why end\nlocal key",
+            "if why == -1 then return why end\nlocal key",
+        )
+    ],
+    # -- workers and the schedule ----------------------------------------------------------
+    "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
+    "recall leaves the number of the last ack": [
+        ("redis.call('HDEL', owners, child, child .. ':ack')", "redis.call('HDEL', owners, child)")
+    ],
+    "recall does not fence": [("redis.call('HSET', owners, child, 'gone')", "")],
+    "worker forgotten too early": [
+        ("if moved < limit then\n    redis.call('ZREM'", "if true then\n    redis.call('ZREM'")
+    ],
+    "clock not clamped": [("math.min(math.max(now - last, 0), STEP)", "math.max(now - last, 0)")],
+    "clock goes back": [("math.max(now - last, 0)", "(now - last)")],
+    "lapsed lease revived": [
+        (
+            "if register == 0 and not redis.call('ZSCORE', key_leases, identity) then",
+            "if false then",
+        )
+    ],
+    "lapsed worker gets a child": [
+        ("if not redis.call('ZSCORE', key_leases, identity) then return 0 end", "")
+    ],
+    "promote leaves the job": [("if #due > 0 then redis.call('ZREM', set, unpack(due)) end", "")],
+    "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    if", "if")],
+    "any bid and jid make a member": [
+        (
+            "return string.sub(jid, 1, -9) == bid and",
+            "return true or",
+        )
+    ],
+    "blanks at the end spoil a splice": [
+        ("if string.sub(payload, -1) ~= '}' then", "if false then")
+    ],
+}
