@@ -13,7 +13,7 @@ from tests.simulator.run import Failed, run
 
 SEEDS = (1, 7, 12)
 STEPS = 5_000
-BOUND = 20_000
+BOUND = 40_000
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.simulator.operations.producers import CROWD, some_bid
 from tests.simulator.operations.table import operation
 from tests.simulator.payloads import read
 from tests.simulator.simulation import QUEUES, Simulation
-from tests.simulator.world import KEYS
+from tests.simulator.world import KEYS, Violation
 
 WRITES = ("arm", "condemn", "orphans", "review")
 FEW = 4
@@ -61,6 +61,8 @@ class Auditor:
             except StopIteration:
                 self.over = True
                 return
+            except (IndexError, KeyError, ValueError) as error:
+                raise Violation("no answer confuses an audit", error) from error
             name = call.script.name if call.script else ""
             if name in WRITES:
                 message = Audited(name, call)
