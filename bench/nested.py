@@ -2,7 +2,7 @@
 
 Jobs make them, as an import does that finds its parts while it reads: a job of the root makes 100
 batches, each of which has a job that makes 99 more. A worker runs all that; the yardstick is the
-bare loop over as many plain jobs. Then the commit of one block that holds 500 batches.
+bare loop over as many plain jobs. Then the commit of one block that holds 400 batches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from outrider.script import SCRIPTS
 
 ROUNDS = 3
 WIDE, MORE, JOBS = 100, 99, 10
-INSIDE = 500
+INSIDE = 400
 
 
 def measure(rig: Rig) -> list[Figure]:

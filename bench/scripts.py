@@ -68,7 +68,7 @@ def _round(rig: Rig, happen: Callable[[Rig], None]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in (*scripts, "LPUSH")}
     for entry in rig.wire("SLOWLOG", "GET", "-1"):
         microseconds, command = entry[2], entry[3]
-        if command[0] == b"EVALSHA":
+        if command[0] == b"EVALSHA" and command[1] in names:  # a worker has more than we know
             times[names[command[1]]].append(microseconds / 1000)
         elif command[0] == b"LPUSH":
             times["LPUSH"].append(microseconds / 1000)
