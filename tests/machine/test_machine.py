@@ -15,6 +15,7 @@ from tests.machine.stage import Stage, stage
 from tests.simulator.faults import plant
 
 EXAMPLES, STEPS = 200, 40
+MORE = 8
 BOUND = 400
 FOUND_FAST = (
     *("adding to a settled batch", "every move allowed", "death fires again"),
@@ -70,6 +71,10 @@ def test_server_and_contract_agree(url: str) -> None:
     """And everything was done that the machine is for: each operation, each refusal."""
     with stage(url) as made:
         run(made, EXAMPLES, STEPS)
+        for _ in range(MORE):
+            # What is rare depends on the order of sets too: a few more examples bring it.
+            if missing(list(made.reached)):
+                run(made, EXAMPLES // 4, STEPS, fresh=True)
     assert missing(list(made.reached)) == []
 
 
