@@ -42,6 +42,7 @@ TABLE: dict[str, KeySpec] = {
     "claims": KeySpec("o:claims:{}", "hash", "lease", "token -> payload held by one child"),
     "tokens": KeySpec("o:tokens", "string", "none", "the last claim token given out"),
     "batches": KeySpec("o:batches", "zset", "none", "bids that are not settled, by activity, ms"),
+    "deaths": KeySpec("o:deaths", "zset", "none", "bids with dead members, by the last change, ms"),
     "audit": KeySpec("o:audit", "zset", "none", "bids not at rest -> when they were audited, ms"),
     "auditor": KeySpec("o:auditor", "string", "minutes", "the worker whose turn to audit it is"),
     "holds": KeySpec("o:holds", "zset", "none", "bid:hold -> end of its lease, virtual ms"),

@@ -124,7 +124,15 @@ def test_every_key_of_a_finished_batch_expires(app: App, hands: Hands) -> None:
     assert {name.split(":")[1] for name in mine} == {"batch", "slots", "kids", "failures"}
     assert all(raw(app, "TTL", name) > 0 for name in mine)
     left = {name for name in names if name not in mine and not name.startswith("o:lane:")}
-    workers = {"o:leases", "o:clock", "o:tokens", "o:owners:host:1:ab", "processes", "queues"}
+    workers = {
+        "o:deaths",
+        "o:leases",
+        "o:clock",
+        "o:tokens",
+        "o:owners:host:1:ab",
+        "processes",
+        "queues",
+    }
     assert {name for name in left if not name.startswith("stat:")} <= workers | {"host:1:ab"}
 
 

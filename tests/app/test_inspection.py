@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outrider import App, BatchNotFound, BatchStatus
-from outrider.store import process
+from outrider.store import life, process
 from outrider.store.queue import Other
 from tests.app.conftest import Way, closing, loop
 from tests.app.hands import IDENTITY, NOW, Hands, put, raw, write
@@ -91,6 +91,18 @@ def test_a_batch_with_dead_members_can_be_found(app: App) -> None:
     assert listed(app, is_async=False) == []
     assert app.batches[bid].dead == 1
     assert app.batches.open(bid).bid == bid
+
+
+def test_the_list_of_deaths_forgets_what_has_expired(app: App) -> None:
+    """A worker looks after half a year: what is known still stays."""
+    (bid,) = fill(app, 1)
+    hands = Hands(app)
+    hands.ack(Other("gone", hands.take()))
+    raw(app, "ZADD", "o:deaths", 1, "0123456789abcdef")
+    later = NOW + 181 * 86_400_000
+    app.perform(life.upkeep(app.keys, limit=9, since=0, heard=0, now=later))
+    assert raw(app, "ZRANGE", "o:deaths", 0, -1, "WITHSCORES") == [bid.encode(), b"%d" % later]
+    assert [status.bid for status in app.batches.dead] == [bid]
 
 
 # -- queues ---------------------------------------------------------------------------------------

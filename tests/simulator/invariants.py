@@ -12,7 +12,7 @@ from tests.simulator.world import DAY, Snapshot, Violation, pairs
 
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {
-    *("o:clock", "o:tokens", "o:leases", "o:moving", "o:interrupts"),
+    *("o:clock", "o:tokens", "o:leases", "o:moving", "o:interrupts", "o:deaths"),
     *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
 }
 DAYS = 86_400
@@ -43,6 +43,9 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     }
     found = {name.decode(): int(at) for name, at in after.scored("o:holds").items()}
     same("holds have a lease", held, found)
+    stricken = {bid for bid, one in after.batches.items() if int(one.get("s6", 0)) > 0}
+    listed = {bid.decode() for bid in after.scored("o:deaths")} & set(after.batches)
+    same("batches with dead members are listed", stricken, listed)
     undone = {bid.decode() for bid in after.scored("o:cancelling")}
     same("cancelling goes on until it is done", model.cancelling, undone)
     asked = {bid.decode(): int(mark) for bid, mark in after.scored("o:interrupts").items()}

@@ -183,7 +183,7 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     elif key in {
         *("schedule", "retry", "dead"),
         *("o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
-        "o:interrupts",
+        *("o:interrupts", "o:deaths"),
     }:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":

@@ -9,43 +9,25 @@ from outrider.hub import Flow, Hub
 from outrider.standing import not_found
 from outrider.status import BatchStatus
 from outrider.store import batch as store
-from outrider.store import look
 
 
 class DeadBatches:
-    """Batches that have dead members now, settled or not, in no order.
-
-    Iterating looks for them among all keys of the server, a page at a time: for people and repairs.
-    """
+    """Batches that have dead members now, settled or not, the newest death first."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     def __iter__(self) -> Iterator[BatchStatus]:
-        cursor, seen = "0", set[str]()
-        while True:
-            page = self._hub.perform(look.with_dead(self._hub.keys, cursor))
-            for bid in set(page.bids) - seen:
-                status = self._hub.perform(BatchStatus.flow(self._hub, bid))
-                if status is not None and status.dead:
-                    yield status
-            seen.update(page.bids)
-            cursor = page.cursor
-            if cursor == "0":
-                return
+        for bid in self._hub.perform(store.with_dead(self._hub.keys)):
+            status = self._hub.perform(BatchStatus.flow(self._hub, bid))
+            if status is not None and status.dead:
+                yield status
 
     async def __aiter__(self) -> AsyncIterator[BatchStatus]:
-        cursor, seen = "0", set[str]()
-        while True:
-            page = await self._hub.aperform(look.with_dead(self._hub.keys, cursor))
-            for bid in set(page.bids) - seen:
-                status = await self._hub.aperform(BatchStatus.flow(self._hub, bid))
-                if status is not None and status.dead:
-                    yield status
-            seen.update(page.bids)
-            cursor = page.cursor
-            if cursor == "0":
-                return
+        for bid in await self._hub.aperform(store.with_dead(self._hub.keys)):
+            status = await self._hub.aperform(BatchStatus.flow(self._hub, bid))
+            if status is not None and status.dead:
+                yield status
 
 
 class Batches:

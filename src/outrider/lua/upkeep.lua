@@ -13,6 +13,15 @@ for _, name in ipairs(over) do
   end_hold(bid, hold, false)
 end
 settle_all(now)
+-- A batch that has expired by itself could not be taken off the list of those with dead members.
+local old = redis.call('ZRANGE', key_deaths, '-inf', string.format('%d', now - 180 * DAY * 1000), 'BYSCORE', 'LIMIT', 0, limit)
+for _, bid in ipairs(old) do
+  if redis.call('EXISTS', key_batch(bid)) == 0 then
+    redis.call('ZREM', key_deaths, bid)
+  else
+    redis.call('ZADD', key_deaths, string.format('%d', now), bid)
+  end
+end
 local undone = redis.call('ZRANGE', key_cancelling, '-inf', string.format('%d', since), 'BYSCORE', 'LIMIT', 0, limit)
 for _, bid in ipairs(undone) do redis.call('ZADD', key_cancelling, string.format('%d', now), bid) end
 return { #over, undone, interrupts_after(heard, limit) }

@@ -133,6 +133,18 @@ def live(keys: Keys) -> Call[list[str]]:
     )
 
 
+def with_dead(keys: Keys) -> Call[list[str]]:
+    """Ids of batches that have dead members, the newest death first."""
+    return command(
+        "ZRANGE",
+        keys("deaths"),
+        0,
+        -1,
+        "REV",
+        decode=lambda answer: [bid.decode() for bid in answer],
+    )
+
+
 def _pairs(answer: list[Any]) -> dict[str, bytes]:
     words = iter(answer)
     return {name.decode(): value for name, value in zip(words, words, strict=True)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -26,13 +25,6 @@ class Picture(NamedTuple):
     has_parent: bool
 
 
-class Page(NamedTuple):
-    """Bids that a page of a scan gave, and where the next one begins ("0": nowhere)."""
-
-    cursor: str
-    bids: list[str]
-
-
 def _picture(answer: list[Any]) -> Picture:
     failures = {int(number): text for number, text in _pairs(answer[1])}
     return Picture(
@@ -54,18 +46,6 @@ def _pairs(words: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
 def picture(keys: Keys, *, bid: str) -> Picture:
     """All that is known of a batch, as of one moment."""
     raise NotImplementedError
-
-
-@script(decode=lambda answer: Page(answer[0].decode(), [bid.decode() for bid in answer[1:]]))
-def withdead(keys: Keys, *, cursor: str, pattern: str) -> Page:
-    """One page of a scan for batches with dead members."""
-    raise NotImplementedError
-
-
-def with_dead(keys: Keys, cursor: str) -> Call[Page]:
-    """One page of a scan for batches with dead members; "0" begins it."""
-    pattern = re.sub(r"([*?\[\]\\^-])", r"\\\1", keys("batch")) + "*"
-    return withdead(keys, cursor=cursor, pattern=pattern)
 
 
 def slots(keys: Keys, bid: str, page: int) -> Call[bytes]:

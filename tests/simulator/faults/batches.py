@@ -65,6 +65,12 @@ BATCHES: Faults = {
     "revived callback keeps the time to live": [
         ("for _, cb in ipairs(callbacks) do revive_callback(cb) end", "")
     ],
+    "repaired batch listed with the dead": [
+        ("  else\n    redis.call('ZREM', key_deaths, bid)\n  end\nend", "  end\nend")
+    ],
+    "deaths not listed": [
+        ("if (delta[DEAD] or 0) ~= 0 then list_deaths", "if false then list_deaths")
+    ],
     # -- trees of batches ------------------------------------------------------------------
     "callbacks of a child not waited for": [
         ("local ended = is.callbacks_open == 0", "local ended = true")

@@ -123,7 +123,7 @@ end
 -- Removes what is left of a batch that is known no more.
 local function remove_keys(bid)
   redis.call('UNLINK', key_batch(bid), key_slots(bid), key_failures(bid), key_kids(bid))
-  for _, key in ipairs({ key_batches, key_audit, key_cancelling }) do redis.call('ZREM', key, bid) end
+  for _, key in ipairs({ key_batches, key_audit, key_cancelling, key_deaths }) do redis.call('ZREM', key, bid) end
 end
 
 -- Its cancelled jobs that lie on queues still must not run.
@@ -213,6 +213,15 @@ local function shift_counts(batch, delta)
   end
 end
 
+-- Batches that have dead members are listed, for people who want to repair them.
+local function list_deaths(bid, now)
+  if tonumber(redis.call('HGET', key_batch(bid), 's6')) > 0 then
+    redis.call('ZADD', key_deaths, string.format('%d', now), bid)
+  else
+    redis.call('ZREM', key_deaths, bid)
+  end
+end
+
 -- Moves members of one batch to new states: `changes` is a list of numbers, each followed by its state.
 -- Moves that are not allowed from the present state change nothing, so a repeated or late report counts
 -- once. `settle_all` must follow.
@@ -235,6 +244,7 @@ local function advance(bid, changes, now)
   if not next(moved) then return end
   write(slots)
   shift_counts(batch, delta)
+  if (delta[DEAD] or 0) ~= 0 then list_deaths(bid, now) end
   if #healed > 0 then redis.call('HDEL', key_failures(bid), unpack(healed)) end
   if moved[SUCCEEDED] then announce(bid, '+', moved[SUCCEEDED]) end
   if moved[DEAD] then mourn(bid, now); give_up(bid, now) end
