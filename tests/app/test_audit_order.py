@@ -146,3 +146,17 @@ def test_pages_of_a_queue_have_no_gap(app: App, gone: int, new: int) -> None:
         assert look(app, {step: change}, page=8) == HELD
         raw(app, "DEL", "queue:default")
         put(app, "default", member(0), *(f"old {i}" for i in range(40)))
+
+
+def test_a_queue_that_is_filled_fast(app: App) -> None:
+    """More than a page is pushed before each page is read: it comes to its end all the same."""
+    live(app)
+    put(app, "default", member(0), *(f"old {i}" for i in range(40)))
+
+    new = itertools.count()
+
+    def push() -> None:
+        put(app, "default", *(f"new {next(new)}" for _ in range(60)))
+
+    assert look(app, dict.fromkeys(range(4, 20), push), page=32) == HELD
+    raw(app, "DEL", "queue:default")
