@@ -20,7 +20,7 @@ local function joins(at)
 end
 
 if kind == 'hash' or kind == 'zset' then
-  local page = redis.call(kind == 'hash' and 'HSCAN' or 'ZSCAN', key, cursor, 'COUNT', 250)
+  local page = redis.call(kind == 'hash' and 'HSCAN' or 'ZSCAN', key, cursor, 'COUNT', math.min(250, limit))
   cursor_now = page[1]
   for i = 1, #page[2], 2 do table.insert(found, page[2][kind == 'hash' and i + 1 or i]) end
 else
