@@ -348,6 +348,21 @@ def test_whoever_lives_is_not_condemned(app: App, audit: Audit, hands: Hands) ->
     assert two not in listed(app)
 
 
+def test_a_retry_of_all_that_failed(app: App, audit: Audit, hands: Hands) -> None:
+    """It brings the dead back to a queue that may have been read already: the audit is void."""
+    start(app, 2)
+    one = listed(app)[0]
+    raw(app, "DEL", "queue:default")
+    raw(app, "ZADD", "dead", NOW / 1000, one)
+    rounds(app, audit, 2)
+
+    def retry() -> None:
+        assert app.batches[BID].retry_failed() == 1
+
+    assert voided(app, audit, retry) == {"False"}
+    assert counts(app) == {1: 2}
+
+
 def test_added_meanwhile(app: App, job: Job[..., None], audit: Audit) -> None:
     """A block committed during the look makes it void."""
     batch = filled(app, job, 1)
