@@ -122,7 +122,7 @@ class Batch:
     def _on(self, event: str, target: Any, options: dict[str, Any]) -> Flow[None]:
         event = callbacks.check_event(event)
         found = self.hub.target(target, event)
-        text = callbacks.encode(found, options, self.callback_queue, self.hub.max_payload)
+        text = callbacks.encode(found, options, self.hub.max_payload)
         if not self.exists:
             self._callbacks[event].append(text)
             return

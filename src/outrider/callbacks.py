@@ -74,7 +74,7 @@ def check_event(event: object) -> str:
     return str(event)
 
 
-def encode(target: Target, options: Mapping[str, Any], queue: str | None, max_bytes: int) -> str:
+def encode(target: Target, options: Mapping[str, Any], max_bytes: int) -> str:
     """The callback as it stands in its batch: [queue or "", name, the payload's other fields].
 
     A fourth item is how many seconds it is wanted, if its target declares that. A queue of "" is
@@ -97,7 +97,6 @@ def encode(target: Target, options: Mapping[str, Any], queue: str | None, max_by
             f"callback {target.name} would be {size:,} bytes, more than the limit of "
             f"{max_bytes:,} (max_payload): store the data elsewhere and pass a reference to it"
         )
-    home = queue or declared.queue or ""
     expires_in = to_seconds(declared.expires_in)
     limit = [] if expires_in is None else [expires_in]
-    return msgspec.json.encode([home, target.name, rest, *limit]).decode()
+    return msgspec.json.encode([declared.queue or "", target.name, rest, *limit]).decode()

@@ -14,6 +14,7 @@ from outrider.errors import StoreError
 from outrider.job import Job
 from outrider.script import Call
 from outrider.store import audit as store
+from outrider.store import life
 from outrider.store.queue import Other
 from outrider.worker.audit import Audit
 from tests.app.hands import (
@@ -33,7 +34,7 @@ from tests.app.hands import (
 
 HERE = "tests.app.test_audit"
 EVENTS = ("complete", "success", "death", "settled")
-DEAD, DELETED = 6, 8
+DEAD, CANCELLED, DELETED = 6, 7, 8
 
 
 def resize(number: int) -> None: ...
@@ -180,6 +181,29 @@ def test_found_in_the_dead_set(app: App, job: Job[..., None], audit: Audit, hand
     assert (failed.error_class, failed.error_message) == ("ValueError", "no")
 
 
+def test_found_in_the_dead_set_when_cancelled(app: App, audit: Audit) -> None:
+    """Killed elsewhere while its batch was being cancelled: cancelled, and no death is told."""
+    start(app, 1)
+    (payload,) = listed(app)
+    raw(app, "DEL", "queue:default")
+    raw(app, "ZADD", "dead", NOW / 1000, payload)
+    app.perform(life.cancel(app.keys, bid=BID, running=0, now=NOW))
+    rounds(app, audit)
+    assert counts(app) == {CANCELLED: 1}
+    assert has_fired(app, app.batches.open(BID)) == {"complete", "settled"}
+    assert app.batches[BID].failure_info == []
+
+
+def test_bytes_of_others(app: App, job: Job[..., None], audit: Audit) -> None:
+    """A payload that names a batch by bytes that are no text is nobody's member, and in no way."""
+    batch = filled(app, job, 1)
+    raw(app, "DEL", "queue:default")
+    odd = b'{"class":"x","jid":"\xff00000001","bid":"\xff","queue":"default"}'
+    put(app, "default", odd, b'{"class":"x","jid":"1","cb":"\xff"}')
+    rounds(app, audit)
+    assert counts(app, batch.bid) == {DELETED: 1}
+
+
 @pytest.mark.parametrize(("buried", "state"), [(False, "deleted"), (True, "dead")])
 def test_lost_callbacks(
     app: App, job: Job[..., None], audit: Audit, hands: Hands, buried: bool, state: str
@@ -322,6 +346,21 @@ def test_whoever_lives_is_not_condemned(app: App, audit: Audit, hands: Hands) ->
     assert voided(app, audit, retry) == {"False"}
     assert counts(app) == {1: 1, 2: 1}
     assert two not in listed(app)
+
+
+def test_a_retry_of_all_that_failed(app: App, audit: Audit, hands: Hands) -> None:
+    """It brings the dead back to a queue that may have been read already: the audit is void."""
+    start(app, 2)
+    one = listed(app)[0]
+    raw(app, "DEL", "queue:default")
+    raw(app, "ZADD", "dead", NOW / 1000, one)
+    rounds(app, audit, 2)
+
+    def retry() -> None:
+        assert app.batches[BID].retry_failed() == 1
+
+    assert voided(app, audit, retry) == {"False"}
+    assert counts(app) == {1: 2}
 
 
 def test_added_meanwhile(app: App, job: Job[..., None], audit: Audit) -> None:

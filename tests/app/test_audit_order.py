@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from outrider import App
+from outrider.store import audit
 from outrider.worker import survey
 from outrider.worker.survey import BURIED, HELD, Case, search
 from tests.app.hands import BID, live, member, put, raw
@@ -146,3 +147,33 @@ def test_pages_of_a_queue_have_no_gap(app: App, gone: int, new: int) -> None:
         assert look(app, {step: change}, page=8) == HELD
         raw(app, "DEL", "queue:default")
         put(app, "default", member(0), *(f"old {i}" for i in range(40)))
+
+
+def test_a_queue_that_is_filled_fast(app: App) -> None:
+    """More than a page is pushed before each page is read: it comes to its end all the same."""
+    live(app)
+    put(app, "default", member(0), *(f"old {i}" for i in range(40)))
+
+    new = itertools.count()
+
+    def push() -> None:
+        put(app, "default", *(f"new {next(new)}" for _ in range(60)))
+
+    assert look(app, dict.fromkeys(range(4, 20), push), page=32) == HELD
+    raw(app, "DEL", "queue:default")
+
+
+@pytest.mark.parametrize("kind", ["zset", "hash"])
+def test_pages_of_a_set_are_as_small_as_is_asked(app: App, kind: str) -> None:
+    """Payloads may be large, and whoever looks asks for fewer then: in a scan too."""
+    words = [word for i in range(2000) for word in (i, member(i))]
+    if kind == "zset":
+        raw(app, "ZADD", "retry", *words)
+    else:
+        raw(app, "HSET", "retry", *words)
+    sizes = [
+        app.perform(audit.survey(app.keys, key="retry", cursor="0", limit=limit, edge=[])).size
+        for limit in (32, 1000)
+    ]
+    assert 3 * sizes[0] < sizes[1]
+    raw(app, "DEL", "retry")

@@ -20,6 +20,9 @@ MANY = 20_000
 def resize(image_id: int) -> None: ...
 
 
+def called(status: Any) -> None: ...
+
+
 @pytest.fixture
 def job(app: App) -> Job[..., None]:
     return app.job(resize)
@@ -228,3 +231,14 @@ def test_jobs_of_a_large_block_run(app: App, job: Job[..., None]) -> None:
     status: Any = app.batches[batch.bid]
     assert status.is_success
     assert (status.total, status.pending) == (5003, 0)
+
+
+def test_a_batch_with_very_many_callbacks(app: App, job: Job[..., None]) -> None:
+    """More than fit Lua's stack as arguments of one command: the commit must not fail half-way."""
+    target = app.job(called)
+    batch = app.batch()
+    for _ in range(4200):
+        batch.on("success", target)
+    with batch.jobs():
+        job.enqueue(1)
+    assert len(app.batches[batch.bid].callbacks) == 4200

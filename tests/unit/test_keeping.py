@@ -84,14 +84,27 @@ def test_a_cancelling_that_fails_is_left_to_the_next_worker() -> None:
     server = Server(fails=3)
     canceller = Canceller(server, Keys())  # type: ignore[arg-type]
     canceller.add(["a" * 16])
+    canceller.tick()
     canceller.add(["b" * 16])
-    for _ in range(2):
-        canceller.tick()
+    canceller.tick()
     with pytest.raises(StoreUnavailable):
         canceller.tick()
     while canceller.tick() != IDLE:
         pass
     assert server.asked == STEPS[:3] + STEPS
+
+
+def test_what_was_added_meanwhile_is_finished_together() -> None:
+    """One that takes long is handed over again and again: each is done once more, not each time."""
+    server = Server()
+    canceller = Canceller(server, Keys())  # type: ignore[arg-type]
+    canceller.add(["a" * 16])
+    canceller.tick()
+    for _ in range(3):
+        canceller.add(["a" * 16, "b" * 16])
+    while canceller.tick() != IDLE:
+        pass
+    assert [server.asked.count(name) for name in ("cancelled", "purge")] == [3, 4]
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ KINDS: list[tuple[BaseException, dict[str, Any], str]] = [
     # a batch that nothing can be added to any more
     (BatchFinished("x"), {}, "retry"),
     (BatchFinished("x"), MEMBER, "dead"),
+    (BatchFinished("x"), {**MEMBER, "forgotten": True}, "retry"),
+    (BatchCancelled("x"), {**MEMBER, "forgotten": True}, "retry"),
     (BatchFinished("x"), CALLBACK, "dead"),
     (BatchFinished("x"), {**MEMBER, "retry": False}, "gone"),
     (BatchCancelled("x"), {}, "retry"),

@@ -73,7 +73,7 @@ local function create_batch(bid, parent, create, total, past, first_queue)
   end
   if first_queue ~= '' then also('queue', first_queue) end
   also('total', total); also('s1', total); also('n', past)
-  redis.call('HSET', key_batch(bid), unpack(fields))
+  call_many('HSET', key_batch(bid), fields)
 end
 
 local function add_to_batch(bid, total, past, first_queue)

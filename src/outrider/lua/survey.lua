@@ -3,6 +3,7 @@
 -- One page of a place: which members and callbacks of batches lie there. Hashes and sorted sets are
 -- scanned. A list is read from its head, `limit` at a time; as nothing is ever put into the middle of one, two pages have
 -- no gap between them when the second holds some of the last few of the first: `edge` are their digests.
+-- Where more than a page was pushed meanwhile, these lie further on, and it goes on until they are met.
 -- Returns {next cursor, {bid, {number ...} ...}, {callback ...}, edge, how many bytes were read}; the
 -- cursor is "0" at the end, and "-1" when there may be a gap.
 local EDGE = math.min(16, math.floor(limit / 2))
@@ -19,18 +20,21 @@ local function joins(at)
 end
 
 if kind == 'hash' or kind == 'zset' then
-  local page = redis.call(kind == 'hash' and 'HSCAN' or 'ZSCAN', key, cursor, 'COUNT', 250)
+  local page = redis.call(kind == 'hash' and 'HSCAN' or 'ZSCAN', key, cursor, 'COUNT', math.min(250, limit))
   cursor_now = page[1]
   for i = 1, #page[2], 2 do table.insert(found, page[2][kind == 'hash' and i + 1 or i]) end
 else
   local at = tonumber(cursor)
   local from = math.max(0, at - #edge)
   if kind == 'list' then found = redis.call('LRANGE', key, from, from + limit - 1) end
-  if not joins(at) then return { '-1', {}, {}, {}, 0 } end
-  if #found == limit then
-    cursor_now = string.format('%d', from + limit)
+  local is_full = #found == limit
+  if not joins(at) then
+    if not is_full then return { '-1', {}, {}, {}, 0 } end
+    edge_now = edge
+  elseif is_full then
     for i = limit - EDGE + 1, limit do table.insert(edge_now, redis.sha1hex(found[i])) end
   end
+  if is_full then cursor_now = string.format('%d', from + limit) end
 end
 
 local groups, at, callbacks, size = {}, {}, {}, 0

@@ -55,8 +55,11 @@ def _review(*row: Any) -> Review:
 
 def _survey(answer: list[Any]) -> Survey:
     groups = iter(answer[1])
-    members = {bid.decode(): numbers for bid, numbers in zip(groups, groups, strict=True)}
-    callbacks, edge = ([word.decode() for word in words] for words in answer[2:4])
+    # Others may write any bytes as the name of a batch: it is none of ours then.
+    members = {
+        bid.decode(errors="replace"): numbers for bid, numbers in zip(groups, groups, strict=True)
+    }
+    callbacks, edge = ([word.decode(errors="replace") for word in words] for words in answer[2:4])
     return Survey(answer[0].decode(), members, callbacks, edge, answer[4])
 
 
@@ -110,10 +113,3 @@ def audited(keys: Keys, bids: list[str], now: int) -> Call[None]:
     """Note that these batches were audited."""
     words = [word for bid in bids for word in (now, bid)]
     return command("ZADD", keys("audit"), "XX", *words, decode=lambda _: None)
-
-
-def moving(keys: Keys) -> Call[list[str]]:
-    """Names of the committed staged lists that are on their way."""
-    return command(
-        "ZRANGE", keys("moving"), 0, -1, decode=lambda answer: [name.decode() for name in answer]
-    )

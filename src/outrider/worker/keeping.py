@@ -85,7 +85,8 @@ class Scheduler:
 class Canceller:
     """Finishes cancellings, one request a round: a tree of batches may take minutes.
 
-    One that fails stays noted on the server, and some worker takes it over after a while.
+    One that fails stays noted on the server, and some worker takes it over after a while. So does
+    one that takes longer than that, which is added again: all that wait are finished together.
     """
 
     def __init__(self, executor: Executor, keys: Keys) -> None:
@@ -104,7 +105,10 @@ class Canceller:
         if self._flow is None:
             if not self._left:
                 return IDLE
-            self._flow, self._answer = cancelling.finish(self._keys, self._left.popleft()), None
+            bids: dict[str, None] = {}
+            while self._left:
+                bids |= dict.fromkeys(self._left.popleft())
+            self._flow, self._answer = cancelling.finish(self._keys, bids), None
         flow, self._flow = self._flow, None
         try:
             call = flow.send(self._answer)

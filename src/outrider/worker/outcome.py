@@ -24,14 +24,16 @@ def decide(
         return Other("snooze", token, _again(payload, {}), now + round(error.delay * 1000))
     if isinstance(error, Discard):
         return Other("discard", token)
-    if isinstance(error, BatchCancelled) and job.bid:
+    # A member of a batch that is forgotten runs as a plain job.
+    is_member = bool(job.bid) and not job.forgotten
+    if isinstance(error, BatchCancelled) and is_member:
         return Other("cancel", token)
     # Others may have written anything; ours is -1 after a try by hand, which does not count.
     count = 0 if job.retry_count is None else max(0, job.retry_count + 1)
     fields = _failure_fields(job, error, count, now)
-    note = _note(job, fields, now) if job.bid else ""
+    note = _note(job, fields, now) if is_member else ""
     # A batch that can't be added to any more will not be open at the next attempt either.
-    closed = isinstance(error, BatchFinished | BatchCancelled) and bool(job.bid or job.cb)
+    closed = isinstance(error, BatchFinished | BatchCancelled) and (is_member or bool(job.cb))
     final = closed or isinstance(error, Kill)
     if not final and not _exhausted(job, count, now):
         wait = error.delay if isinstance(error, Retry) else delay(count, error, backoff)

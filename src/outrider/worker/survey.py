@@ -47,7 +47,7 @@ def _places(keys: Keys, kind: str) -> Flow[list[str]]:
             owners += [f"{identity}:{child}" for child in children]
         return [keys("claims", owner) for owner in owners]
     if kind == "moving":
-        return [keys("staged", name) for name in (yield audit.moving(keys))]
+        return [keys("staged", name) for name in (yield queue.moving(keys))]
     if kind == "queues":
         return [keys("queue", name) for name in (yield queue.names(keys))]
     return [keys(kind)]
