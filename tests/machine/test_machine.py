@@ -67,7 +67,10 @@ def run(
 
 
 def test_server_and_contract_agree(url: str) -> None:
-    """And everything was done that the machine is for: each operation, each refusal."""
+    """And everything was done that the machine is for: each operation, each refusal.
+
+    P8, P26, P40.
+    """
     with stage(url) as made:
         run(made, EXAMPLES, STEPS)
     assert missing(list(made.reached)) == []
