@@ -104,7 +104,7 @@ def has_fired(app: App, batch: Batch) -> set[str]:
 
 @pytest.mark.parametrize("count", [1, 3, 1200])
 def test_a_deleted_queue(app: App, job: Job[..., None], audit: Audit, count: int) -> None:
-    """All its members count as deleted: complete and settled fire, success is barred."""
+    """All its members count as deleted: complete and settled fire, success is barred (P73)."""
     batch = filled(app, job, count, *EVENTS)
     raw(app, "DEL", "queue:default")
     rounds(app, audit, 2)
@@ -143,7 +143,7 @@ def test_by_ticks(app: App, job: Job[..., None], audit: Audit) -> None:
 def test_lost_elsewhere(
     app: App, job: Job[..., None], audit: Audit, hands: Hands, place: str
 ) -> None:
-    """A scheduled one, a failing one, one that ran."""
+    """A scheduled one, a failing one, one that ran (P74)."""
     batch = app.batch()
     with batch.jobs():
         if place == "schedule":
@@ -166,7 +166,7 @@ def test_lost_elsewhere(
 
 
 def test_found_in_the_dead_set(app: App, job: Job[..., None], audit: Audit, hands: Hands) -> None:
-    """Killed in another program's console: dead, with its event, and what is known of it."""
+    """Killed in another program's console: dead, with its event, and what is known of it (P73)."""
     batch = filled(app, job, 1, "death")
     changed = '{"error_class":"ValueError","error_message":"no","retry_count":0,'
     hands.ack(Other("retry", hands.take(), changed + member(0)[1:], NOW, ""))
@@ -223,7 +223,10 @@ def test_lost_callbacks(
 
 
 def test_a_child_without_a_record(app: App, job: Job[..., None], audit: Audit) -> None:
-    """It counts as deleted: completed and settled, never succeeded; one that succeeded stays so."""
+    """It counts as deleted: completed and settled, never succeeded; one that succeeded stays so.
+
+    P61.
+    """
     parent = app.batch()
     with parent.jobs():
         children = [filled(app, job, 1), filled(app, job, 0), filled(app, job, 1)]
@@ -423,7 +426,7 @@ def test_jobs_on_their_way(app: App, audit: Audit) -> None:
 
 
 def test_a_running_member_of_a_forgotten_batch(app: App, hands: Hands) -> None:
-    """It is told at the claim, once however often it is released, and runs as a plain job."""
+    """It is told at the claim, once however often it is released, and runs as a plain job (P79)."""
     start(app, 1)
     raw(app, "DEL", f"o:batch:{BID}", f"o:slots:{BID}")
     for _ in range(3):

@@ -199,7 +199,7 @@ def test_a_callback_below_that_is_deleted(way: Way, app: App) -> None:
 
 
 def test_success_that_has_come_stays(way: Way, app: App) -> None:
-    """Whatever happens afterwards."""
+    """Whatever happens afterwards (P43)."""
     start(app, 1)
     Hands(app).work()
     raw(app, "HSET", app.keys("batch", BID), "s8", 1, "cancelled_at", NOW)

@@ -152,6 +152,20 @@ def test_a_running_one_written_anew_by_others(app: App, job: Job[..., None], han
     assert counts(app, batch.bid) == {3: 1}
 
 
+def test_a_running_one_that_is_deleted(app: App, job: Job[..., None], hands: Hands) -> None:
+    """By way of a second copy of it: that counts, and its success no more (P62)."""
+    batch = filled(app, job, 1)
+    (text,) = listed(app)
+    token = hands.take()
+    batch.cancel()
+    raw(app, "LPUSH", "queue:default", text)
+    assert has_fired(app, batch) == set()
+    assert app.queues["default"].delete(json.loads(text)["jid"])
+    assert (counts(app, batch.bid), has_fired(app, batch)) == ({8: 1}, {"complete", "settled"})
+    hands.ack(token)
+    assert counts(app, batch.bid) == {8: 1}
+
+
 @pytest.mark.parametrize("during", [False, True], ids=["after", "during"])
 def test_a_running_one_whose_worker_is_lost(
     app: App, job: Job[..., None], hands: Hands, during: bool
@@ -333,7 +347,7 @@ def test_killing_what_the_cancelling_has_not_met(
 
 
 def test_many_members(app: App, job: Job[..., None], hands: Hands) -> None:
-    """More than a slice, running ones among them."""
+    """More than a slice, running ones among them (P52)."""
     batch = app.batch()
     with batch.jobs():
         job.enqueue_many([(number,) for number in range(1203)])

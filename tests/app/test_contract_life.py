@@ -18,7 +18,7 @@ from outrider.job import Job
 from outrider.store import queue, schedule
 from outrider.store.queue import Other
 from tests.app.conftest import Way
-from tests.app.hands import Hands, commit, inside, listed, raw
+from tests.app.hands import Hands, commit, inside, keys_of, listed, raw
 from tests.app.runs import Runs
 from tests.app.test_cancel import has_fired
 
@@ -123,16 +123,14 @@ def test_every_key_of_a_finished_batch_expires(app: App, hands: Hands) -> None:
     mine = [name for name in names if any(bid in name for bid in bids)]
     assert {name.split(":")[1] for name in mine} == {"batch", "slots", "kids", "failures"}
     assert all(raw(app, "TTL", name) > 0 for name in mine)
-    left = {name for name in names if name not in mine and not name.startswith("o:lane:")}
-    workers = {
-        "o:deaths",
-        "o:leases",
-        "o:clock",
-        "o:tokens",
-        "o:owners:host:1:ab",
-        "processes",
-        "queues",
-    }
+    app.batches[root.bid].delete()
+    assert [name for bid in bids for name in keys_of(app, bid)] == []
+    names = [name.decode() for name in raw(app, "KEYS", "*")]
+    left = {name for name in names if not name.startswith("o:lane:")}
+    # That they were cancelled is remembered, so that none of their jobs runs after all.
+    assert len(raw(app, "ZRANGE", "o:cancelled", 0, -1)) == len(bids)
+    left.remove("o:cancelled")
+    workers = {"o:leases", "o:clock", "o:tokens", "o:owners:host:1:ab", "processes", "queues"}
     assert {name for name in left if not name.startswith("stat:")} <= workers | {"host:1:ab"}
 
 

@@ -173,7 +173,7 @@ def test_counts_that_differ_from_the_slots_are_told(way: Way, app: App) -> None:
 
 
 def test_an_end_and_an_unknown_batch(way: Way, app: App) -> None:
-    """Nothing is waited for; nothing is known."""
+    """Nothing is waited for; nothing is known (P43)."""
     start(app, 1)
     status = app.batches[BID]
     Hands(app).work()

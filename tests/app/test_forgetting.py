@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -20,7 +21,19 @@ from outrider.job import Job
 from outrider.store.queue import Other
 from outrider.worker.perform import Performer
 from tests.app.conftest import Way
-from tests.app.hands import NOW, Hands, fields, inside, keys_of, listed, put, raw, scored, write
+from tests.app.hands import (
+    NOW,
+    Hands,
+    commit,
+    fields,
+    inside,
+    keys_of,
+    listed,
+    put,
+    raw,
+    scored,
+    write,
+)
 
 HERE = "tests.app.test_forgetting"
 DAY = 86_400
@@ -68,7 +81,7 @@ def life(app: App, batch: Batch) -> int:
 
 
 def test_success_lives_a_day(app: App, job: Job[..., None], hands: Hands) -> None:
-    """After its last callback, of whatever event."""
+    """After its last callback, of whatever event (P57)."""
     batch = filled(app, job, 1, "success", "complete")
     hands.ack(hands.take())
     assert life(app, batch) == 0
@@ -83,7 +96,7 @@ def test_success_lives_a_day(app: App, job: Job[..., None], hands: Hands) -> Non
 def test_without_success_it_lives_like_the_dead_set(
     app: App, job: Job[..., None], hands: Hands
 ) -> None:
-    """A revival takes the time off, and success at last makes it a day."""
+    """A revival takes the time off, and success at last makes it a day (P57)."""
     batch = filled(app, job, 1)
     hands.ack(Other("dead", hands.take(), "", NOW, "{}"))
     assert life(app, batch) == 180
@@ -97,7 +110,10 @@ def test_without_success_it_lives_like_the_dead_set(
 
 
 def test_a_bad_callback_can_be_repaired(app: App, job: Job[..., None], hands: Hands) -> None:
-    """As long as one lies in the dead set it bars the parent, so its batch is kept as long."""
+    """As long as one lies in the dead set it bars the parent, so its batch is kept as long.
+
+    P48.
+    """
     parent = app.batch()
     with parent.jobs():
         child = filled(app, job, 1, "success")
@@ -136,7 +152,7 @@ def test_a_child_that_expired(app: App, job: Job[..., None], hands: Hands) -> No
 
 
 def test_refused_while_it_is_live(way: Way, app: App, job: Job[..., None], hands: Hands) -> None:
-    """As long as a job or a callback may still run; nothing is changed by that."""
+    """As long as a job or a callback may still run; nothing is changed by that (P63)."""
     batch = filled(app, job, 1, "success")
     status = app.batches[batch.bid]
     before = fields(app, batch.bid)
@@ -152,7 +168,7 @@ def test_refused_while_it_is_live(way: Way, app: App, job: Job[..., None], hands
 
 
 def test_nothing_is_left(way: Way, app: App, job: Job[..., None], hands: Hands) -> None:
-    """At rest it goes at once, with all below it; a second time nothing happens."""
+    """At rest it goes at once, with all below it; a second time nothing happens (P33, P37, P63)."""
     parent = app.batch()
     with parent.jobs():
         job.enqueue(1)
@@ -192,7 +208,10 @@ def test_a_child_alone(app: App, job: Job[..., None], hands: Hands) -> None:
 
 
 def test_by_force(way: Way, app: App, job: Job[..., None], hands: Hands) -> None:
-    """It is cancelled with all below it, and goes after its last callback; so do they."""
+    """It is cancelled with all below it, and goes after its last callback; so do they.
+
+    P37, P63, P65, P87.
+    """
     root = app.batch()
     with root.jobs():
         parent = app.batch()
@@ -223,6 +242,24 @@ def test_by_force(way: Way, app: App, job: Job[..., None], hands: Hands) -> None
     assert raw(app, "ZCARD", "o:audit") == raw(app, "ZCARD", "o:cancelling") == 0
 
 
+def test_a_large_batch_goes_as_fast_as_a_small_one(app: App) -> None:
+    """A request and no more, whose keys the server frees beside its other work (P36, P52)."""
+    bid = "00112233445566aa"
+    app.perform(commit(app, bid=bid, ranges=[(0, 500_000)]))
+    app.batches.open(bid).cancel()
+    status = app.batches[bid]
+    assert status.is_settled
+    raw(app, "CONFIG", "RESETSTAT")
+    status.delete()
+    calls = dict(
+        re.findall(r"cmdstat_(\w+):calls=(\d+)", raw(app, "INFO", "commandstats").decode())
+    )
+    assert calls["evalsha"] == "1"
+    assert "unlink" in calls
+    assert "del" not in calls
+    assert keys_of(app, bid) == []
+
+
 def test_by_force_at_rest(app: App, job: Job[..., None], hands: Hands) -> None:
     """It goes at once, and is not cancelled before."""
     batch = filled(app, job, 1)
@@ -235,7 +272,7 @@ def test_by_force_at_rest(app: App, job: Job[..., None], hands: Hands) -> None:
 
 
 def test_a_member_runs_as_a_plain_job(app: App, hands: Hands) -> None:
-    """Brought back from the dead: it has no batch, and what it makes is a root."""
+    """Brought back from the dead: it has no batch, and what it makes is a root (P78)."""
     found: list[Any] = []
 
     @app.job(name="look")
@@ -261,7 +298,7 @@ def test_a_member_runs_as_a_plain_job(app: App, hands: Hands) -> None:
 
 
 def test_a_callback_below_a_forgotten_batch(app: App, job: Job[..., None], hands: Hands) -> None:
-    """It has no batch to add to; one of a forgotten batch itself dies at once."""
+    """It has no batch to add to; one of a forgotten batch itself dies at once (P80)."""
     found: list[Any] = []
 
     @app.job(name="look")
@@ -302,7 +339,7 @@ def test_a_callback_below_a_forgotten_batch(app: App, job: Job[..., None], hands
     "kind", ["retry", "discard", "dead", "gone", "snooze", "release", "cancel"]
 )
 def test_every_outcome_of_a_plain_member(app: App, hands: Hands, kind: str) -> None:
-    """None makes a key of the batch that is gone."""
+    """None makes a key of the batch that is gone (P79)."""
     bid = "00112233445566aa"
     put(app, "default", write(f"{bid}00000000", bid=bid))
     token = hands.take()

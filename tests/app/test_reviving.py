@@ -59,7 +59,7 @@ def spoil(app: App, dead: int, retrying: int = 0, bid: str = BID) -> None:
 
 
 def test_the_dead_and_the_retrying_go_on(way: Way, app: App) -> None:
-    """On their queues, not counted as an attempt, without deadline; the dead are failing."""
+    """On their queues, not counted as an attempt, without deadline; the dead are failing (P39)."""
     spoil(app, 2, 2)
     assert counts(app) == {2: 2, 6: 2}
     assert way(app.batches[BID], "retry_failed") == 4
@@ -76,7 +76,7 @@ def test_the_dead_and_the_retrying_go_on(way: Way, app: App) -> None:
 
 
 def test_a_settled_batch_lives_again(way: Way, app: App) -> None:
-    """It has no time to live while its jobs run, and a join waits for the repair."""
+    """It has no time to live while its jobs run, and a join waits for the repair (P41)."""
     spoil(app, 1)
     status = app.batches[BID]
     assert status.expires_at is not None

@@ -14,6 +14,7 @@ from tests.simulator.faults import FAULTS
 ROOT = Path(__file__).parents[2]
 LESSONS = (ROOT / "docs" / "lessons.md").read_text("utf-8")
 TESTING = (ROOT / "docs" / "testing.md").read_text("utf-8")
+PLANTED = (ROOT / "docs" / "faults.md").read_text("utf-8")
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 ROW = re.compile(r"^\| ([PO]\d+) \|(.*)\|$", re.MULTILINE)
 ROWS = [(match[1], match[2]) for match in ROW.finditer(LESSONS)]
@@ -55,3 +56,10 @@ def test_faults_named_are_planted() -> None:
     named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
     assert len(named) >= 11
     assert [name for name in named if name not in FAULTS] == []
+
+
+def test_every_fault_is_listed() -> None:
+    """docs/faults.md has a row for each, in their order, all found; docs/testing.md counts them."""
+    rows = re.findall(r"^\| (.*) \| ([\d,]+) \| (.+) \|$", PLANTED, re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(FAULTS)
+    assert f"it found {len(FAULTS)} of {len(FAULTS)}," in TESTING

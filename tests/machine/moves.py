@@ -189,10 +189,13 @@ class Model(Tree):
             if not ("settled" in child.fired and child.settled_now):
                 child.cancelled = True
                 self.finish(child)
-        running, names = self.running(), {member.name for member in batch.members}
+        running = self.running()
         for member in batch.members:
             if member.name not in running:
                 member.become("cancelled")
+        # One search does for all that are cancelled, also those that nobody has finished yet.
+        cancelled = (one for one in self.batches.values() if one.cancelled)
+        names = {member.name for one in cancelled for member in one.members}
         for place in ("schedule", "retry"):
             for copy in self.lying(place):
                 if copy.name in names:

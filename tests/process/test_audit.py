@@ -14,7 +14,10 @@ from tests.process.harness import ask, listed, reach, until
 
 
 def test_a_queue_deleted_by_hand(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """What lay there counts as deleted; who runs all the while, or is scheduled, is left alone."""
+    """What lay there counts as deleted; who runs all the while, or is scheduled, is left alone.
+
+    P73.
+    """
     app.queues["low"].pause()
     batch = work.watched("r", parent=False)
     with batch.jobs():

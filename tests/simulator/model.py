@@ -139,6 +139,7 @@ class Model:
     interrupts: dict[str, int] = field(default_factory=dict)
     bereft: set[str] = field(default_factory=set)
     raised: set[str] = field(default_factory=set)
+    carried: set[str] = field(default_factory=set)
     outlawed: set[str] = field(default_factory=set)
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)

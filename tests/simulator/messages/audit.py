@@ -65,7 +65,8 @@ class Audited(Message):
     @staticmethod
     def _check(model: Model, jid: str, *, dead: bool) -> None:
         held = {place for (one, place) in model.places if one == jid}
-        if not dead and held:
+        # Whoever takes a job away, and brings it back later, may hide it from an audit.
+        if not dead and held and jid not in model.carried:
             raise Violation("an audit deletes nobody who is held", (jid, held))
         # Who is brought back by other programs is known to be so when it is claimed.
         if dead and (held - {"dead", "queue"} or ("queue" in held and jid not in model.raised)):

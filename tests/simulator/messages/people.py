@@ -26,6 +26,8 @@ class Deliver(Message):
         jid = read(self.payload.encode()).id
         if jid in model.seen:
             model.doubled.add(jid)
+            if not any(one == jid for one, _ in model.places):
+                model.carried.add(jid)
         model.put(jid, "queue")
 
 
