@@ -14,7 +14,7 @@ from outrider.errors import StoreError
 from outrider.job import Job
 from outrider.script import Call
 from outrider.store import audit as store
-from outrider.store import life
+from outrider.store import life, process
 from outrider.store.queue import Other
 from outrider.worker.audit import Audit
 from tests.app.hands import (
@@ -293,6 +293,14 @@ def test_one_at_a_time(app: App, job: Job[..., None]) -> None:
         first.tick()
     assert raw(app, "GET", "o:auditor") == b"b"
     assert counts(app, batch.bid) == {DELETED: 1}
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_who_leaves_gives_the_turn_back(app: App, mine: bool) -> None:
+    """Whoever stops or is lost in the middle of a round must not keep others from it for minutes."""
+    auditor(app, "a" if mine else "b").tick()
+    app.perform(process.farewell(app.keys, identity="a", limit=250))
+    assert raw(app, "EXISTS", "o:auditor") == int(not mine)
 
 
 def test_a_failing_request(app: App, job: Job[..., None], audit: Audit) -> None:
