@@ -297,7 +297,7 @@ def test_one_at_a_time(app: App, job: Job[..., None]) -> None:
 
 @pytest.mark.parametrize("mine", [True, False])
 def test_who_leaves_gives_the_turn_back(app: App, mine: bool) -> None:
-    """Whoever stops or is lost in the middle of a round must not keep others from it for minutes."""
+    """Whoever stops or is lost in mid-round must not keep others from it for minutes."""
     auditor(app, "a" if mine else "b").tick()
     app.perform(process.farewell(app.keys, identity="a", limit=250))
     assert raw(app, "EXISTS", "o:auditor") == int(not mine)

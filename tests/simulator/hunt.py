@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import NamedTuple
 
@@ -24,13 +24,17 @@ class Found(NamedTuple):
     invariant: str
 
 
-def hunt(url: str, seed: int, bound: int) -> Iterator[Found]:
-    """Look for each fault in up to `bound` steps, on an emptied server."""
-    for fault in FAULTS:
+def hunt(url: str, seed: int, bound: int, faults: Iterable[str] = FAULTS) -> Iterator[Found]:
+    """Look for each fault in up to `bound` steps of this seed, then in as many of the next one."""
+    for fault in faults:
         try:
-            run(url, seed, bound, plant(fault))
+            done = 0
+            for one in (seed, seed + 1):
+                run(url, one, bound, plant(fault))
+                done += bound
         except Failed as failed:
-            yield Found(fault, failed.steps, _BID.sub("a batch", failed.violation.name))
+            steps = done + failed.steps
+            yield Found(fault, steps, _BID.sub("a batch", failed.violation.name))
         else:
             yield Found(fault, None, "")
 
