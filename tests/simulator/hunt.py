@@ -27,8 +27,8 @@ class Found(NamedTuple):
 def hunt(url: str, seed: int, bound: int, faults: Iterable[str] = FAULTS) -> Iterator[Found]:
     """Look for each fault in up to `bound` steps of this seed, then in as many of the next one."""
     for fault in faults:
+        done = 0
         try:
-            done = 0
             for one in (seed, seed + 1):
                 run(url, one, bound, plant(fault))
                 done += bound
