@@ -133,6 +133,9 @@ class Lose(Message):
         model.take(jid, self.place)
         if self.dead_at:
             model.put(jid, "dead")
+            model.carried.add(
+                jid
+            )  # who brings it back from there has moved it twice behind our back
 
 
 @dataclass
