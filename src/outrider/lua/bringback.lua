@@ -9,7 +9,7 @@
 local why = refused(bid, true)
 if why == -1 or why == -3 then return why end
 local key = lies(place, '')
-local slots, changes, callbacks, moves = slots_of(bid), {}, {}, {}
+local slots, changes, revived, callbacks, moves = slots_of(bid), {}, {}, {}, {}
 
 for _, job in ipairs(jobs) do
   local jid, queue, member_of, cb = read(job[1])
@@ -18,7 +18,10 @@ for _, job in ipairs(jobs) do
     if member_of == bid then
       local number = member_number(jid)
       local state = state_of(slots, number)
-      if state == DEAD then table.insert(changes, number); table.insert(changes, FAILING) end
+      if state == DEAD and not revived[number] then
+        revived[number] = true -- once, however many copies of it there are
+        table.insert(changes, number); table.insert(changes, FAILING)
+      end
       if state == DEAD or state == WAITING or state == FAILING then table.insert(moves, move) end
     elseif cb then
       local event, index = string.match(cb, '^' .. bid .. ':(%a+):(%d+)$')

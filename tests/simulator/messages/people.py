@@ -23,7 +23,10 @@ class Deliver(Message):
         return wire.command("LPUSH", KEYS("queue", self.queue), self.payload)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        jid = read(self.payload.encode()).id
+        job = read(self.payload.encode())
+        jid = job.id
+        if job.member:  # of what is staged, too, which is nobody's job yet
+            model.doubled.add(jid)
         if jid in model.seen:
             model.doubled.add(jid)
             if not any(one == jid for one, _ in model.places):
