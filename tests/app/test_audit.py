@@ -32,28 +32,9 @@ from tests.app.hands import (
     start,
 )
 
-HERE = "tests.app.test_audit"
+HERE = "tests.app.conftest"
 EVENTS = ("complete", "success", "death", "settled")
 DEAD, CANCELLED, DELETED = 6, 7, 8
-
-
-def resize(number: int) -> None: ...
-
-
-def called(status: Any, **options: Any) -> None: ...
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job; and the target of all callbacks, registered."""
-    app.job(called)
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
 
 
 @pytest.fixture

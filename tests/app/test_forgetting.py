@@ -35,27 +35,8 @@ from tests.app.hands import (
     write,
 )
 
-HERE = "tests.app.test_forgetting"
+HERE = "tests.app.conftest"
 DAY = 86_400
-
-
-def resize(number: int) -> None: ...
-
-
-def called(status: Any, **options: Any) -> None: ...
-
-
-@pytest.fixture
-def job(app: App) -> Job[..., None]:
-    """A job; and the target of all callbacks, registered."""
-    app.job(called)
-    return app.job(resize)
-
-
-@pytest.fixture
-def hands(app: App) -> Hands:
-    """A worker moved by hand."""
-    return Hands(app)
 
 
 def filled(app: App, job: Job[..., None], count: int, *events: str) -> Batch:

@@ -11,6 +11,7 @@ from outrider.ids import member_jid
 from outrider.script import Call
 from outrider.store import life
 from tests.simulator.messages.base import Message, same
+from tests.simulator.messages.people import Forget
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, read
 from tests.simulator.world import KEYS, Snapshot, Violation, Wire
@@ -152,16 +153,5 @@ class LoseQueue(Message):
             model.take(read(payload).id, "queue")
 
 
-@dataclass
-class Vanish(Message):
+class Vanish(Forget):
     """The record of a batch is deleted behind our back."""
-
-    bid: str
-
-    def perform(self, wire: Wire) -> Any:
-        kinds = ("batch", "slots", "failures", "kids")
-        return wire.command("DEL", *(KEYS(kind, self.bid) for kind in kinds))
-
-    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        model.forgotten[self.bid] = model.counts_as(self.bid)
-        del model.batches[self.bid]
