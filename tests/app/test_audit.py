@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from outrider import App
-from outrider.batch import Batch
 from outrider.errors import StoreError
 from outrider.job import Job
 from outrider.script import Call
@@ -31,9 +30,9 @@ from tests.app.hands import (
     scored,
     start,
 )
+from tests.app.test_cancel import EVENTS, filled, has_fired
 
 HERE = "tests.app.conftest"
-EVENTS = ("complete", "success", "death", "settled")
 DEAD, CANCELLED, DELETED = 6, 7, 8
 
 
@@ -62,22 +61,6 @@ def requests(app: App, audit: Audit) -> Iterator[tuple[str, Call[Any]]]:
             return
         yield (call.script.name if call.script else str(call.words[0])), call
         answer = app.perform(call)
-
-
-def filled(app: App, job: Job[..., None], count: int, *events: str) -> Batch:
-    """A batch of so many jobs."""
-    batch = app.batch()
-    for event in events:
-        batch.on(event, f"{HERE}.called")
-    with batch.jobs():
-        for number in range(count):
-            job.enqueue(number)
-    return batch
-
-
-def has_fired(app: App, batch: Batch) -> set[str]:
-    """The events of a batch that have fired."""
-    return {event for event in EVENTS if f"{event}_at" in fields(app, batch.bid)}
 
 
 # -- what is lost ----------------------------------------------------------------------------------

@@ -34,20 +34,10 @@ from tests.app.hands import (
     scored,
     write,
 )
+from tests.app.test_cancel import filled
 
 HERE = "tests.app.conftest"
 DAY = 86_400
-
-
-def filled(app: App, job: Job[..., None], count: int, *events: str) -> Batch:
-    """A batch of so many jobs."""
-    batch = app.batch()
-    for event in events:
-        batch.on(event, f"{HERE}.called")
-    with batch.jobs():
-        for number in range(count):
-            job.enqueue(number)
-    return batch
 
 
 def life(app: App, batch: Batch) -> int:

@@ -125,15 +125,7 @@ class Performer:
             if call := self._question(job, error):
                 with suppress(StoreError):
                     cancelled = self.app.perform(call)
-            return self._failed(
-                job,
-                prepared.payload,
-                prepared.token,
-                error,
-                prepared.code.backoff,
-                elapsed,
-                cancelled=cancelled,
-            )
+            return self._raised(prepared, error, elapsed, cancelled=cancelled)
         if log.isEnabledFor(logging.INFO):
             log.info("done", extra=facts(job, prepared.elapsed()))
         return prepared.token
@@ -155,18 +147,24 @@ class Performer:
             if call := self._question(job, error):
                 with suppress(StoreError):
                     cancelled = await self.app.aperform(call)
-            return self._failed(
-                job,
-                prepared.payload,
-                prepared.token,
-                error,
-                prepared.code.backoff,
-                elapsed,
-                cancelled=cancelled,
-            )
+            return self._raised(prepared, error, elapsed, cancelled=cancelled)
         if log.isEnabledFor(logging.INFO):
             log.info("done", extra=facts(job, prepared.elapsed()))
         return prepared.token
+
+    def _raised(
+        self, prepared: Prepared, error: BaseException, elapsed: float, *, cancelled: bool
+    ) -> Other:
+        """The outcome of a run that ended with an error."""
+        return self._failed(
+            prepared.job,
+            prepared.payload,
+            prepared.token,
+            error,
+            prepared.code.backoff,
+            elapsed,
+            cancelled=cancelled,
+        )
 
     @staticmethod
     def interrupted(prepared: Prepared) -> Other:
