@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections.abc import Callable
 from itertools import count
@@ -20,6 +19,7 @@ from outrider.inspection.collection import note
 from outrider.inspection.record import read
 from outrider.io import Executor
 from outrider.keys import Keys
+from outrider.slots import numbers_in
 from outrider.store import audit as store
 from outrider.store import batch, look
 from outrider.store.audit import END, PAGE, Review
@@ -35,12 +35,7 @@ CALLS = 20
 BATCHES, NUMBERS = 5000, 4_000_000
 SLICE = 500
 TURN, SLACK = 300_000, 10_000
-_ALIVE = (1, 2)
-_HOLDS_ALIVE = re.compile(
-    b"[%s]"
-    % b"".join(re.escape(bytes([n])) for n in range(256) if n >> 4 in _ALIVE or n & 15 in _ALIVE),
-    re.DOTALL,
-)
+_ALIVE = frozenset((1, 2))
 
 Missing = dict[int | str, bool]
 """Members by number and callbacks by event:index; whether each lies in the dead set."""
@@ -180,13 +175,10 @@ class Audit:
         missing: Missing = {name: mark == BURIED for name, mark in seen if not mark & HELD}
         for page in count():
             states: bytes = yield look.slots(self._keys, bid, page)
-            for match in _HOLDS_ALIVE.finditer(states):
-                at, byte = (page * SLOTS_PAGE + match.start()) * 2, match[0][0]
-                for number, state in ((at, byte >> 4), (at + 1, byte & 15)):
-                    if state in _ALIVE and number < len(case.members):
-                        mark = case.members[number]
-                        if not mark & HELD:
-                            missing[number] = mark == BURIED
+            for number in numbers_in(states, page, _ALIVE):
+                # Whoever came after the search began has no mark, and is not looked for.
+                if number < len(case.members) and not case.members[number] & HELD:
+                    missing[number] = case.members[number] == BURIED
             if len(states) < SLOTS_PAGE:
                 return missing
         raise AssertionError  # count() has no end
