@@ -12,7 +12,7 @@ from outrider.script import Call
 from outrider.store import life
 from tests.simulator.messages.base import Message, same
 from tests.simulator.messages.people import Forget
-from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
+from tests.simulator.model import CANCELLED, DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, read
 from tests.simulator.world import KEYS, Snapshot, Violation, Wire
 
@@ -46,11 +46,13 @@ class Audited(Message):
             raise Violation("there is no verdict on a batch that is gone", bid)
         lost, buried, callbacks = (msgspec.msgpack.decode(_bytes(one)) for one in packed)
         ends = [(number, "", DELETED) for number in lost]
-        ends += [(number, note, DEAD) for number, note in buried]
+        # In a cancelled batch nobody dies any more.
+        death = CANCELLED if known.cancelled else DEAD
+        ends += [(number, "" if known.cancelled else note, death) for number, note in buried]
         for number, note, state in ends:
             if known.slots.get(number) in {WAITING, FAILING}:
                 job = Job(member_jid(known.bid, number), True, (known.bid, number))
-                self._check(model, job.id, dead=state == DEAD)
+                self._check(model, job.id, dead=state != DELETED)
                 model.change(job, state)
                 if note:
                     model.note(job)
