@@ -9,6 +9,7 @@ import pytest
 
 from outrider import App, RunningJob, current_job
 from outrider.clock import now_ms
+from outrider.job import Job
 from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.worker.blame import LIMIT, is_suspect
@@ -46,7 +47,7 @@ class Ward:
         def noted(job: RunningJob, error: BaseException) -> None:
             self.deaths.append((job.jid, type(error).__name__))
 
-        self.jobs = {"plain": plain, "coroutine": coroutine}
+        self.jobs: dict[str, Job[..., Any]] = {"plain": plain, "coroutine": coroutine}
         self.runs = Runs(app)
 
     def die(self, times: int = 1) -> None:
@@ -75,10 +76,11 @@ def test_the_third_death_is_the_last(app: App, ward: Ward, kind: str) -> None:
     assert is_suspect(listed(app)[0].encode(), now_ms())
     assert ward.work() == ["success"]
     assert ward.ran == [(1, 2)]
-    jid = ward.jobs[kind].enqueue(2).jid
+    job = ward.jobs[kind].enqueue(2)
     ward.die(LIMIT)
     assert ward.work() == ["dead"]
-    assert (ward.ran, ward.deaths) == ([(1, 2)], [(jid, "PoisonPill")])
+    assert job is not None
+    assert (ward.ran, ward.deaths) == ([(1, 2)], [(job.jid, "PoisonPill")])
     ((payload, _),) = scored(app, "dead")
     found = json.loads(payload)
     assert (found["error_class"], found["retry_count"]) == (PILL, 0)
@@ -120,6 +122,7 @@ def test_its_batch_is_told(app: App, ward: Ward, way: Way) -> None:
     status = app.batches[batch.bid]
     assert (status.dead, status.pending, status.is_settled) == (1, 1, True)
     (info,) = status.failure_info
+    assert job is not None
     assert (info.jid, info.error_class) == (job.jid, PILL)
     assert way(app.dead, "retry", job.jid)
     assert "blamed" not in listed(app)[0]

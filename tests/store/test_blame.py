@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_a_broken_payload_is_blamed_too(app: App) -> None:
 @pytest.mark.parametrize(
     ("fields", "seconds"), [({"timeout": 2.5}, 2.5), ({"timeout": "x"}, 0.0), ({}, 0.0)]
 )
-def test_who_a_child_was_killed_for(app: App, fields: dict[str, object], seconds: float) -> None:
+def test_who_a_child_was_killed_for(app: App, fields: dict[str, Any], seconds: float) -> None:
     """It is told the time that it had, and is not blamed."""
     job = write("a", **fields)
     put(app, "default", job)
