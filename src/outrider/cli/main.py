@@ -69,8 +69,9 @@ def worker(
     with no -q, the queues of all registered jobs. TSTP: take no new jobs. TERM, INT: stop; jobs
     unfinished after --timeout seconds go back to their queues. TTIN: write stacks to the log.
     """
+    from outrider.worker.options import WorkerOptions
     from outrider.worker.order import QueueOrder
-    from outrider.worker.supervisor import Supervisor, WorkerOptions
+    from outrider.worker.supervisor import Supervisor
 
     if math.isnan(timeout):
         raise ConfigError("--timeout nan: give a number of seconds")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,11 +21,14 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
         self._buffer = b""
+        self._lock = threading.Lock()
 
     def send(self, **message: Any) -> bool:
-        """Send a message; False when the other side is gone."""
+        """Send a message, whole, from any thread; False when the other side is gone."""
+        line = json.dumps(message).encode() + b"\n"
         try:
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            with self._lock:  # what does not fit at once is sent in parts
+                self.socket.sendall(line)
         except OSError:
             return False
         return True

@@ -65,10 +65,13 @@ def main() -> NoReturn:
         }
     )
     messages = channel.messages()
-    start = next(messages, None)
-    if start is None or "start" not in start:
-        _leave(CLEAN)
-    _Child(app, channel, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
+    for message in messages:
+        if "start" in message:
+            table = SlotTable(table_fd, slots)
+            _Child(app, channel, table, slots, message["start"]).run(messages)
+        if "stop" in message:
+            break
+    _leave(CLEAN)
 
 
 class _Child:

@@ -1,4 +1,4 @@
-"""The children of a supervisor: starting them, noticing their death, counting their deaths."""
+"""A child as its supervisor sees it, and how long to wait after the deaths of many."""
 
 from __future__ import annotations
 

@@ -1,0 +1,20 @@
+"""What `outrider worker` was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from outrider.worker.order import QueueOrder
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """The options of a worker. `timeout` in seconds; `order` None: all queues."""
+
+    target: str
+    order: QueueOrder | None = None
+    concurrency: int = 10
+    processes: int = 1
+    timeout: float = 25.0
+    drain: bool = False
+    log_level: str = "info"
