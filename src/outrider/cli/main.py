@@ -46,6 +46,18 @@ def cli() -> None:
     show_default=True,
     help="Seconds that running jobs have when the worker stops.",
 )
+@click.option(
+    "--max-jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Replace a process that has run so many jobs.",
+)
+@click.option(
+    "--max-memory",
+    type=click.IntRange(1),
+    metavar="MB",
+    help="Replace a process that holds more memory than this (Linux).",
+)
 @click.option("--drain", is_flag=True, help="Stop once nothing is left to do.")
 @click.option(
     "--log-level",
@@ -60,6 +72,8 @@ def worker(
     concurrency: int,
     processes: int,
     timeout: float,
+    max_jobs: int | None,
+    max_memory: int | None,
     drain: bool,
     log_level: str,
 ) -> None:
@@ -77,7 +91,17 @@ def worker(
         raise ConfigError("--timeout nan: give a number of seconds")
     order = QueueOrder.parse(queues) if queues else None
     logs.configure(log_level)
-    options = WorkerOptions(target, order, concurrency, processes, timeout, drain, log_level)
+    options = WorkerOptions(
+        target,
+        order,
+        concurrency,
+        processes,
+        timeout,
+        drain,
+        max_jobs,
+        max_memory,
+        log_level,
+    )
     Supervisor(options).run()
 
 

@@ -23,11 +23,22 @@ TOLD_AT_ONCE = 100
 
 
 class Child:
-    """One child process. `number` is never used twice by the same supervisor."""
+    """One child process. `number` is never used twice by the same supervisor.
+
+    It works once it has said so. One that is `replaced` works on until its successor does, and
+    retires then. `killed_at` is a monotonic time.
+    """
 
     def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
         self.name = str(number)
         self.started = False
+        self.working = False
+        self.replaced = False
+        self.retiring = False
+        self.predecessor: Child | None = None
+        self.failure = ""
+        self.memory_counts = True
+        self.killed_at: float | None = None
         self.stacks_by = math.inf
         self._untold: list[str] = []
         ours, theirs = socket.socketpair()
@@ -50,12 +61,25 @@ class Child:
         """Whether the process has ended."""
         return self.process.poll() is not None
 
-    def start(self, identity: str, queues: list[str], weights: list[int] | None) -> None:
+    def start(
+        self, identity: str, queues: list[str], weights: list[int] | None, max_jobs: int | None
+    ) -> None:
         """Tell it who it is, and let it work."""
         self.started = True
         self.channel.send(
-            start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
+            start={
+                "identity": identity,
+                "child": self.name,
+                "queues": queues,
+                "weights": weights,
+                "max_jobs": max_jobs,
+            }
         )
+
+    def retire(self) -> None:
+        """Have it take no more jobs, end what it has, and leave."""
+        self.retiring = True
+        self.channel.send(retire=True)
 
     def interrupt(self, bids: list[str]) -> None:
         """Have it cancel its coroutines that are members of these batches, or of earlier ones.

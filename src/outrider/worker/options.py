@@ -9,7 +9,10 @@ from outrider.worker.order import QueueOrder
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """The options of a worker. `timeout` in seconds; `order` None: all queues."""
+    """The options of a worker. `timeout` in seconds; `order` None: all queues.
+
+    A child that has run `max_jobs` jobs, or takes more than `max_memory` MB, is replaced.
+    """
 
     target: str
     order: QueueOrder | None = None
@@ -17,4 +20,6 @@ class WorkerOptions:
     processes: int = 1
     timeout: float = 25.0
     drain: bool = False
+    max_jobs: int | None = None
+    max_memory: int | None = None
     log_level: str = "info"

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from outrider import clock
@@ -25,11 +25,11 @@ from outrider.store.queue import Other
 from outrider.worker.bell import Bell
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Outcome
+from outrider.worker.quarantine import Quarantine
+from outrider.worker.rate import MOST, Rate
 from outrider.worker.runner import Item, Runner, items
 
 log = logging.getLogger("outrider.worker")
-MOST = 500
-AHEAD = 0.02
 GATHER = 0.005
 FALLBACK = 5.0
 STALE = 0.05
@@ -41,10 +41,22 @@ class Fenced(Exception):
 
 
 class Pump:
-    """Claims and acknowledges for one child, until `quiet` and everything it holds is reported."""
+    """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
+
+    `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
+    for instance.
+    """
 
     def __init__(
-        self, executor: Executor, keys: Keys, identity: str, child: str, order: QueueOrder
+        self,
+        executor: Executor,
+        keys: Keys,
+        identity: str,
+        child: str,
+        order: QueueOrder,
+        *,
+        replace: Callable[[str], None],
+        max_jobs: int | None,
     ) -> None:
         self._executor = executor
         self._keys = keys
@@ -56,9 +68,13 @@ class Pump:
         self._request = 0
         self._dry = False
         self._rang = False
-        self._rate = 0.0
-        self._measured = time.monotonic()
+        self._rate = Rate()
+        self._replace = replace
+        self._max_jobs = math.inf if max_jobs is None else max_jobs
+        self._jobs = 0
+        self._quarantine = Quarantine(replace)
         self._quiet = False
+        self._retiring = False
         self._deadline = math.inf
         self._away = False
 
@@ -76,6 +92,13 @@ class Pump:
 
     def quiet(self) -> None:
         """Take no more jobs, and give back those that have not started."""
+        self._retiring = False
+        self._quiet = True
+        self._event.set()
+
+    def retire(self) -> None:
+        """The same, but keep the suspects: they run alone, when nothing else runs any more."""
+        self._retiring = True
         self._quiet = True
         self._event.set()
 
@@ -94,7 +117,8 @@ class Pump:
             self._event.clear()
             self._urgent.clear()
             busy = self._round(runner)
-            if self._quiet and not runner.active and not runner.outcomes and not runner.ready:
+            left = runner.active or runner.outcomes or runner.ready
+            if self._quiet and not left and self._quarantine.empty:
                 return
             if time.monotonic() >= self._deadline:
                 self._cut_off(runner)
@@ -120,12 +144,15 @@ class Pump:
     def _round(self, runner: Runner) -> bool:
         """Report and claim what there is; whether there was anything."""
         age = self._age(runner)
-        if self._quiet or age > STALE:
+        if self._quiet and not self._retiring:
+            self._quarantine.give_back(runner)
+        barred = self._quarantine.go_on(runner, retiring=self._retiring)
+        if (self._quiet and not self._quarantine.alone) or age > STALE:
             self._give_back(runner)
         elif age > STALE / 2:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
-        want = 0 if self._quiet or self._dry else self._want(runner)
+        want = 0 if self._quiet or self._dry or barred else self._rate.want(runner)
         calls: list[Call[Any]] = []
         reported = min(len(runner.outcomes), MOST)
         if reported:
@@ -146,7 +173,7 @@ class Pump:
             return False
         answers = self._send(calls)
         if reported:
-            self._measure(reported)
+            self._rate.measure(reported)
             _report_late(answers[0])
         if want:
             self._take(runner, answers[-1], want)
@@ -155,36 +182,17 @@ class Pump:
     def _take(self, runner: Runner, claimed: store.Claimed, want: int) -> None:
         if claimed.fenced:
             raise Fenced
-        found = items(claimed.first, claimed.payloads)
+        found = self._quarantine.sort(items(claimed.first, claimed.payloads))
         if self._rang:
             self._rang = False
             for bell in self._bells:
                 bell.heard(bool(found))
         if found:
-            runner.feed(found, self._slots_for(len(found)))
+            runner.feed(found, self._rate.slots_for(len(found)))
         if len(claimed.payloads) < want:
             self._dry = True
             for bell in self._bells:
                 bell.arm()
-
-    def _want(self, runner: Runner) -> int:
-        """How many jobs to claim: the free slots, and what will start within AHEAD seconds."""
-        target = runner.slots + int(self._rate * AHEAD)
-        want = target - runner.active - len(runner.ready)
-        if runner.ready and want < target // 4:
-            return 0
-        return max(0, min(want, MOST))
-
-    def _slots_for(self, jobs: int) -> int:
-        """How many slots to set to work: all for slow jobs, few when one thread is done at once."""
-        return jobs if self._rate < 5_000 else 1 + int(jobs / self._rate / 0.005)
-
-    def _measure(self, done: int) -> None:
-        now = time.monotonic()
-        elapsed = max(now - self._measured, 1e-6)
-        self._measured = now
-        weight = min(1.0, elapsed / 0.05)
-        self._rate += weight * (done / elapsed - self._rate)
 
     # -- giving back ------------------------------------------------------------------------------
 
@@ -206,7 +214,7 @@ class Pump:
                 break
         runner.outcomes.extend(Other("release", item.token) for item in held)
         if held:
-            self._rate = 0.0
+            self._rate.forget()
 
     # -- input and output -------------------------------------------------------------------------
 
@@ -219,6 +227,9 @@ class Pump:
                 done.append(outcome)
             else:
                 others.append(outcome)
+        self._jobs += len(done) + sum(other.kind != "release" for other in others)
+        if self._jobs >= self._max_jobs:
+            self._replace(f"it has run {self._jobs} jobs, of --max-jobs {self._max_jobs}")
         self._request += 1
         now = clock.now_ms()
         return store.ack(

@@ -27,6 +27,7 @@ from outrider.worker.crew import Child
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
 from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler
+from outrider.worker.limits import Limits
 from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
 
@@ -41,7 +42,8 @@ class Supervisor:
         self._options = options
         self._pending: list[int] = []
         self._selector = selectors.DefaultSelector()
-        self._children = Children(options, self._selector)
+        self._limits = Limits(options.max_memory)
+        self._children = Children(options, self._limits, self._selector)
         self._wake, wake_end = socket.socketpair()
         self._wake_end = wake_end
 
@@ -54,6 +56,7 @@ class Supervisor:
             if hello is None:
                 self._children.kill()
                 return
+            self._limits.check_fresh(first)
             self._set_up(hello)
         except BaseException:
             self._children.kill()
@@ -139,7 +142,8 @@ class Supervisor:
 
     def _let_in(self, child: Child) -> None:
         weights = None if self._order.weights is None else list(self._order.weights)
-        child.start(self._heart.identity, list(self._order.names), weights)
+        names = list(self._order.names)
+        child.start(self._heart.identity, names, weights, self._options.max_jobs)
         if self._heart.quiet:
             child.channel.send(quiet=True)
 
