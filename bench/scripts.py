@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from bench import drain
 from bench.jobs import app, noop
@@ -133,8 +134,10 @@ def _recall(rig: Rig) -> None:
     _listen(rig)
     for _ in range(CALLS // 2):
         _hold(rig, 500)
+        who, child = OWNER["identity"], OWNER["child"]
+        why: dict[str, Any] = {"blamed": [], "timed_out": [], "now": clock.now_ms()}
         for _ in range(2):
-            app.perform(process.recall(app.keys, **OWNER, limit=SLICE))
+            app.perform(process.recall(app.keys, identity=who, child=child, limit=SLICE, **why))
         rig.wire("DEL", app.keys("queue", "default"))
 
 

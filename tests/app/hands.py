@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,6 +66,26 @@ class Hands:
                 day=utc_day(now or self.now),
                 done=[outcome for outcome in outcomes if isinstance(outcome, int)],
                 others=[outcome for outcome in outcomes if isinstance(outcome, Other)],
+            )
+        )
+
+    def recall(
+        self,
+        limit: int = 250,
+        *,
+        blamed: Sequence[int] = (),
+        timed_out: Sequence[int] = (),
+        now: int | None = None,
+    ) -> int:
+        """Die: a slice of what it held goes back, and jobs with these tokens are told why."""
+        return self.app.perform(
+            process.recall(
+                self.app.keys,
+                **self.owner,
+                limit=limit,
+                blamed=list(blamed),
+                timed_out=list(timed_out),
+                now=now or self.now,
             )
         )
 

@@ -49,20 +49,32 @@ def enlist(keys: Keys, *, identity: str, child: str) -> bool:
 
 
 @script()
-def recall(keys: Keys, *, identity: str, child: str, limit: int) -> int:
-    """Give a dead child's jobs back to the front of their queues."""
+def recall(
+    keys: Keys,
+    *,
+    identity: str,
+    child: str,
+    limit: int,
+    blamed: list[int],
+    timed_out: list[int],
+    now: int,
+) -> int:
+    """Give a dead child's jobs back to the front of their queues, a slice; 0 when none is left.
+
+    `blamed` are tokens of those that ran when it died, `timed_out` of those it was killed for.
+    """
     raise NotImplementedError
 
 
 @script(decode=lambda answer: Reaped(answer[0].decode(), answer[1]))
 def reap(keys: Keys, *, limit: int, override: int) -> Reaped:
-    """Give back the jobs of one worker whose lease has lapsed."""
+    """Give back jobs of one worker whose lease has lapsed, blaming those that ran; a slice."""
     raise NotImplementedError
 
 
 @script()
 def farewell(keys: Keys, *, identity: str, limit: int) -> int:
-    """Take a worker off the lists, and give back what it holds."""
+    """Take a worker off the lists, and give back what it holds, a slice; 0 when none is left."""
     raise NotImplementedError
 
 

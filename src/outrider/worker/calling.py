@@ -36,13 +36,14 @@ class Code(msgspec.Struct):
 class Prepared(msgspec.Struct, gc=False):
     """A job that was read, with its code; when it began, and whether it has been interrupted.
 
-    `slot` is where it runs, told by whoever runs it.
+    One that is `condemned` fails with this instead of being called. `slot` is where it runs.
     """
 
     job: Job
     payload: bytes
     token: int
     code: Code
+    condemned: Exception | None
     slot: int = 0
     started: float = 0.0
     interrupted: bool = False
@@ -62,6 +63,8 @@ class Caller:
 
     def call(self, prepared: Prepared) -> None:
         """Call a plain job, in the present context."""
+        if prepared.condemned is not None:
+            raise prepared.condemned
         current, code = self._begin(prepared), prepared.code
         try:
             args, kwargs = current.args, current.kwargs
@@ -83,6 +86,8 @@ class Caller:
 
     async def acall(self, prepared: Prepared) -> None:
         """Call an async job."""
+        if prepared.condemned is not None:
+            raise prepared.condemned
         current, code = self._begin(prepared), prepared.code
         try:
             args, kwargs = current.args, current.kwargs

@@ -93,7 +93,7 @@ class _Child:
             replace=self._ask_for_another,
             max_jobs=start["max_jobs"],
         )
-        performer = Performer(app, f"{identity}:{child}", table.limit)
+        performer = Performer(app, f"{identity}:{child}", limit=table.limit)
         self._runner = Runner(performer, slots, table, self._pump.notify)
 
     def run(self, messages: Iterator[Message]) -> NoReturn:

@@ -12,8 +12,8 @@ import selectors
 import time
 from collections.abc import Callable
 
-from outrider.worker.crew import Child, Deaths
 from outrider.errors import ConfigError
+from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
 from outrider.worker.limits import Limits, overdue
 from outrider.worker.options import WorkerOptions
@@ -175,9 +175,13 @@ class Children:
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.channel.socket)
         child.close()
-        timed_out = [] if child.killed_at is None else overdue(child, child.killed_at)
+        # Nobody writes to its table any more.
+        if child.killed_at is None:
+            blamed, timed_out = [job.token for job in child.table.running()], []
+        else:
+            blamed, timed_out = [], overdue(child, child.killed_at)
         if not self.stopping or timed_out:
-            self._handover.bury(child, timed_out)
+            self._handover.bury(child, blamed, timed_out)
             self._wake()
         if not self.stopping:
             self._succeed(child)

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from outrider.payload import Job, decode
 from outrider.script import Call
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
+from outrider.worker.blame import verdict
 from outrider.worker.calling import Caller, Code, Limit, Prepared
 from outrider.worker.outcome import decide
 from outrider.worker.report import facts, report
@@ -43,11 +44,21 @@ REFUSED = 60.0
 
 
 class Performer:
-    """Runs the jobs of one app. `owner` is identity:child, under which they are claimed."""
+    """Runs the jobs of one app. `owner` is identity:child, under which they are claimed.
 
-    def __init__(self, app: App, owner: str, limit: Limit = lambda _slot, _deadline: None) -> None:
+    `now` is the server's time in ms: the clocks of hosts differ. `limit` notes deadlines.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        owner: str,
+        now: Callable[[], int] = clock.now_ms,
+        limit: Limit = lambda _slot, _deadline: None,
+    ) -> None:
         self.app = app
         self._owner = owner
+        self._now = now
         self._caller = Caller(app, owner, limit)
         self._codes: dict[str, Code] = {}
         self._targets: dict[str, Code] = {}
@@ -83,7 +94,7 @@ class Performer:
                 )
                 return self._failed(job, payload, token, unknown)
             code = (self._codes if job.cb is None else self._targets)[job.name] = found
-        return Prepared(job, payload, token, code)
+        return Prepared(job, payload, token, code, verdict(job, self._now()))
 
     def run(self, prepared: Prepared) -> Outcome:
         """Run a plain job here."""
@@ -184,7 +195,7 @@ class Performer:
         *,
         cancelled: bool = False,
     ) -> Other:
-        outcome = decide(job, payload, token, error, backoff, clock.now_ms())
+        outcome = decide(job, payload, token, error, backoff, self._now())
         report(job, outcome, error, elapsed, cancelled=cancelled)
         if outcome.kind in ("dead", "gone") and not cancelled:
             for handler in self.app.death_handlers:

@@ -229,7 +229,7 @@ class Pump:
                 others.append(outcome)
         self._jobs += len(done) + sum(other.kind != "release" for other in others)
         if self._jobs >= self._max_jobs:
-            self._replace(f"it has run {self._jobs} jobs, of --max-jobs {self._max_jobs}")
+            self._replace(f"it has run {self._jobs} jobs (--max-jobs)")
         self._request += 1
         now = clock.now_ms()
         return store.ack(

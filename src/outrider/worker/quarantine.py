@@ -15,8 +15,8 @@ from outrider.store.queue import Other
 from outrider.worker.blame import is_suspect
 from outrider.worker.runner import Item, Runner
 
-# Where no other child starts, for instance since new code can't be imported, they run here after
-# this time in seconds, alone too; if what runs beside does not end in as much again, others may try.
+# Seconds after which they run here, alone too, where no other child starts: its code can't be
+# imported, say. If what runs beside does not end in as much again, somebody else may try.
 PATIENCE = 30.0
 # A retiring child waits for longer, since nobody lacks it: others would only claim more beside.
 LONGEST = 3600.0

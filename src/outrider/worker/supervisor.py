@@ -117,8 +117,10 @@ class Supervisor:
         slots = options.concurrency * options.processes
         self._heart = Heart(self._executor, self._keys, self._order, slots, self._children.living)
         self._heart.tick()
-        self._handover = Handover(self._executor, self._keys, self._heart.identity, self._let_in)
         now = self._heart.now
+        self._handover = Handover(
+            self._executor, self._keys, self._heart.identity, now, self._let_in
+        )
         loops: list[Loop] = [
             self._heart,
             self._handover,
@@ -195,8 +197,8 @@ class Supervisor:
         self._keeper.stop()
         self._janitor.stop()
         try:
-            moved = SLICE
-            while moved == SLICE:
+            moved = 1
+            while moved:
                 call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
                 moved = self._executor.run(call)
         except StoreError as error:

@@ -115,6 +115,7 @@ def foreign(sim: Simulation) -> None:
         dump({"jid": jid, "args": [{"expiry": 1}], "class": "Ruby", "queue": name}),
         dump({**job, "jid": sim.hex(16) + "00000000", "bid": known}),
         dump({**job, "cb": "no callback"}),
+        dump({**job, "timeout": 7, "blamed": [sim.now / 1000 - 0.5, None, "x"]}) + " ",
         write(member_jid(jid[:16], 1), name, bid=jid[:16], expiry=1),
         write(member_jid(jid[:16], 1), name, bid=jid[:16], expiry=1, retry_count=0),
         f"no job {jid}",
