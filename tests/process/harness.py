@@ -24,10 +24,12 @@ OUTRIDER = (sys.executable, "-m", "outrider")
 HASTY = (
     sys.executable,
     "-c",
-    "from outrider.cli.main import main\n"
-    "from outrider.worker import children, limits\n"
-    "children.LOOK, limits.NOTICE, limits.GRACE = 0.1, 0.2, 1.0\n"
-    "main()",
+    """
+from outrider.cli.main import main
+from outrider.worker import children, limits
+children.LOOK, limits.NOTICE, limits.GRACE = 0.1, 0.2, 1.0
+main()
+""",
 )
 # A machine that is busy with other things must not fail a test: deadlines are for what never comes.
 PATIENCE = 20.0
