@@ -12,7 +12,7 @@ import pytest
 
 from outrider import App
 from tests.process.conftest import StartWorker
-from tests.process.harness import ask, claimed, length, listed, measured, until
+from tests.process.harness import ask, claimed, ended, length, listed, measured, until
 
 
 def members(app: App, key: str) -> list[dict[str, Any]]:
@@ -41,6 +41,7 @@ def test_a_plain_job_that_is_told_and_ends(
         ("endless", "spin"),
         ("endless", "hold"),
         ("endless", "regex"),
+        ("endless", "program"),
         ("aendless", "sleep"),
         ("aendless", "block"),
     ],
@@ -74,6 +75,7 @@ def test_a_job_that_does_not_end_is_ended_with_its_process(
     assert listed(app, "started").count(kind) == 1
     assert app.stats.failed == 1
     until(lambda: claimed(app) == 0, "nothing is held")
+    assert [pid for pid in map(int, listed(app, "programs")) if not ended(pid)] == []
     assert one.stop() == 0
 
 

@@ -361,6 +361,10 @@ def _last(kind: str) -> None:
         ctypes.PyDLL(None).usleep(60_000_000)
     if kind == "regex":
         re.match(r"(a|aa)+$", "a" * 100 + "b")
+    if kind == "program":
+        program = subprocess.Popen(["sleep", "60"])
+        note("programs", program.pid)
+        program.wait()
     time.sleep(60)
 
 

@@ -12,6 +12,7 @@ import selectors
 import time
 from collections.abc import Callable
 
+from outrider import words
 from outrider.errors import ConfigError
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
@@ -141,12 +142,13 @@ class Children:
     # -- replacing --------------------------------------------------------------------------------
 
     def _hold_to_limits(self, child: Child, now: float) -> None:
-        if (late := overdue(child, now)) and child.killed_at is None:
+        if child.killed_at is None and (late := overdue(child, now)):
             log.error(
-                "child %s is killed: %d jobs ran on after their timeouts", child.name, len(late)
+                "child %s is killed: %s ran on after the timeout",
+                child.name,
+                words.count(len(late), "job"),
             )
-            child.killed_at = now
-            child.process.kill()
+            child.put_down(now)
         elif reason := self._limits.reason(child, now):
             self._replace(child, reason)
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from contextlib import suppress
 
 from outrider.worker.channel import Channel
 from outrider.worker.slots import SlotTable
@@ -107,6 +108,16 @@ class Child:
         self.stacks_by = math.inf
         if not self.dead:
             os.kill(self.process.pid, signal.SIGTTIN)
+
+    def put_down(self, now: float) -> None:
+        """End it at once, with the programs that its jobs have started, if it has not been yet.
+
+        Jobs that do not end often wait for a program, which must not go on while they run again.
+        """
+        if self.killed_at is None:
+            self.killed_at = now
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # it leads a session of its own
 
     def kill(self) -> None:
         """End it at once."""
