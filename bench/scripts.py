@@ -159,8 +159,15 @@ def _hold(rig: Rig, count: int) -> queue.Claimed:
     who = OWNER["identity"]
     app.perform(process.beat(app.keys, identity=who, fields=["busy", 0], work=[], **life))
     app.perform(process.enlist(app.keys, **OWNER))
-    now = clock.now_ms()
-    claim = queue.claim(app.keys, **OWNER, request=1, now=now, queues=["default"], want=count)
+    claim = queue.claim(
+        app.keys,
+        **OWNER,
+        request=1,
+        seen=0,
+        now=clock.now_ms(),
+        queues=["default"],
+        want=count,
+    )
     return app.perform(claim)
 
 

@@ -33,6 +33,7 @@ class Hands:
         self.owner = {"identity": identity, "child": child}
         self.now = now
         self.request = 0
+        self.seen = 0
         live(app, identity)
         assert app.perform(process.enlist(app.keys, **self.owner))
 
@@ -41,16 +42,19 @@ class Hands:
     ) -> Claimed:
         """Claim from these queues; a `request` of its own number is sent again."""
         number = self._number(request)
-        return self.app.perform(
+        claimed = self.app.perform(
             queue.claim(
                 self.app.keys,
                 **self.owner,
                 request=number,
+                seen=self.seen,
                 now=now or self.now,
                 queues=list(queues or ("default",)),
                 want=want,
             )
         )
+        self.seen = max(self.seen, claimed.first + len(claimed.payloads) - 1)
+        return claimed
 
     def ack(
         self, *outcomes: int | Other, request: int | None = None, now: int | None = None

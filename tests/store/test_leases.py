@@ -97,6 +97,7 @@ def test_only_the_lapsed_are_reaped(app: App) -> None:
             identity=IDENTITY,
             child="0",
             request=1,
+            seen=0,
             now=NOW,
             queues=["default"],
             want=2,

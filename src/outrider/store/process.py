@@ -7,6 +7,9 @@ from typing import NamedTuple
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 
+LIFE_MS = 30_000
+"""How long a lease lasts, in the virtual clock."""
+
 
 class Beat(NamedTuple):
     """The answer to a heartbeat. `alive` is False when the lease had lapsed; `now` in ms."""
@@ -14,6 +17,14 @@ class Beat(NamedTuple):
     alive: bool
     now: int
     signal: str
+
+
+class Checked(NamedTuple):
+    """The server's account of a child: whether it may claim, the time in ms, and what it holds."""
+
+    alive: bool
+    now: int
+    tokens: set[int]
 
 
 class Reaped(NamedTuple):
@@ -45,6 +56,15 @@ def beat(
 @script()
 def enlist(keys: Keys, *, identity: str, child: str) -> bool:
     """Let a child of this worker claim jobs; False when the worker's lease has lapsed."""
+    raise NotImplementedError
+
+
+@script(decode=lambda answer: Checked(bool(answer[0]), answer[1], set(map(int, answer[2:]))))
+def check(keys: Keys, *, identity: str, child: str, life: int, override: int) -> Checked:
+    """Renew the lease of a child's worker if it stands, and ask what the child holds.
+
+    `override` is a time in ms instead of the server's, for tests; 0 otherwise.
+    """
     raise NotImplementedError
 
 

@@ -22,6 +22,7 @@ from outrider import config, logs
 from outrider.app import App
 from outrider.errors import OutriderError, StoreUnavailable
 from outrider.worker.channel import Channel, Message
+from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Performer
 from outrider.worker.pump import Fenced, Pump
@@ -81,6 +82,7 @@ class _Child:
         identity, child = start["identity"], start["child"]
         weights = None if start["weights"] is None else tuple(start["weights"])
         order = QueueOrder(tuple(start["queues"]), weights)
+        ledger = Ledger(app.keys, identity, child)
         self._channel = channel
         self._asked = False
         self._stopped = threading.Event()
@@ -90,10 +92,11 @@ class _Child:
             identity,
             child,
             order,
+            ledger,
             replace=self._ask_for_another,
             max_jobs=start["max_jobs"],
         )
-        performer = Performer(app, f"{identity}:{child}", limit=table.limit)
+        performer = Performer(app, f"{identity}:{child}", ledger.now, table.limit)
         self._runner = Runner(performer, slots, table, self._pump.notify)
 
     def run(self, messages: Iterator[Message]) -> NoReturn:

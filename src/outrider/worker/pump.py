@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from outrider import clock
-from outrider.errors import StoreError, StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.script import Call
 from outrider.store import queue as store
 from outrider.store.queue import Other
 from outrider.worker.bell import Bell
+from outrider.worker.ledger import Ledger
+from outrider.worker.line import Line
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Outcome
 from outrider.worker.quarantine import Quarantine
@@ -54,14 +54,16 @@ class Pump:
         identity: str,
         child: str,
         order: QueueOrder,
+        ledger: Ledger,
         *,
         replace: Callable[[str], None],
         max_jobs: int | None,
     ) -> None:
-        self._executor = executor
+        self._line = Line(executor, ledger.doubt)
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order
+        self._ledger = ledger
         self._event = threading.Event()
         self._urgent = threading.Event()
         self._bells = [Bell(executor, keys, name, self.ring) for name in order.names]
@@ -75,8 +77,6 @@ class Pump:
         self._quarantine = Quarantine(replace)
         self._quiet = False
         self._retiring = False
-        self._deadline = math.inf
-        self._away = False
 
     def notify(self) -> None:
         """Look again: there is an outcome, or a free slot."""
@@ -104,7 +104,7 @@ class Pump:
 
     def stop(self, seconds: float) -> None:
         """Be quiet, and after so many seconds give back what is still running as well."""
-        self._deadline = time.monotonic() + seconds
+        self._line.deadline = time.monotonic() + seconds
         self.quiet()
 
     def run(self, runner: Runner) -> None:
@@ -120,7 +120,7 @@ class Pump:
             left = runner.active or runner.outcomes or runner.ready
             if self._quiet and not left and self._quarantine.empty:
                 return
-            if time.monotonic() >= self._deadline:
+            if time.monotonic() >= self._line.deadline:
                 self._cut_off(runner)
                 return
             if not busy:
@@ -137,12 +137,14 @@ class Pump:
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
         while outcomes:
-            self._send(self._ack(outcomes))
+            self._line.send(self._ack(outcomes))
 
     # -- one round --------------------------------------------------------------------------------
 
     def _round(self, runner: Runner) -> bool:
         """Report and claim what there is; whether there was anything."""
+        if self._ledger.is_due():
+            self._check(runner)
         age = self._age(runner)
         if self._quiet and not self._retiring:
             self._quarantine.give_back(runner)
@@ -164,14 +166,15 @@ class Pump:
                     self._keys,
                     **self._owner,
                     request=self._request,
-                    now=clock.now_ms(),
+                    seen=self._ledger.seen,
+                    now=self._ledger.now(),
                     queues=self._order.draw(),
                     want=want,
                 )
             )
         if not calls:
             return False
-        answers = self._send(calls)
+        answers = self._line.send(*calls)
         if reported:
             self._rate.measure(reported)
             _report_late(answers[0])
@@ -179,10 +182,19 @@ class Pump:
             self._take(runner, answers[-1], want)
         return True
 
+    def _check(self, runner: Runner) -> None:
+        checked = self._line.send(self._ledger.check())[0]
+        if not checked.alive:
+            raise Fenced
+        if ghosts := self._ledger.compare(checked):
+            log.warning("%d jobs were held here unknown to all: they go back", len(ghosts))
+            runner.outcomes.extend(Other("release", token) for token in ghosts)
+
     def _take(self, runner: Runner, claimed: store.Claimed, want: int) -> None:
         if claimed.fenced:
             raise Fenced
-        found = self._quarantine.sort(items(claimed.first, claimed.payloads))
+        self._ledger.took(claimed)
+        found = self._quarantine.sort(items(claimed.first, claimed.payloads), self._ledger.now())
         if self._rang:
             self._rang = False
             for bell in self._bells:
@@ -231,7 +243,8 @@ class Pump:
         if self._jobs >= self._max_jobs:
             self._replace(f"it has run {self._jobs} jobs (--max-jobs)")
         self._request += 1
-        now = clock.now_ms()
+        self._ledger.reported([*done, *(other.token for other in others)])
+        now = self._ledger.now()
         return store.ack(
             self._keys,
             **self._owner,
@@ -242,31 +255,10 @@ class Pump:
             others=sorted(others, key=lambda other: other.token),
         )
 
-    def _send(self, calls: Sequence[Call[Any]] | Call[Any]) -> list[Any]:
-        batch = [calls] if isinstance(calls, Call) else calls
-        while True:
-            try:
-                answers = self._executor.run_all(batch)
-            except StoreUnavailable as error:
-                if time.monotonic() >= self._deadline:
-                    raise
-                if not self._away:
-                    self._away = True
-                    log.error("%s; jobs go on, and their outcomes wait", error)
-            except StoreError as error:
-                log.error("%s; trying again", error)
-                time.sleep(1.0)
-            else:
-                if self._away:
-                    self._away = False
-                    log.info("the server is back")
-                return answers
-            time.sleep(random.uniform(0.05, 0.2))
-
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
         patience = STALE / 2 if runner.ready else FALLBACK
-        patience = max(0.0, min(patience, self._deadline - time.monotonic()))
+        patience = max(0.0, min(patience, self._line.deadline - time.monotonic()))
         if not self._event.wait(patience):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from outrider import clock
 from outrider.store.queue import Other
 from outrider.worker.blame import is_suspect
 from outrider.worker.runner import Item, Runner
@@ -40,12 +39,11 @@ class Quarantine:
         """Whether one of them runs now."""
         return self._alone
 
-    def sort(self, found: Iterable[Item]) -> list[Item]:
+    def sort(self, found: Iterable[Item], now_ms: int) -> list[Item]:
         """Keep the suspects among these claimed jobs, and return the others."""
-        now = clock.now_ms()
         others: list[Item] = []
         for item in found:
-            (self._held if is_suspect(item.payload, now) else others).append(item)
+            (self._held if is_suspect(item.payload, now_ms) else others).append(item)
         if self._held:
             self._replace("a job that may kill its process is to run alone")
         return others

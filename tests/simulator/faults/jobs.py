@@ -244,6 +244,18 @@ JOBS: Faults = {
     "what ran long ago is blamed": [
         ("if redis.call('EXISTS', owners) == 1 then", "if #started > 0 then")
     ],
+    "check renews a lapsed lease": [("if not stands then return { 0, now } end", "")],
+    "fenced child not told": [("known ~= 'gone' and redis", "redis")],
+    "check renews nothing": [
+        ("redis.call('ZADD', key_leases, string.format('%d', lease), identity)", "")
+    ],
+    "check tells of another child": [
+        (
+            "local answer = redis.call('HKEYS', key_claims(identity .. ':' .. child))",
+            "local answer = redis.call('HKEYS', key_claims(identity .. ':0'))",
+        )
+    ],
+    "token given twice to a child": [("if first <= seen then", "if false then")],
     "newer worker reaped": [
         ("if tonumber(layout or LAYOUT) <= tonumber(LAYOUT) then", "if true then")
     ],

@@ -123,6 +123,42 @@ def fence_children(model: Model, after: Snapshot, identity: str) -> None:
 
 
 @dataclass
+class Check(Message):
+    """A child compares notes with the server."""
+
+    child: tuple[str, str]
+    life: int
+    override: int
+
+    def call(self) -> Call[Any]:
+        identity, child = self.child
+        return process.check(
+            KEYS, identity=identity, child=child, life=self.life, override=self.override
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        known = model.children.get(self.child)
+        alive = known is not None and not known.gone
+        held = set(before.held(self.child)) if alive else set()
+        same("a child hears what it holds", (alive, self.override, held), tuple(answer))
+        if alive:
+            model.leases[self.child[0]] = model.virtual + self.life
+
+
+@dataclass
+class Rollback(Message):
+    """The server crashes, and has lost the last tokens that it gave out; nobody held these."""
+
+    last: int
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("SET", KEYS("tokens"), self.last)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.last_token = self.last
+
+
+@dataclass
 class Recall(Message):
     """A supervisor gives a dead child's jobs back."""
 

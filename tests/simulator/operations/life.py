@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.simulator.messages.life import Beat, Enlist, Farewell, Reap, Recall, Upgrade
+from outrider.store.queue import Other
+from tests.simulator.messages.life import (
+    Beat,
+    Check,
+    Enlist,
+    Farewell,
+    Reap,
+    Recall,
+    Rollback,
+    Upgrade,
+)
+from tests.simulator.messages.workers import Ack
 from tests.simulator.operations.table import operation
 from tests.simulator.simulation import LIFE, Simulation, Worker
 
@@ -98,6 +109,36 @@ def farewell(sim: Simulation) -> None:
         sim.send(Farewell(identity, sim.rng.choice((1, 3, 250))))
         if identity not in sim.model.leases:
             lose(sim, identity)
+
+
+@operation(3)
+def check(sim: Simulation) -> None:
+    """A child compares notes, and gives back what it holds without knowing."""
+    if not sim.workers:
+        return
+    worker = sim.rng.choice(sim.workers)
+    answer = sim.send(Check(worker.key, LIFE, sim.server_clock()))
+    if unknown := answer.tokens - worker.held.keys():
+        worker.acked += 1
+        others = [Other("release", token) for token in sorted(unknown)]
+        sim.send(Ack(worker.key, worker.acked, sim.clock(), [], others), "unknown: ")
+
+
+@operation(1)
+def late_check(sim: Simulation) -> None:
+    """A child that is gone compares notes."""
+    if sim.leavers:
+        worker = sim.rng.choice(sim.leavers)
+        if sim.send(Check(worker.key, LIFE, sim.server_clock()), "late: ").alive:
+            sim.leavers.remove(worker)
+            sim.workers.append(worker)
+
+
+@operation(1)
+def roll_back(sim: Simulation) -> None:
+    """The server loses the last tokens."""
+    held = [token for claims in sim.before.claims.values() for token in claims]
+    sim.send(Rollback(sim.rng.randint(max(held, default=0), sim.model.last_token)))
 
 
 @operation(1, calm=0)

@@ -110,7 +110,7 @@ def foreign(sim: Simulation) -> None:
         dump({**job, "bid": sim.hex(16)}),
         dump({**job, "jid": "no-hex-" + jid, "bid": sim.hex(16)}),
         dump({"jid": jid, "bid": sim.hex(16), "class": "Ruby", "queue": name, "args": []}),
-        dump({"jid": known + "00000000", "bid": sim.hex(16), "class": "Ruby", "queue": name}),
+        dump({"jid": known + "0000fffe", "bid": sim.hex(16), "class": "Ruby", "queue": name}),
         dump({"jid": known + "-0000001", "bid": known, "class": "Ruby", "queue": name}),
         dump({"jid": jid, "args": [{"expiry": 1}], "class": "Ruby", "queue": name}),
         dump({**job, "jid": sim.hex(16) + "00000000", "bid": known}),
