@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections import Counter
 from types import ModuleType
@@ -89,6 +91,26 @@ def test_a_timeout_is_an_attempt_like_others(
     assert listed(app, "attempts") == ["1", "2"]
     assert listed(app, "ran") == ["7"]
     assert (app.stats.processed, app.stats.failed) == (2, 1)
+
+
+def test_a_worker_that_was_stopped_does_not_kill_at_once(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """A job whose time passed while its host was asleep is told, and has its moment like others."""
+    one = worker("-c", "1", hasty=True)
+    (child,) = one.children
+    work.obedient.enqueue(False)
+    until(lambda: claimed(app) == 1, "it runs")
+    for pid in (one.pid, child):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.0)  # its time and more than the grace
+    os.kill(one.pid, signal.SIGCONT)
+    time.sleep(0.3)
+    os.kill(child, signal.SIGCONT)
+    until(lambda: listed(app, "ran") == ["0.0"], "it ends by itself")
+    assert not one.said("is killed")
+    assert one.stop() == 0
+    assert app.stats.failed == 0
 
 
 def test_callbacks_have_timeouts(app: App, work: ModuleType, worker: StartWorker) -> None:

@@ -35,9 +35,16 @@ class Channel:
 
     def has_room(self) -> bool:
         """Whether a message of 2 kB can be sent without waiting for the other side."""
+        return self._is_ready(select.POLLOUT)
+
+    def has_words(self) -> bool:
+        """Whether there is something to receive, the end of the stream included."""
+        return self._is_ready(select.POLLIN)
+
+    def _is_ready(self, wish: int) -> bool:
         try:
             poll = select.poll()
-            poll.register(self.socket, select.POLLOUT)
+            poll.register(self.socket, wish)
             return bool(poll.poll(0))
         except (OSError, ValueError):  # it is closed
             return False

@@ -16,7 +16,7 @@ from outrider import words
 from outrider.errors import ConfigError
 from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
-from outrider.worker.limits import Limits, overdue
+from outrider.worker.limits import Limits, must_end, overdue
 from outrider.worker.options import WorkerOptions
 
 log = logging.getLogger("outrider.worker")
@@ -92,7 +92,7 @@ class Children:
                 self._welcome(child)
             if "working" in message:
                 self._works(child)
-            if "replace" in message:
+            if "replace" in message and not child.replaced:
                 self._replace(child, message["replace"])
             if "failed" in message:
                 child.failure = message["failed"]
@@ -142,21 +142,18 @@ class Children:
     # -- replacing --------------------------------------------------------------------------------
 
     def _hold_to_limits(self, child: Child, now: float) -> None:
-        if child.killed_at is None and (late := overdue(child, now)):
-            log.error(
-                "child %s is killed: %s ran on after the timeout",
-                child.name,
-                words.count(len(late), "job"),
-            )
+        if child.killed_at is None and (late := must_end(child, now)):
+            what = words.count(len(late), "job")
+            told = {"child": child.name, "tokens": late}
+            log.error("child %s is killed: %s outlived the timeout", child.name, what, extra=told)
             child.put_down(now)
-        elif reason := self._limits.reason(child, now):
+        if not child.replaced and (reason := self._limits.reason(child, now)):
             self._replace(child, reason)
 
     def _replace(self, child: Child, reason: str) -> None:
-        if not child.replaced:
-            child.replaced = True
-            self._wanted.append(child)
-            log.info("another child is to replace child %s: %s", child.name, reason)
+        child.replaced = True
+        self._wanted.append(child)
+        log.info("another child is to replace child %s: %s", child.name, reason)
 
     def _works(self, child: Child) -> None:
         child.working = True
@@ -176,6 +173,7 @@ class Children:
         self._living.remove(child)
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.channel.socket)
+        child.hear_last_words()
         child.close()
         # Nobody writes to its table any more.
         if child.killed_at is None:

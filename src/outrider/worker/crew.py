@@ -27,7 +27,8 @@ class Child:
     """One child process. `number` is never used twice by the same supervisor.
 
     It works once it has said so. One that is `replaced` works on until its successor does, and
-    retires then. `killed_at` is a monotonic time.
+    retires then. `late_since`, of its jobs that outlive their timeouts, and `killed_at` are
+    monotonic times.
     """
 
     def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
@@ -39,6 +40,7 @@ class Child:
         self.predecessor: Child | None = None
         self.failure = ""
         self.memory_counts = True
+        self.late_since = math.inf
         self.killed_at: float | None = None
         self.stacks_by = math.inf
         self._untold: list[str] = []
@@ -123,6 +125,11 @@ class Child:
         """End it at once."""
         self.process.kill()
         self.process.wait()
+
+    def hear_last_words(self) -> None:
+        """Read what a dead child may have said of why it could not start."""
+        for message in (self.channel.receive() or []) if self.channel.has_words() else []:
+            self.failure = message.get("failed", self.failure)
 
     def close(self) -> None:
         """Give back what belonged to a dead child.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from outrider.errors import ConfigError
@@ -40,7 +41,7 @@ class Limits:
 
     def reason(self, child: Child, now: float) -> str:
         """Why a child should be replaced; "" when it should not. `now` is monotonic."""
-        if any(job.overdue(now, NOTICE) for job in child.table.running()):
+        if child.late_since <= now:
             return "a job does not end at its timeout"
         if self._max_memory is not None and child.memory_counts:
             taken = rss_kb(child.process.pid) // MB
@@ -52,3 +53,12 @@ class Limits:
 def overdue(child: Child, now: float) -> list[int]:
     """Tokens of the jobs that have not ended within the grace after their timeouts."""
     return [job.token for job in child.table.running() if job.overdue(now, GRACE)]
+
+
+def must_end(child: Child, now: float) -> list[int]:
+    """The same, once the child has had that time: it may have been stopped, or its host asleep."""
+    if not any(job.overdue(now, NOTICE) for job in child.table.running()):
+        child.late_since = math.inf
+        return []
+    child.late_since = min(child.late_since, now)
+    return overdue(child, now) if now >= child.late_since + GRACE - NOTICE else []
