@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -111,5 +112,35 @@ def test_a_culprit_in_quarantine_is_not_the_end_of_the_worker(
     assert not one.said("starts in")
     work.mark.enqueue(99)
     until(lambda: "99" in listed(app, "ran"), "the worker goes on")
+    assert one.stop() == 0
+    assert claimed(app) == 0
+
+
+def test_where_no_other_child_starts_suspects_run_in_place(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path
+) -> None:
+    """After a while, alone too: nothing is claimed until they have run, and then all goes on."""
+    path = tmp_path / "work.py"
+    with path.open("a") as code:
+        code.write("\nfrom outrider.worker import quarantine\nquarantine.PATIENCE = 5.0\n")
+    one = worker("-c", "5")
+    path.write_text("raise RuntimeError('a bad deployment')")
+    (old,) = one.children
+    work.gated.enqueue(1, "gate")
+    until(lambda: length(app, "started") == 1, "a job runs")
+    suspect(app, work, "culprit", False)
+    until(lambda: one.said("can't start"), "no other child starts")
+    sent = 0
+    while ask(app, "LLEN", "queue:default") == 0:
+        work.innocent.enqueue(sent)
+        sent += 1
+        time.sleep(0.5)
+    assert sent > 3  # at first they are claimed and run, then not
+    work.innocent.enqueue_many([(sent + i,) for i in range(20)])
+    ask(app, "SET", "gate", 1)
+    reach(app, "ran", sent + 22)
+    assert listed(app, "beside") == ["0"]
+    assert set(listed(app, "ran")[sent - 1 : sent + 1]) == {"1", "culprit"}
+    assert one.children == [old]
     assert one.stop() == 0
     assert claimed(app) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,24 @@ def test_a_limit_below_what_the_app_takes_is_an_error(work: ModuleType, tmp_path
     assert "before its first job" in told.stderr
 
 
+def test_new_code_that_takes_more_than_the_limit_works(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path
+) -> None:
+    """To replace such a child would help nothing: it is said, and the work goes on."""
+    one = worker("-c", "1", "--max-memory", "200")
+    with (tmp_path / "work.py").open("a") as code:
+        code.write("\n_ballast = b'x' * (300 << 20)\n")
+    os.kill(one.children[0], signal.SIGKILL)
+    for i in range(3):
+        work.hoard.enqueue(i, 1)
+        reach(app, "where", i + 1)
+    time.sleep(1.5)  # longer than from one look to the next
+    assert one.said("before its first job") == 1
+    assert one.said("is to replace") == 0
+    assert len({line.split()[0] for line in listed(app, "where")}) == 1
+    assert one.stop() == 0
+
+
 BAD = """
 from pathlib import Path
 with Path(__file__).with_name("imports").open("a") as trace:
@@ -137,8 +156,10 @@ def test_bad_new_code_leaves_the_old_child_at_work(
 ) -> None:
     """It is said once, tried again after a growing pause, and done when the code is good."""
     one, good = outdated
+    started = time.monotonic()
     (old,) = runs(app)
     until(lambda: len((tmp_path / "imports").read_text()) >= 3, "it is tried again")
+    assert time.monotonic() - started > 2.0  # 1 s, then 2 s
     work.where.enqueue_many([(5 + i,) for i in range(20)])
     reach(app, "where", 25)
     assert set(runs(app)) == {old}

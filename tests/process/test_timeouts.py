@@ -113,6 +113,18 @@ def test_a_worker_that_was_stopped_does_not_kill_at_once(
     assert app.stats.failed == 0
 
 
+def test_what_follows_a_job_is_not_on_its_time(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """A handler of its death may take longer than the job may, and the grace."""
+    work.mourned.enqueue(2.0)
+    one = worker("--drain", ready=False, hasty=True)
+    assert one.wait() == 0
+    assert listed(app, "died") == ["work.mourned ValueError"]
+    assert not one.said("is to replace")
+    assert app.stats.failed == 1
+
+
 def test_callbacks_have_timeouts(app: App, work: ModuleType, worker: StartWorker) -> None:
     """The option travels with the callback."""
     batch = work.app.batch().on("success", work.late_callback)

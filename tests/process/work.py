@@ -330,8 +330,15 @@ def asking(i: int) -> None:
 
 @app.on_death
 def died(job: RunningJob, error: BaseException) -> None:
-    """Leave a trace of each death."""
+    """Leave a trace of each death, after a while where that is wanted."""
+    time.sleep(job.args[0] if job.name.endswith("mourned") else 0)
     note("died", f"{job.name} {type(error).__name__}")
+
+
+@app.job(timeout=0.3, retry=0)
+def mourned(seconds: float) -> None:
+    """Die within one's time, and have that told at length."""
+    raise ValueError(seconds)
 
 
 @app.job
