@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -14,13 +15,15 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
     """The job that is running here.
 
     `attempt` counts from 1. `token` grows with every claim of any job: a fencing token for the
-    user's own database. `app` is the app that runs it.
+    user's own database. `app` is the app that runs it. `deadline` is when its `timeout` is over,
+    by `time.monotonic()`; None without one.
     """
 
     app: Any
     _job: Job
     token: int
     owner: str
+    deadline: float | None = None
     callback_parent: str | None = None
 
     @property
@@ -68,6 +71,20 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
         """1 at the first run, 2 at the first retry, and so on."""
         count = self._job.retry_count
         return 1 if count is None else count + 2
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until its `timeout` is over, 0 from then on; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its `timeout` is over. Plain code asks, and returns or raises within 5 seconds.
+
+        What it then returns or raises counts, as at any other time. After that its process is
+        killed, and it has failed with TimeoutError.
+        """
+        return self.time_left == 0.0
 
     @property
     def blamed(self) -> int:

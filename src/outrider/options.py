@@ -26,8 +26,11 @@ class Options:
 
     `queue` None means undeclared, which is "default". `retry` is True (25 times), a number, or
     False: die at the first failure, outside the dead set. `retry_for` limits retries by time.
-    `backoff` is f(n) or f(n, error) -> seconds, n from 0. `timeout` cancels an async job, which
-    fails with TimeoutError; a plain function can't be cancelled, and for it nothing is done yet.
+    `backoff` is f(n) or f(n, error) -> seconds, n from 0. `timeout` counts from the start of each
+    run. It cancels an async job, which fails with TimeoutError; a plain one is told
+    (`current_job().timed_out`), and what it returns or raises within 5 seconds counts. Whatever
+    has not ended then is killed with its process, and has failed with TimeoutError; other jobs of
+    that process run again.
     Raises ConfigError for a wrong value.
     """
 

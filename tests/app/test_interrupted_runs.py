@@ -16,7 +16,8 @@ from outrider import App
 from outrider.context import RunningJob
 from outrider.job import Job
 from outrider.store.queue import Other
-from outrider.worker.perform import Outcome, Performer, Prepared
+from outrider.worker.calling import Prepared
+from outrider.worker.perform import Outcome, Performer
 from outrider.worker.runner import Runner, items
 from outrider.worker.slots import SlotTable
 from tests.app.hands import member, write

@@ -27,8 +27,8 @@ def worker(tmp_path: Path, app: App, work: ModuleType) -> Iterator[StartWorker]:
     """Starts a worker with options and waits until it is registered; ends it after the test."""
     workers: list[Worker] = []
 
-    def start(*options: str, ready: bool = True) -> Worker:
-        workers.append(Worker(tmp_path, app, *options))
+    def start(*options: str, ready: bool = True, hasty: bool = False) -> Worker:
+        workers.append(Worker(tmp_path, app, *options, hasty=hasty))
         return workers[-1].ready() if ready else workers[-1]
 
     yield start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -346,3 +347,124 @@ def asking(i: int) -> None:
     while valid_within_batch():
         time.sleep(0.01)
     note("ran", i)
+
+
+@app.on_death
+def died(job: RunningJob, error: BaseException) -> None:
+    """Leave a trace of each death, after a while where that is wanted."""
+    time.sleep(job.args[0] if job.name.endswith("mourned") else 0)
+    note("died", f"{job.name} {type(error).__name__}")
+
+
+@app.job(timeout=0.3, retry=0)
+def mourned(seconds: float) -> None:
+    """Die within one's time, and have that told at length."""
+    raise ValueError(seconds)
+
+
+@app.job
+def where(i: int, seconds: float = 0.005) -> None:
+    """Leave a trace with the process that runs it."""
+    time.sleep(seconds)
+    note("where", f"{os.getpid()} {i}")
+
+
+_hoard: list[bytes] = []
+
+
+@app.job
+def hoard(i: int, mb: int) -> None:
+    """Keep memory for good; say which process has how much."""
+    _hoard.append(b"x" * (mb << 20))
+    time.sleep(0.05)
+    rss = int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+    note("where", f"{os.getpid()} {i} {rss}")
+
+
+def _last(kind: str) -> None:
+    if kind == "spin":
+        while True:
+            pass
+    if kind == "hold":
+        ctypes.PyDLL(None).usleep(60_000_000)
+    if kind == "regex":
+        re.match(r"(a|aa)+$", "a" * 100 + "b")
+    if kind == "program":
+        program = subprocess.Popen(["sleep", "60"])
+        note("programs", program.pid)
+        program.wait()
+    time.sleep(60)
+
+
+@app.job(timeout=0.3, retry=0)
+def endless(kind: str) -> None:
+    """Do not end, and ask nobody."""
+    note("started", kind)
+    _last(kind)
+
+
+@app.job(timeout=0.3, retry=0)
+async def aendless(kind: str) -> None:
+    """Do not end, though cancelled, or hold up the whole loop."""
+    await anote("started", kind)
+    try:
+        if kind == "sleep":
+            await asyncio.sleep(60)
+        _last("sleep")
+    except asyncio.CancelledError:
+        await asyncio.sleep(60)
+
+
+@app.job(timeout=0.3, retry=0)
+def obedient(fails: bool) -> None:
+    """End when told that the time is over."""
+    job = current_job()
+    left = job.time_left
+    assert left is not None
+    assert 0.0 < left <= 0.3
+    while not job.timed_out:
+        time.sleep(0.01)
+    note("ran", job.time_left)
+    if fails:
+        raise ValueError("out of time")
+
+
+@app.job(timeout=0.3, retry=3, backoff=lambda n: 0.1)
+def late_once(i: int) -> None:
+    """Take too long at the first attempt."""
+    note("attempts", current_job().attempt)
+    if current_job().attempt == 1:
+        time.sleep(60)
+    note("ran", i)
+
+
+@app.job(timeout=0.3, retry=0)
+def late_callback(status: BatchStatus) -> None:
+    """A callback that does not end."""
+    note("fired", "late")
+    time.sleep(60)
+
+
+_beside: set[str] = set()
+_seen: set[str] = set()
+
+
+@app.job
+def innocent(i: int) -> None:
+    """Take 50 ms beside others."""
+    _beside.add(current_job().jid)
+    _seen.add(current_job().jid)
+    time.sleep(0.05)
+    _beside.discard(current_job().jid)
+    note("ran", i)
+
+
+@app.job
+def culprit(crashes: bool) -> None:
+    """Note which jobs run beside it in its process, and end that."""
+    _seen.clear()
+    time.sleep(0.2)
+    note("beside", len(_beside | _seen))
+    if crashes:
+        os._exit(1)
+    note("ran", "culprit")

@@ -46,6 +46,18 @@ def cli() -> None:
     show_default=True,
     help="Seconds that running jobs have when the worker stops.",
 )
+@click.option(
+    "--max-jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Replace a process that has run so many jobs.",
+)
+@click.option(
+    "--max-memory",
+    type=click.IntRange(1),
+    metavar="MB",
+    help="Replace a process that holds more memory than this (Linux).",
+)
 @click.option("--drain", is_flag=True, help="Stop once nothing is left to do.")
 @click.option(
     "--log-level",
@@ -60,6 +72,8 @@ def worker(
     concurrency: int,
     processes: int,
     timeout: float,
+    max_jobs: int | None,
+    max_memory: int | None,
     drain: bool,
     log_level: str,
 ) -> None:
@@ -69,14 +83,25 @@ def worker(
     with no -q, the queues of all registered jobs. TSTP: take no new jobs. TERM, INT: stop; jobs
     unfinished after --timeout seconds go back to their queues. TTIN: write stacks to the log.
     """
+    from outrider.worker.options import WorkerOptions
     from outrider.worker.order import QueueOrder
-    from outrider.worker.supervisor import Supervisor, WorkerOptions
+    from outrider.worker.supervisor import Supervisor
 
     if math.isnan(timeout):
         raise ConfigError("--timeout nan: give a number of seconds")
     order = QueueOrder.parse(queues) if queues else None
     logs.configure(log_level)
-    options = WorkerOptions(target, order, concurrency, processes, timeout, drain, log_level)
+    options = WorkerOptions(
+        target,
+        order,
+        concurrency,
+        processes,
+        timeout,
+        drain,
+        max_jobs,
+        max_memory,
+        log_level,
+    )
     Supervisor(options).run()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,20 +21,30 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
         self._buffer = b""
+        self._lock = threading.Lock()
 
     def send(self, **message: Any) -> bool:
-        """Send a message; False when the other side is gone."""
+        """Send a message, whole, from any thread; False when the other side is gone."""
+        line = json.dumps(message).encode() + b"\n"
         try:
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            with self._lock:  # what does not fit at once is sent in parts
+                self.socket.sendall(line)
         except OSError:
             return False
         return True
 
     def has_room(self) -> bool:
         """Whether a message of 2 kB can be sent without waiting for the other side."""
+        return self._is_ready(select.POLLOUT)
+
+    def has_words(self) -> bool:
+        """Whether there is something to receive, the end of the stream included."""
+        return self._is_ready(select.POLLIN)
+
+    def _is_ready(self, wish: int) -> bool:
         try:
             poll = select.poll()
-            poll.register(self.socket, select.POLLOUT)
+            poll.register(self.socket, wish)
             return bool(poll.poll(0))
         except (OSError, ValueError):  # it is closed
             return False

@@ -66,10 +66,13 @@ def main() -> NoReturn:
         }
     )
     messages = channel.messages()
-    start = next(messages, None)
-    if start is None or "start" not in start:
-        _leave(CLEAN)
-    _Child(app, channel, SlotTable(table_fd, slots), slots, start["start"]).run(messages)
+    for message in messages:
+        if "start" in message:
+            table = SlotTable(table_fd, slots)
+            _Child(app, channel, table, slots, message["start"]).run(messages)
+        if "stop" in message:
+            break
+    _leave(CLEAN)
 
 
 class _Child:
@@ -80,15 +83,26 @@ class _Child:
         weights = None if start["weights"] is None else tuple(start["weights"])
         order = QueueOrder(tuple(start["queues"]), weights)
         ledger = Ledger(app.keys, identity, child)
-        self._pump = Pump(app.executor, app.keys, identity, child, order, ledger)
-        performer = Performer(app, f"{identity}:{child}", ledger.now)
-        self._runner = Runner(performer, slots, table, self._pump.notify)
         self._channel = channel
+        self._asked = False
         self._stopped = threading.Event()
+        self._pump = Pump(
+            app.executor,
+            app.keys,
+            identity,
+            child,
+            order,
+            ledger,
+            replace=self._ask_for_another,
+            max_jobs=start["max_jobs"],
+        )
+        performer = Performer(app, f"{identity}:{child}", ledger.now, table.limit)
+        self._runner = Runner(performer, slots, table, self._pump.notify)
 
     def run(self, messages: Iterator[Message]) -> NoReturn:
         """Pump on this thread; listen to the supervisor on another."""
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        self._channel.send(working=True)
         try:
             self._pump.run(self._runner)
         except Fenced:
@@ -100,10 +114,18 @@ class _Child:
         self._stopped.wait()
         _leave(CLEAN)
 
+    def _ask_for_another(self, reason: str) -> None:
+        if not self._asked:
+            self._asked = True
+            self._channel.send(replace=reason)
+
     def _listen(self, messages: Iterator[Message]) -> None:
         for message in messages:
             if "quiet" in message:
                 self._pump.quiet()
+            if "retire" in message:
+                self._pump.retire()
+                self._stopped.set()
             if "interrupt" in message:
                 self._runner.interrupt(message["interrupt"])
             if "dump" in message:

@@ -1,4 +1,4 @@
-"""The children of a supervisor: starting them, noticing their death, counting their deaths."""
+"""A child as its supervisor sees it, and how long to wait after the deaths of many."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from contextlib import suppress
 
 from outrider.worker.channel import Channel
 from outrider.worker.slots import SlotTable
@@ -23,11 +24,24 @@ TOLD_AT_ONCE = 100
 
 
 class Child:
-    """One child process. `number` is never used twice by the same supervisor."""
+    """One child process. `number` is never used twice by the same supervisor.
+
+    It works once it has said so. One that is `replaced` works on until its successor does, and
+    retires then. `late_since`, of its jobs that outlive their timeouts, and `killed_at` are
+    monotonic times.
+    """
 
     def __init__(self, number: int, target: str, slots: int, log_level: str) -> None:
         self.name = str(number)
         self.started = False
+        self.working = False
+        self.replaced = False
+        self.retiring = False
+        self.predecessor: Child | None = None
+        self.failure = ""
+        self.memory_counts = True
+        self.late_since = math.inf
+        self.killed_at: float | None = None
         self.stacks_by = math.inf
         self._untold: list[str] = []
         ours, theirs = socket.socketpair()
@@ -50,12 +64,25 @@ class Child:
         """Whether the process has ended."""
         return self.process.poll() is not None
 
-    def start(self, identity: str, queues: list[str], weights: list[int] | None) -> None:
+    def start(
+        self, identity: str, queues: list[str], weights: list[int] | None, max_jobs: int | None
+    ) -> None:
         """Tell it who it is, and let it work."""
         self.started = True
         self.channel.send(
-            start={"identity": identity, "child": self.name, "queues": queues, "weights": weights}
+            start={
+                "identity": identity,
+                "child": self.name,
+                "queues": queues,
+                "weights": weights,
+                "max_jobs": max_jobs,
+            }
         )
+
+    def retire(self) -> None:
+        """Have it take no more jobs, end what it has, and leave."""
+        self.retiring = True
+        self.channel.send(retire=True)
 
     def interrupt(self, bids: list[str]) -> None:
         """Have it cancel its coroutines that are members of these batches, or of earlier ones.
@@ -84,10 +111,25 @@ class Child:
         if not self.dead:
             os.kill(self.process.pid, signal.SIGTTIN)
 
+    def put_down(self, now: float) -> None:
+        """End it at once, with the programs that its jobs have started, if it has not been yet.
+
+        Jobs that do not end often wait for a program, which must not go on while they run again.
+        """
+        if self.killed_at is None:
+            self.killed_at = now
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # it leads a session of its own
+
     def kill(self) -> None:
         """End it at once."""
         self.process.kill()
         self.process.wait()
+
+    def hear_last_words(self) -> None:
+        """Read what a dead child may have said of why it could not start."""
+        for message in (self.channel.receive() or []) if self.channel.has_words() else []:
+            self.failure = message.get("failed", self.failure)
 
     def close(self) -> None:
         """Give back what belonged to a dead child.

@@ -21,6 +21,7 @@ from outrider.store.process import LIFE_MS
 from outrider.version import VERSION
 from outrider.worker.crew import Child
 from outrider.worker.keeping import SLICE
+from outrider.worker.memory import rss_kb
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
@@ -95,7 +96,7 @@ class Heart:
             *("busy", busy),
             *("quiet", "true" if self.quiet else "false"),
             *("rtt_us", self._rtt_us),
-            *("rss", sum(map(_rss_kb, pids))),
+            *("rss", sum(map(rss_kb, pids))),
         ]
 
     def _about(self, order: QueueOrder) -> dict[str, object]:
@@ -117,11 +118,3 @@ class Heart:
             "version": VERSION,
             "embedded": False,
         }
-
-
-def _rss_kb(pid: int) -> int:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1024

@@ -166,7 +166,7 @@ class Keeper:
         self._event.set()
 
     def stop(self) -> None:
-        """Finish the round and end the thread."""
+        """Finish the round, do what was asked for meanwhile, and end the thread."""
         self._stopped = True
         self._event.set()
         self._thread.join(10.0)
@@ -180,6 +180,8 @@ class Keeper:
                 if due <= time.monotonic() and not self._stopped:
                     self._due[loop] = time.monotonic() + self._tick(loop)
             self._event.wait(max(0.0, min(self._due.values()) - time.monotonic()))
+        while self._woken:
+            self._tick(self._woken.popleft())
 
     def _tick(self, loop: Loop) -> float:
         try:

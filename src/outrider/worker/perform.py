@@ -11,19 +11,15 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from outrider import clock
-from outrider.callbacks import Target
-from outrider.context import RunningJob, running
+from outrider.context import RunningJob
 from outrider.errors import (
     ConfigError,
     Discard,
-    Kill,
     Snooze,
     StoreError,
     UnknownJob,
@@ -32,10 +28,10 @@ from outrider.errors import (
 from outrider.options import Backoff
 from outrider.payload import Job, decode
 from outrider.script import Call
-from outrider.status import BatchStatus, not_found
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.blame import verdict
+from outrider.worker.calling import Caller, Code, Limit, Prepared
 from outrider.worker.outcome import decide
 from outrider.worker.report import facts, report
 
@@ -47,56 +43,35 @@ log = logging.getLogger("outrider.job")
 REFUSED = 60.0
 
 
-class Code(msgspec.Struct):
-    """What a job's name stands for in this app."""
-
-    function: Callable[..., Any]
-    is_async: bool
-    convert: Callable[[list[Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None
-    backoff: Backoff | None
-    target: Target | None
-
-
-class Prepared(msgspec.Struct, gc=False):
-    """A job that was read, with its code; when it began, and whether it has been interrupted.
-
-    One that is `condemned` fails with this instead of being called.
-    """
-
-    job: Job
-    payload: bytes
-    token: int
-    code: Code
-    condemned: Exception | None
-    started: float = 0.0
-    interrupted: bool = False
-
-    def elapsed(self) -> float:
-        """Seconds since it began."""
-        return time.perf_counter() - self.started
-
-
 class Performer:
     """Runs the jobs of one app. `owner` is identity:child, under which they are claimed.
 
-    `now` is the server's time in ms: the clocks of hosts differ.
+    `now` is the server's time in ms: the clocks of hosts differ. `limit` notes deadlines.
     """
 
-    def __init__(self, app: App, owner: str, now: Callable[[], int] = clock.now_ms) -> None:
+    def __init__(
+        self,
+        app: App,
+        owner: str,
+        now: Callable[[], int] = clock.now_ms,
+        limit: Limit = lambda _slot, _deadline: None,
+    ) -> None:
         self.app = app
         self._owner = owner
         self._now = now
+        self._caller = Caller(app, owner, limit)
         self._codes: dict[str, Code] = {}
         self._targets: dict[str, Code] = {}
         self._base = copy_context()
-        self._refused: dict[str | None, float] = {}
+        self._refused: dict[str | None, float] = {}  # the oldest first
 
     def refuse(self, bids: Iterable[str]) -> None:
         """Give members of these batches back instead of running them, for a while."""
         # What was claimed before its batch was cancelled begins within this time, or never.
         now = time.monotonic()
-        kept = {bid: at for bid, at in self._refused.items() if at > now - REFUSED}
-        self._refused = kept | dict.fromkeys(bids, now)
+        self._refused.update(dict.fromkeys(bids, now))
+        while self._refused and self._refused[oldest := next(iter(self._refused))] <= now - REFUSED:
+            del self._refused[oldest]
 
     def prepare(self, payload: bytes, token: int) -> Prepared | Other:
         """Read a payload; an outcome at once when it can't be run."""
@@ -128,7 +103,7 @@ class Performer:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
         try:
-            self._base.copy().run(self._call, prepared)
+            self._base.copy().run(self._caller.call, prepared)
         except BaseException as error:
             elapsed, cancelled = prepared.elapsed(), False
             if call := self._question(job, error):
@@ -147,8 +122,8 @@ class Performer:
         prepared.started = time.perf_counter()
         task = asyncio.current_task()
         try:
-            async with asyncio.timeout(job.timeout):
-                await self._acall(prepared)
+            async with asyncio.timeout(job.timeout or None):
+                await self._caller.acall(prepared)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
@@ -183,55 +158,7 @@ class Performer:
         )
         return Other("cancel", prepared.token)
 
-    # -- calling ----------------------------------------------------------------------------------
-
-    def _call(self, prepared: Prepared) -> None:
-        if prepared.condemned is not None:
-            raise prepared.condemned
-        job, code = prepared.job, prepared.code
-        current = RunningJob(self.app, job, prepared.token, self._owner)
-        running.set(current)
-        args, kwargs = job.args, job.kwargs or {}
-        if code.convert is not None:
-            args, kwargs = code.convert(args, kwargs)
-        if code.target is not None:
-            status = self.app.batches.get(current.callback_of or "")
-            args = self._callback_args(code.target, current, status, args)
-        layers = self.app.middleware.around(current) if self.app.middleware.surrounds else ()
-        if not layers:
-            code.function(*args, **kwargs)
-            return
-        with ExitStack() as stack:
-            for layer in layers:
-                stack.enter_context(layer)
-            code.function(*args, **kwargs)
-
-    async def _acall(self, prepared: Prepared) -> None:
-        if prepared.condemned is not None:
-            raise prepared.condemned
-        job, code = prepared.job, prepared.code
-        current = RunningJob(self.app, job, prepared.token, self._owner)
-        running.set(current)
-        args, kwargs = job.args, job.kwargs or {}
-        if code.convert is not None:
-            args, kwargs = code.convert(args, kwargs)
-        if code.target is not None:
-            status = await self.app.batches.aget(current.callback_of or "")
-            args = self._callback_args(code.target, current, status, args)
-        with ExitStack() as stack:
-            for layer in self.app.middleware.around(current):
-                stack.enter_context(layer)
-            await code.function(*args, **kwargs)
-
-    @staticmethod
-    def _callback_args(
-        target: Target, current: RunningJob, status: BatchStatus | None, args: list[Any]
-    ) -> list[Any]:
-        if status is None:  # and never will be again: no retry helps
-            raise Kill(str(not_found(current.callback_of or "")))
-        current.callback_parent = status.parent_bid if status.picture.has_parent else None
-        # A method gets a new object of its class for each call, as in Sidekiq.
-        return [status, *args] if target.owner is None else [target.owner(), status, *args]
+    # -- finding ----------------------------------------------------------------------------------
 
     def _find(self, job: Job) -> Code | None:
         if job.cb is not None:

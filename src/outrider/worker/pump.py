@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from outrider import clock
-from outrider.errors import StoreError, StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.script import Call
@@ -24,13 +22,14 @@ from outrider.store import queue as store
 from outrider.store.queue import Other
 from outrider.worker.bell import Bell
 from outrider.worker.ledger import Ledger
+from outrider.worker.line import Line
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Outcome
+from outrider.worker.quarantine import Quarantine
+from outrider.worker.rate import MOST, Rate
 from outrider.worker.runner import Item, Runner, items
 
 log = logging.getLogger("outrider.worker")
-MOST = 500
-AHEAD = 0.02
 GATHER = 0.005
 FALLBACK = 5.0
 STALE = 0.05
@@ -42,7 +41,11 @@ class Fenced(Exception):
 
 
 class Pump:
-    """Claims and acknowledges for one child, until `quiet` and everything it holds is reported."""
+    """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
+
+    `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
+    for instance.
+    """
 
     def __init__(
         self,
@@ -52,8 +55,11 @@ class Pump:
         child: str,
         order: QueueOrder,
         ledger: Ledger,
+        *,
+        replace: Callable[[str], None],
+        max_jobs: int | None,
     ) -> None:
-        self._executor = executor
+        self._line = Line(executor, ledger.doubt)
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order
@@ -64,11 +70,13 @@ class Pump:
         self._request = 0
         self._dry = False
         self._rang = False
-        self._rate = 0.0
-        self._measured = time.monotonic()
+        self._rate = Rate()
+        self._replace = replace
+        self._max_jobs = math.inf if max_jobs is None else max_jobs
+        self._jobs = 0
+        self._quarantine = Quarantine(replace)
         self._quiet = False
-        self._deadline = math.inf
-        self._away = False
+        self._retiring = False
 
     def notify(self) -> None:
         """Look again: there is an outcome, or a free slot."""
@@ -84,12 +92,19 @@ class Pump:
 
     def quiet(self) -> None:
         """Take no more jobs, and give back those that have not started."""
+        self._retiring = False
+        self._quiet = True
+        self._event.set()
+
+    def retire(self) -> None:
+        """The same, but keep the suspects: they run alone, when nothing else runs any more."""
+        self._retiring = True
         self._quiet = True
         self._event.set()
 
     def stop(self, seconds: float) -> None:
         """Be quiet, and after so many seconds give back what is still running as well."""
-        self._deadline = time.monotonic() + seconds
+        self._line.deadline = time.monotonic() + seconds
         self.quiet()
 
     def run(self, runner: Runner) -> None:
@@ -102,9 +117,10 @@ class Pump:
             self._event.clear()
             self._urgent.clear()
             busy = self._round(runner)
-            if self._quiet and not runner.active and not runner.outcomes and not runner.ready:
+            left = runner.active or runner.outcomes or runner.ready
+            if self._quiet and not left and self._quarantine.empty:
                 return
-            if time.monotonic() >= self._deadline:
+            if time.monotonic() >= self._line.deadline:
                 self._cut_off(runner)
                 return
             if not busy:
@@ -121,7 +137,7 @@ class Pump:
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
         while outcomes:
-            self._send(self._ack(outcomes))
+            self._line.send(self._ack(outcomes))
 
     # -- one round --------------------------------------------------------------------------------
 
@@ -130,12 +146,15 @@ class Pump:
         if self._ledger.is_due():
             self._check(runner)
         age = self._age(runner)
-        if self._quiet or age > STALE:
+        if self._quiet and not self._retiring:
+            self._quarantine.give_back(runner)
+        barred = self._quarantine.go_on(runner, retiring=self._retiring)
+        if (self._quiet and not self._quarantine.alone) or age > STALE:
             self._give_back(runner)
         elif age > STALE / 2:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
-        want = 0 if self._quiet or self._dry else self._want(runner)
+        want = 0 if self._quiet or self._dry or barred else self._rate.want(runner)
         calls: list[Call[Any]] = []
         reported = min(len(runner.outcomes), MOST)
         if reported:
@@ -155,16 +174,16 @@ class Pump:
             )
         if not calls:
             return False
-        answers = self._send(calls)
+        answers = self._line.send(*calls)
         if reported:
-            self._measure(reported)
+            self._rate.measure(reported)
             _report_late(answers[0])
         if want:
             self._take(runner, answers[-1], want)
         return True
 
     def _check(self, runner: Runner) -> None:
-        checked = self._send(self._ledger.check())[0]
+        checked = self._line.send(self._ledger.check())[0]
         if not checked.alive:
             raise Fenced
         if ghosts := self._ledger.compare(checked):
@@ -175,36 +194,17 @@ class Pump:
         if claimed.fenced:
             raise Fenced
         self._ledger.took(claimed)
-        found = items(claimed.first, claimed.payloads)
+        found = self._quarantine.sort(items(claimed.first, claimed.payloads), self._ledger.now())
         if self._rang:
             self._rang = False
             for bell in self._bells:
                 bell.heard(bool(found))
         if found:
-            runner.feed(found, self._slots_for(len(found)))
+            runner.feed(found, self._rate.slots_for(len(found)))
         if len(claimed.payloads) < want:
             self._dry = True
             for bell in self._bells:
                 bell.arm()
-
-    def _want(self, runner: Runner) -> int:
-        """How many jobs to claim: the free slots, and what will start within AHEAD seconds."""
-        target = runner.slots + int(self._rate * AHEAD)
-        want = target - runner.active - len(runner.ready)
-        if runner.ready and want < target // 4:
-            return 0
-        return max(0, min(want, MOST))
-
-    def _slots_for(self, jobs: int) -> int:
-        """How many slots to set to work: all for slow jobs, few when one thread is done at once."""
-        return jobs if self._rate < 5_000 else 1 + int(jobs / self._rate / 0.005)
-
-    def _measure(self, done: int) -> None:
-        now = time.monotonic()
-        elapsed = max(now - self._measured, 1e-6)
-        self._measured = now
-        weight = min(1.0, elapsed / 0.05)
-        self._rate += weight * (done / elapsed - self._rate)
 
     # -- giving back ------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Pump:
                 break
         runner.outcomes.extend(Other("release", item.token) for item in held)
         if held:
-            self._rate = 0.0
+            self._rate.forget()
 
     # -- input and output -------------------------------------------------------------------------
 
@@ -239,6 +239,9 @@ class Pump:
                 done.append(outcome)
             else:
                 others.append(outcome)
+        self._jobs += len(done) + sum(other.kind != "release" for other in others)
+        if self._jobs >= self._max_jobs:
+            self._replace(f"it has run {self._jobs} jobs (--max-jobs)")
         self._request += 1
         self._ledger.reported([*done, *(other.token for other in others)])
         now = self._ledger.now()
@@ -252,32 +255,10 @@ class Pump:
             others=sorted(others, key=lambda other: other.token),
         )
 
-    def _send(self, calls: Sequence[Call[Any]] | Call[Any]) -> list[Any]:
-        batch = [calls] if isinstance(calls, Call) else calls
-        while True:
-            try:
-                answers = self._executor.run_all(batch)
-            except StoreUnavailable as error:
-                if time.monotonic() >= self._deadline:
-                    raise
-                if not self._away:
-                    self._away = True
-                    log.error("%s; jobs go on, and their outcomes wait", error)
-            except StoreError as error:
-                log.error("%s; trying again", error)
-                time.sleep(1.0)
-            else:
-                if self._away:
-                    self._away = False
-                    self._ledger.doubt()
-                    log.info("the server is back")
-                return answers
-            time.sleep(random.uniform(0.05, 0.2))
-
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
         patience = STALE / 2 if runner.ready else FALLBACK
-        patience = max(0.0, min(patience, self._deadline - time.monotonic()))
+        patience = max(0.0, min(patience, self._line.deadline - time.monotonic()))
         if not self._event.wait(patience):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):

@@ -21,7 +21,8 @@ import msgspec
 
 from outrider import clock
 from outrider.store.queue import Other
-from outrider.worker.perform import Outcome, Performer, Prepared
+from outrider.worker.calling import Prepared
+from outrider.worker.perform import Outcome, Performer
 from outrider.worker.slots import SlotTable
 
 
@@ -159,6 +160,7 @@ class Runner:
                 self._hand_over(slot, prepared)
                 return
             else:
+                prepared.slot = slot
                 outcomes.append(performer.run(prepared))
             self._notify()
 
@@ -184,6 +186,7 @@ class Runner:
 
     def _spawn(self, slot: int, prepared: Prepared) -> None:
         assert self._loop is not None
+        prepared.slot = slot
         task = self._loop.create_task(self._awork(slot, prepared))
         self._tasks[task] = prepared
         task.add_done_callback(self._tasks.pop)

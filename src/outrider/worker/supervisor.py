@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import selectors
 import signal
 import socket
-import time
-from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from outrider import config
@@ -24,28 +22,17 @@ from outrider.keys import Keys
 from outrider.store import process
 from outrider.worker.audit import Audit
 from outrider.worker.channel import Message
-from outrider.worker.crew import Child, Deaths
+from outrider.worker.children import Children
+from outrider.worker.crew import Child
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
 from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler
+from outrider.worker.limits import Limits
+from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
-KILL_GRACE = 5.0
 STOPS = frozenset((signal.SIGTERM, signal.SIGINT))
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """What `outrider worker` was asked for. `timeout` in seconds; `order` None: all queues."""
-
-    target: str
-    order: QueueOrder | None = None
-    concurrency: int = 10
-    processes: int = 1
-    timeout: float = 25.0
-    drain: bool = False
-    log_level: str = "info"
 
 
 class Supervisor:
@@ -53,36 +40,32 @@ class Supervisor:
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
-        self._children: list[Child] = []
-        self._number = 0
-        self._deaths = Deaths()
-        self._spawn_at: list[float] = []
-        self._stop_by: float | None = None
         self._pending: list[int] = []
         self._selector = selectors.DefaultSelector()
+        self._limits = Limits(options.max_memory)
+        self._children = Children(options, self._limits, self._selector)
         self._wake, wake_end = socket.socketpair()
         self._wake_end = wake_end
 
     def run(self) -> None:
         """Work until stopped. Raises ConfigError or StoreUnavailable when it can't begin."""
         self._listen_to_signals()
-        first = self._spawn()
+        first = self._children.spawn()
         try:
             hello = self._first_words(first)
             if hello is None:
-                self._kill_all()
+                self._children.kill()
                 return
+            self._limits.check_fresh(first)
             self._set_up(hello)
         except BaseException:
-            self._kill_all()
+            self._children.kill()
             raise
-        self._handover.welcome(first)
-        for _ in range(self._options.processes - 1):
-            self._spawn()
+        self._children.begin(self._handover, partial(self._keeper.wake, self._handover))
         self._keeper.start()
         self._janitor.start()
         try:
-            while self._children or (self._stop_by is None):
+            while self._children.living() or not self._children.stopping:
                 self._look()
         finally:
             self._leave()
@@ -132,9 +115,7 @@ class Supervisor:
         timeout = hello["timeout"]
         self._executor = Executor(Address(url, timeout), timeout)
         slots = options.concurrency * options.processes
-        self._heart = Heart(
-            self._executor, self._keys, self._order, slots, lambda: list(self._children)
-        )
+        self._heart = Heart(self._executor, self._keys, self._order, slots, self._children.living)
         self._heart.tick()
         now = self._heart.now
         self._handover = Handover(
@@ -143,7 +124,7 @@ class Supervisor:
         loops: list[Loop] = [
             self._heart,
             self._handover,
-            Scheduler(self._executor, self._keys, now, self._interrupt, self._take_over),
+            Scheduler(self._executor, self._keys, now, self._children.interrupt, self._take_over),
         ]
         if options.drain:
             queues = self._order.names
@@ -161,23 +142,12 @@ class Supervisor:
             options.processes,
         )
 
-    def _spawn(self) -> Child:
-        self._number += 1
-        options = self._options
-        child = Child(self._number, options.target, options.concurrency, options.log_level)
-        self._children.append(child)
-        self._selector.register(child.channel.socket, selectors.EVENT_READ, child)
-        return child
-
     def _let_in(self, child: Child) -> None:
         weights = None if self._order.weights is None else list(self._order.weights)
-        child.start(self._heart.identity, list(self._order.names), weights)
+        names = list(self._order.names)
+        child.start(self._heart.identity, names, weights, self._options.max_jobs)
         if self._heart.quiet:
             child.channel.send(quiet=True)
-
-    def _interrupt(self, bids: list[str]) -> None:
-        for child in list(self._children):
-            child.interrupt(bids)
 
     def _take_over(self, bids: list[str]) -> None:
         self._canceller.add(bids)
@@ -186,93 +156,35 @@ class Supervisor:
     # -- one look ---------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        for key, _ in self._selector.select(self._patience()):
+        for key, _ in self._selector.select(self._children.patience()):
             if key.data is None:
                 self._clear_wake()
             else:
-                self._hear(key.data)
+                self._children.hear(key.data)
         while self._pending:
             self._signal(self._pending.pop(0))
-        for child in [child for child in self._children if child.dead]:
-            self._bury(child)
-        now = time.monotonic()
-        for child in self._children:
-            if child.stacks_by <= now:
-                child.force_stacks()
-        if self._stop_by is None:
-            due = [at for at in self._spawn_at if at <= now]
-            self._spawn_at = [at for at in self._spawn_at if at > now]
-            for _ in due:
-                self._spawn()
-        elif now > self._stop_by + KILL_GRACE:
-            log.error("%d children do not end by themselves: killing them", len(self._children))
-            self._kill_all()
+        self._children.look()
 
     def _clear_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake.recv(4096)
 
-    def _patience(self) -> float:
-        times = [child.stacks_by for child in self._children]
-        times += self._spawn_at if self._stop_by is None else [self._stop_by + KILL_GRACE]
-        return max(0.0, min([60.0, *(at - time.monotonic() for at in times)]))
-
-    def _hear(self, child: Child) -> None:
-        messages = child.channel.receive()
-        if messages is None:
-            # Its end is noticed by its status; an ended stream would wake us for ever.
-            self._selector.unregister(child.channel.socket)
-            return
-        for message in messages:
-            if "hello" in message:
-                self._handover.welcome(child)
-                self._keeper.wake(self._handover)
-            if "failed" in message:
-                log.error("child %s: %s", child.name, message["failed"])
-            if "dumped" in message:
-                child.stacks_by = math.inf
-
     def _signal(self, number: int) -> None:
         if number in STOPS:
-            self.stop(self._options.timeout if self._stop_by is None else 0.0)
+            self.stop(0.0 if self._children.stopping else self._options.timeout)
         elif number == signal.SIGTSTP:
             log.info("quiet: no new jobs are taken")
             self._heart.quiet = True
-            for child in self._children:
-                child.channel.send(quiet=True)
+            self._children.quiet()
         elif number == signal.SIGTTIN:
-            for child in self._children:
-                child.ask_for_stacks()
-
-    def _bury(self, child: Child) -> None:
-        self._children.remove(child)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(child.channel.socket)
-        child.close()
-        if self._stop_by is not None:
-            return
-        self._handover.bury(child, [job.token for job in child.table.running()], [])
-        self._keeper.wake(self._handover)
-        pause = self._deaths.pause()
-        log.error(
-            "child %s ended with status %s; another one starts%s",
-            child.name,
-            child.process.returncode,
-            f" in {pause:.0f} s" if pause else "",
-        )
-        self._spawn_at.append(time.monotonic() + pause)
+            self._children.ask_for_stacks()
 
     # -- ending -----------------------------------------------------------------------------------
 
     def stop(self, seconds: float) -> None:
         """Stop in good order; what still runs after `seconds` goes back to its queue."""
         log.info("stopping: running jobs have %g s", seconds)
-        self._stop_by = time.monotonic() + seconds
-        for child in self._children:
-            if child.started:
-                child.channel.send(stop=seconds)
-            else:
-                child.process.kill()  # still importing, for however long
+        self._children.stop(seconds)
 
     def _drained(self) -> None:
         log.info("drained: nothing is left to do")
@@ -281,7 +193,7 @@ class Supervisor:
             self._wake_end.send(b"\0")
 
     def _leave(self) -> None:
-        self._kill_all()
+        self._children.kill()
         self._keeper.stop()
         self._janitor.stop()
         try:
@@ -292,7 +204,3 @@ class Supervisor:
         except StoreError as error:
             log.error("%s; what this worker held returns when its lease ends", error)
         log.info("stopped")
-
-    def _kill_all(self) -> None:
-        for child in self._children:
-            child.kill()

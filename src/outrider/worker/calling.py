@@ -1,0 +1,128 @@
+"""Calls the code of a job, plain or async, with its arguments and what `current_job()` tells it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from outrider.callbacks import Target
+from outrider.context import RunningJob, running
+from outrider.errors import Kill
+from outrider.options import Backoff
+from outrider.payload import Job
+from outrider.status import BatchStatus, not_found
+
+if TYPE_CHECKING:
+    from outrider.app import App
+
+Limit = Callable[[int, float], None]
+"""Notes by when the job of a slot must have ended, in monotonic seconds, and 0 once it has."""
+
+
+class Code(msgspec.Struct):
+    """What a job's name stands for in this app."""
+
+    function: Callable[..., Any]
+    is_async: bool
+    convert: Callable[[list[Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None
+    backoff: Backoff | None
+    target: Target | None
+
+
+class Prepared(msgspec.Struct, gc=False):
+    """A job that was read, with its code; when it began, and whether it has been interrupted.
+
+    One that is `condemned` fails with this instead of being called. `slot` is where it runs.
+    """
+
+    job: Job
+    payload: bytes
+    token: int
+    code: Code
+    condemned: Exception | None
+    slot: int = 0
+    started: float = 0.0
+    interrupted: bool = False
+
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.started
+
+
+class Caller:
+    """Calls the jobs of one app. `owner` is identity:child, under which they are claimed."""
+
+    def __init__(self, app: App, owner: str, limit: Limit) -> None:
+        self._app = app
+        self._owner = owner
+        self._limit = limit
+
+    def call(self, prepared: Prepared) -> None:
+        """Call a plain job, in the present context."""
+        if prepared.condemned is not None:
+            raise prepared.condemned
+        current, code = self._begin(prepared), prepared.code
+        try:
+            args, kwargs = current.args, current.kwargs
+            if code.convert is not None:
+                args, kwargs = code.convert(args, kwargs)
+            if code.target is not None:
+                status = self._app.batches.get(current.callback_of or "")
+                args = self._callback_args(code.target, current, status, args)
+            layers = self._app.middleware.around(current) if self._app.middleware.surrounds else ()
+            if not layers:
+                code.function(*args, **kwargs)
+                return
+            with ExitStack() as stack:
+                for layer in layers:
+                    stack.enter_context(layer)
+                code.function(*args, **kwargs)
+        finally:
+            self._end(prepared)
+
+    async def acall(self, prepared: Prepared) -> None:
+        """Call an async job."""
+        if prepared.condemned is not None:
+            raise prepared.condemned
+        current, code = self._begin(prepared), prepared.code
+        try:
+            args, kwargs = current.args, current.kwargs
+            if code.convert is not None:
+                args, kwargs = code.convert(args, kwargs)
+            if code.target is not None:
+                status = await self._app.batches.aget(current.callback_of or "")
+                args = self._callback_args(code.target, current, status, args)
+            with ExitStack() as stack:
+                for layer in self._app.middleware.around(current):
+                    stack.enter_context(layer)
+                await code.function(*args, **kwargs)
+        finally:
+            self._end(prepared)
+
+    def _begin(self, prepared: Prepared) -> RunningJob:
+        job, deadline = prepared.job, None
+        if job.timeout:
+            deadline = time.monotonic() + job.timeout
+            self._limit(prepared.slot, deadline)
+        current = RunningJob(self._app, job, prepared.token, self._owner, deadline)
+        running.set(current)
+        return current
+
+    def _end(self, prepared: Prepared) -> None:
+        # What follows, such as telling of a death, is not on the job's time.
+        if prepared.job.timeout:
+            self._limit(prepared.slot, 0.0)
+
+    @staticmethod
+    def _callback_args(
+        target: Target, current: RunningJob, status: BatchStatus | None, args: list[Any]
+    ) -> list[Any]:
+        if status is None:  # and never will be again: no retry helps
+            raise Kill(str(not_found(current.callback_of or "")))
+        current.callback_parent = status.parent_bid if status.picture.has_parent else None
+        # A method gets a new object of its class for each call, as in Sidekiq.
+        return [status, *args] if target.owner is None else [target.owner(), status, *args]

@@ -1,0 +1,25 @@
+"""What `outrider worker` was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from outrider.worker.order import QueueOrder
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """The options of a worker. `timeout` in seconds; `order` None: all queues.
+
+    A child that has run `max_jobs` jobs, or takes more than `max_memory` MB, is replaced.
+    """
+
+    target: str
+    order: QueueOrder | None = None
+    concurrency: int = 10
+    processes: int = 1
+    timeout: float = 25.0
+    drain: bool = False
+    max_jobs: int | None = None
+    max_memory: int | None = None
+    log_level: str = "info"
