@@ -130,14 +130,16 @@ def state(pid: int) -> str:
 class Worker:
     """One `outrider worker`, with its log in a file."""
 
-    def __init__(self, folder: Path, app: App, *options: str, target: str = "work") -> None:
+    def __init__(
+        self, folder: Path, app: App, *options: str, target: str = "work", **settings: str
+    ) -> None:
         self._app = app
         self.log_path = folder / f"worker-{time.monotonic_ns()}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [*OUTRIDER, "worker", target, *options],
                 cwd=folder,
-                env=environment(),
+                env=environment(**settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
