@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -46,8 +47,16 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Site:
     """Two workers, of whichever release, replaced one by one; jobs are fed by either too."""
 
-    def __init__(self, folder: Path, app: App, previous: Path, chance: random.Random) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        app: App,
+        steady: ModuleType,
+        previous: Path,
+        chance: random.Random,
+    ) -> None:
         self._folder = folder
+        self._steady = steady
         self._app = app
         self._settings = [{}, {"PYTHONPATH": str(previous)}]
         self.chance = chance
@@ -86,23 +95,31 @@ class Site:
         assert old.stop() == 0
 
     def kill(self) -> None:
-        """Kill a child."""
-        found = self.chance.choice(self.working).children
-        if found:
+        """Kill the child of a worker that has work."""
+        one = self.chance.choice(self.working)
+        self._employ(one)
+        for pid in one.children:
             self.harms += 1
-            os.kill(self.chance.choice(found), signal.SIGKILL)
-            self._go_on()
+            os.kill(pid, signal.SIGKILL)
+        self._go_on()
 
     def lose(self) -> None:
         """Kill a whole worker, as a host is lost: the other one takes over when its lease ends."""
         lost = self.working.pop(self.chance.randrange(2))
         identity = lost.identity
+        self._employ(lost)
         self.harms += 1
         lost.process.kill()
         lost.wait()
         ask(self._app, "ZADD", "o:leases", 0, identity)
         until(lambda: not ask(self._app, "EXISTS", f"o:owners:{identity}"), "it is reaped")
         self.working.append(self._start(self.chance.randrange(2)))
+
+    def _employ(self, one: Worker) -> None:
+        for _ in range(2):
+            self._steady.feed(self.fed, 0.5)
+            self.fed += 1
+        until(lambda: ask(self._app, "KEYS", f"o:claims:{one.identity}:*"), "it holds jobs")
 
     def _go_on(self) -> None:
         # What was cut off lies at the front: it has ended before the next harm is done.
@@ -124,7 +141,7 @@ def site(tmp_path: Path, app: App, previous: Path) -> Iterator[Callable[[random.
     made: list[Site] = []
 
     def make(chance: random.Random) -> Site:
-        made.append(Site(tmp_path, app, previous, chance))
+        made.append(Site(tmp_path, app, module, previous, chance))
         return made[-1]
 
     yield make
