@@ -17,13 +17,13 @@ from outrider import clock
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import process
+from outrider.store.process import LIFE_MS
 from outrider.version import VERSION
 from outrider.worker.crew import Child
 from outrider.worker.keeping import SLICE
 from outrider.worker.order import QueueOrder
 
 log = logging.getLogger("outrider.worker")
-LIFE_MS = 30_000
 BEAT = 5.0
 SIGNALS = {"TSTP": signal.SIGTSTP, "TERM": signal.SIGTERM, "TTIN": signal.SIGTTIN}
 
