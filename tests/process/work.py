@@ -228,7 +228,8 @@ def _length(key: str) -> int:
 
 @app.on_death
 def died(job: RunningJob, error: BaseException) -> None:
-    """Leave a trace."""
+    """Leave a trace of each death, after a while where that is wanted."""
+    time.sleep(job.args[0] if job.name.endswith("mourned") else 0)
     note("deaths", f"{job.name} {type(error).__name__}")
 
 
@@ -347,13 +348,6 @@ def asking(i: int) -> None:
     while valid_within_batch():
         time.sleep(0.01)
     note("ran", i)
-
-
-@app.on_death
-def died(job: RunningJob, error: BaseException) -> None:
-    """Leave a trace of each death, after a while where that is wanted."""
-    time.sleep(job.args[0] if job.name.endswith("mourned") else 0)
-    note("died", f"{job.name} {type(error).__name__}")
 
 
 @app.job(timeout=0.3, retry=0)

@@ -15,6 +15,7 @@ from outrider.errors import Kill
 from outrider.options import Backoff
 from outrider.payload import Job
 from outrider.status import BatchStatus, not_found
+from outrider.worker.report import Shown, facts
 
 if TYPE_CHECKING:
     from outrider.app import App
@@ -31,6 +32,7 @@ class Code(msgspec.Struct):
     convert: Callable[[list[Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None
     backoff: Backoff | None
     target: Target | None
+    shown: Shown | None
 
 
 class Prepared(msgspec.Struct, gc=False):
@@ -51,6 +53,10 @@ class Prepared(msgspec.Struct, gc=False):
     def elapsed(self) -> float:
         """Seconds since it began."""
         return time.perf_counter() - self.started
+
+    def facts(self) -> dict[str, Any]:
+        """What a log line carries of it."""
+        return facts(self.job, self.elapsed(), self.code.shown)
 
 
 class Caller:

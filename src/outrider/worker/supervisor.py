@@ -204,3 +204,5 @@ class Supervisor:
         except StoreError as error:
             log.error("%s; what this worker held returns when its lease ends", error)
         log.info("stopped")
+        for number in STOPS:  # the interpreter's last act is to let signals end it again
+            signal.signal(number, signal.SIG_IGN)
