@@ -1,4 +1,4 @@
-"""What each job does, whoever runs it: take 5 ms, then append its number to a list on the server."""
+"""What each job does, whoever runs it: take 5 ms, then append its number to a list."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ def run(number: int) -> None:
 async def arun(number: int) -> None:
     """The job, for those that run an event loop."""
     await asyncio.sleep(SECONDS)
-    await _aclient().rpush(DONE, number)  # type: ignore[misc]
+    await _aclient().rpush(DONE, number)

@@ -20,5 +20,7 @@ if __name__ == "__main__":
         ["default"],
         connection=Redis.from_url(URL),
         maintenance_interval=PATIENCE // 2,
+        # An idle worker waits for this time less 15 s before it looks for abandoned jobs.
+        worker_ttl=15 + PATIENCE // 2,
         log_job_description=False,
     ).work(logging_level="ERROR")

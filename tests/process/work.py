@@ -112,6 +112,32 @@ def offline(folder: str) -> None:
         trace.write("ended ")
 
 
+def _write(path: str, text: str) -> None:
+    with Path(path).open("a") as file:
+        file.write(text + "\n")
+
+
+@app.job
+def line(i: int, path: str) -> None:
+    """Take a millisecond, and leave a trace in a file, where no server repeats it."""
+    time.sleep(0.001)
+    _write(path, str(i))
+
+
+@app.job(retry=2, backoff=lambda n: 0.1)
+def shaky(i: int, path: str) -> None:
+    """Fail at the first attempt, and leave a trace in a file at the second."""
+    if current_job().attempt == 1:
+        raise ValueError(f"not yet: {i}")
+    _write(path, str(i))
+
+
+@app.job
+def trace(status: BatchStatus, path: str) -> None:
+    """A callback: leave a trace in a file."""
+    _write(path, status.bid)
+
+
 @app.job
 def hold(seconds: float) -> None:
     """Hold the interpreter, as C code does that does not let it go."""
@@ -205,6 +231,8 @@ def _crash(kind: str, again: bool) -> None:
         note("ran", kind)
     elif kind == "os._exit":
         os._exit(1)
+    elif kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
     else:
         ctypes.string_at(0)
 
