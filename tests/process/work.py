@@ -119,8 +119,8 @@ def _write(path: str, text: str) -> None:
 
 @app.job
 def line(i: int, path: str) -> None:
-    """Take a millisecond, and leave a trace in a file, where no server repeats it."""
-    time.sleep(0.001)
+    """Take 5 ms, and leave a trace in a file, where no server repeats it."""
+    time.sleep(0.005)
     _write(path, str(i))
 
 
@@ -129,6 +129,16 @@ def shaky(i: int, path: str) -> None:
     """Fail at the first attempt, and leave a trace in a file at the second."""
     if current_job().attempt == 1:
         raise ValueError(f"not yet: {i}")
+    _write(path, str(i))
+
+
+@app.job
+def lethal(i: int, path: str) -> None:
+    """Kill one's own process at the first run, and leave a trace in a file at the second."""
+    first = Path(f"{path}-{i}")
+    if not first.exists():
+        first.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     _write(path, str(i))
 
 
