@@ -34,7 +34,7 @@ def _busy(app: App, one: Worker, job: str) -> int:
 def test_busy_and_frozen_children_keep_their_jobs(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """The GIL held in C, a blocked event loop, a busy loop, a child stopped: longer than a lease."""
+    """The GIL held, a blocked event loop, a busy loop, a stopped child: longer than a lease."""
     frozen = worker("-c", "1")
     work.gated.enqueue(1, "gate")
     child = _busy(app, frozen, "1")
