@@ -30,8 +30,9 @@ class App(Hub):
 
     `url` is redis://, rediss://, valkey://, unix:// or embedded://; without it OUTRIDER_URL, then
     REDIS_URL count. `prefix` is put before every key; "" shares keys with Sidekiq. `max_payload`
-    limits a job's JSON, in bytes; `timeout` is how long, in seconds, a request may take before
-    StoreUnavailable is raised. Making an App does no input or output.
+    limits a job's JSON, in bytes, and a worker runs nothing that is larger; `timeout` is how long,
+    in seconds, a request may take before StoreUnavailable is raised. Making an App does no input or
+    output.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class App(Hub):
         expires_in: Seconds | None = None,
         timeout: Seconds | None = None,
         tags: Sequence[str] = (),
+        log_arguments: bool | Sequence[str] = False,
     ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
     def job(self, *function: Any, **options: Any) -> Any:
         """Make a function a job, with or without options; see `Options` for what they mean.

@@ -5,6 +5,7 @@ to the annotated types when they arrive.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -36,6 +37,8 @@ _PLAIN_SCALARS = (
     shapes.StrType(),
 )
 _PLAIN_KEYS = (shapes.AnyType(), shapes.StrType())
+# What msgspec says of a value by quoting it; arguments may be secrets, and messages are logged.
+_QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)
 
 
 class _Parameter(NamedTuple):
@@ -124,6 +127,18 @@ class Signature:
         ordered = [self._receive(*found) for found in self._positional(args)]
         return ordered, {found[0]: self._receive(*found) for found in self._named(kwargs)}
 
+    def shown(
+        self, args: list[Any], kwargs: dict[str, Any], which: bool | tuple[str, ...]
+    ) -> dict[str, Any]:
+        """The arguments by name: all that have a parameter, or those of the parameters named."""
+        names = which if isinstance(which, tuple) else self._signature.parameters
+        found = [*self._positional(args), *self._named(kwargs)]
+        return {name: value for name, one, value in found if one.name in names}
+
+    def unknown(self, names: Sequence[str]) -> list[str]:
+        """Which of these names no parameter has."""
+        return [name for name in names if name not in self._signature.parameters]
+
     def _check_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         count = len(args)
         if count < len(self._keywords):
@@ -165,9 +180,9 @@ class Signature:
         try:
             return receive(value, parameter.target)
         except msgspec.ValidationError as error:
-            reason = str(error).replace("`$", f"`{shown}")
+            reason = _QUOTED.sub(r"\1\2", str(error)).replace("`$", f"`{shown}")
             message = f"{self.name}() cannot take {shown!r}: {reason}"
-            raise ArgumentError(message) from error
+            raise ArgumentError(message) from None
 
 
 def encode_plain(

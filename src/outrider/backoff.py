@@ -6,10 +6,15 @@ import inspect
 import random
 from collections.abc import Callable
 
+LONGEST = 10 * 366 * 86_400.0
+
 
 def default_delay(n: int) -> float:
-    """Sidekiq 8's formula, in seconds: n to the fourth, 15, and jitter; n counts from 0."""
-    return n**4 + 15 + random.randrange(10 * (n + 1))
+    """Sidekiq 8's formula, in seconds: n to the fourth, 15, and jitter; n counts from 0.
+
+    Ten years at most: others may have written any n into a payload.
+    """
+    return min(n**4 + 15.0 + random.randrange(10 * (n + 1)), LONGEST)
 
 
 def delay(n: int, error: BaseException, backoff: Callable[..., float] | None) -> float:
@@ -23,7 +28,7 @@ def delay(n: int, error: BaseException, backoff: Callable[..., float] | None) ->
         seconds = float(backoff(n, error) if _takes_two(backoff) else backoff(n))
     except Exception:
         return default_delay(n)
-    return seconds if 0 <= seconds <= 10 * 366 * 86_400 else default_delay(n)
+    return seconds if 0 <= seconds <= LONGEST else default_delay(n)
 
 
 def _takes_two(function: Callable[..., float]) -> bool:

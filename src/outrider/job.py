@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from outrider import client
 from outrider.arguments import Signature
 from outrider.client import EnqueuedJob
+from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.options import Options, Seconds
 
@@ -94,6 +95,9 @@ class Job(Enqueuer[P], Generic[P, R]):
 
     def __init__(self, hub: Hub, function: Callable[P, R], name: str, options: Options) -> None:
         super().__init__(hub, name, Signature(function, name=name), options)
+        shown = options.log_arguments
+        if not isinstance(shown, bool) and (unknown := self.signature.unknown(shown)):
+            raise ConfigError(f"log_arguments of {name}: no parameter {', '.join(unknown)}")
         functools.update_wrapper(self, function)
         self.function = function
 

@@ -213,7 +213,17 @@ def _write_model(value: Any) -> Any:
 
 def _read_model(kind: Any, value: Any) -> Any:
     # From JSON text, as a strict model takes a datetime's text from JSON but not from Python.
-    return kind.model_validate_json(encode_json(value))
+    try:
+        return kind.model_validate_json(encode_json(value))
+    except ValueError as error:
+        if not hasattr(error, "errors"):
+            raise
+        # Its own message quotes the value, which may be a secret; keys of a dict are values too.
+        told = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [
+            ".".join([kind.__name__, *map(str, one["loc"][:1])]) + f": {one['msg']}" for one in told
+        ]
+        raise ValueError("; ".join(lines)) from None
 
 
 def type_name(kind: type) -> str:

@@ -1,6 +1,7 @@
 """Log lines: for people on a terminal, JSON everywhere else.
 
-A line about a job carries jid, job, queue, bid and elapsed (seconds), never its arguments.
+A line about a job carries jid, job, queue, bid and elapsed (seconds). It carries no arguments but
+those that the job allows (`log_arguments`); what an exception says is its own affair.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import logging
 import sys
 
 from outrider.errors import ConfigError
+from outrider.words import printable
 
 LEVELS = ("debug", "info", "warning", "error")
-FIELDS = ("jid", "job", "queue", "bid", "elapsed", "error", "child", "tokens")
+FIELDS = ("jid", "job", "queue", "bid", "elapsed", "error", "child", "tokens", "arguments")
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31m"}
 
 
@@ -50,15 +52,20 @@ class JsonFormatter(logging.Formatter):
 
 
 class HumanFormatter(logging.Formatter):
-    """Time, level, message, and what is known of the job."""
+    """Time, level, message, and what is known of the job.
+
+    Names and messages of others come without control characters, which a terminal would obey.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a coloured line."""
         colour = _COLOURS.get(record.levelname, "\x1b[36m")
-        facts = " ".join(f"\x1b[2m{name}=\x1b[0m{value}" for name, value in _fields(record).items())
+        facts = " ".join(
+            f"\x1b[2m{name}=\x1b[0m{printable(str(value))}"
+            for name, value in _fields(record).items()
+        )
         level = f"{colour}{record.levelname.lower():7}\x1b[0m"
         time = self.formatTime(record, "%H:%M:%S")
-        line = f"\x1b[2m{time}\x1b[0m {level} {record.getMessage()}  {facts}".rstrip()
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+        line = f"\x1b[2m{time}\x1b[0m {level} {printable(record.getMessage())}  {facts}".rstrip()
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        return "\n".join([line, *map(printable, trace.splitlines())])

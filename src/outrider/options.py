@@ -28,6 +28,8 @@ class Options:
     False: die at the first failure, outside the dead set. `retry_for` limits retries by time.
     `backoff` is f(n) or f(n, error) -> seconds, n from 0. `timeout` cancels an async job, which
     fails with TimeoutError; a plain function can't be cancelled, and for it nothing is done yet.
+    `log_arguments`: log lines never carry arguments, unless it is True or names parameters; like
+    `backoff` it is the worker's, so `using` does not change it.
     Raises ConfigError for a wrong value.
     """
 
@@ -38,6 +40,7 @@ class Options:
     expires_in: Seconds | None = None
     timeout: Seconds | None = None
     tags: tuple[str, ...] = ()
+    log_arguments: bool | tuple[str, ...] = False
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -50,6 +53,8 @@ class Options:
                 raise ConfigError(f"{name} must be more than 0 seconds, not {value!r}")
         if self.backoff is not None and not callable(self.backoff):
             raise ConfigError(f"backoff must be a function, not {self.backoff!r}")
+        if not isinstance(self.log_arguments, bool):
+            clean_names("log_arguments", self.log_arguments)
 
     def changed(self, **changes: Any) -> Options:
         """A copy with some options changed; ConfigError for an option that there is not."""
@@ -58,6 +63,8 @@ class Options:
             raise ConfigError(f"there is no option {', '.join(sorted(unknown))} for a job")
         if "tags" in changes:
             changes["tags"] = clean_tags(changes["tags"])
+        if not isinstance(changes.get("log_arguments", False), bool):
+            changes["log_arguments"] = clean_names("log_arguments", changes["log_arguments"])
         return replace(self, **changes)
 
 
@@ -85,10 +92,15 @@ def check_job_name(name: object) -> str:
 
 def clean_tags(tags: Any) -> tuple[str, ...]:
     """Tags as a tuple of texts; ConfigError for anything else."""
-    listed = isinstance(tags, Collection) and not isinstance(tags, str)
-    if not listed or not all(isinstance(tag, str) for tag in tags):
-        raise ConfigError(f"tags must be a list of texts, not {tags!r}")
-    return tuple(tags)
+    return clean_names("tags", tags)
+
+
+def clean_names(option: str, names: Any) -> tuple[str, ...]:
+    """A list of texts as a tuple; ConfigError for anything else."""
+    listed = isinstance(names, Collection) and not isinstance(names, str)
+    if not listed or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{option} must be a list of texts, not {names!r}")
+    return tuple(names)
 
 
 @overload

@@ -15,6 +15,8 @@ import msgspec
 from outrider.errors import ConfigError, PayloadTooLarge, UnreadablePayload
 
 _json = msgspec.json.Encoder()
+# What a payload may grow by on its way: the error of an attempt, its times, our stamps.
+GROWTH = 1 << 16
 
 
 @dataclass(slots=True)
@@ -67,9 +69,15 @@ _decoder = msgspec.json.Decoder(Job)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def decode(payload: bytes) -> Job:
-    """Read a payload; UnreadablePayload when it is no job."""
+def decode(payload: bytes, max_bytes: int | None = None) -> Job:
+    """Read a payload; UnreadablePayload when it is no job, or much larger than a job may be."""
+    if max_bytes is not None and len(payload) > max_bytes + GROWTH:
+        raise UnreadablePayload(
+            f"{len(payload):,} bytes, more than the limit of {max_bytes:,} (max_payload)"
+        )
     try:
+        if not payload.isascii():
+            payload.decode()  # fields that are not ours are not looked at, but written again
         return _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadablePayload(f"not a job: {error}") from None

@@ -9,7 +9,8 @@ from __future__ import annotations
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: know nothing of jobs or servers
     ("errors", "clock", "ids", "version"),
-    ("backoff", "config", "logs", "pace", "words"),
+    ("backoff", "config", "pace", "words"),
+    ("logs",),
     # 1: names, payloads and options, as plain values
     ("keys", "jsonsafe"),
     ("arguments", "payload", "options"),

@@ -69,16 +69,17 @@ def claimed(app: App) -> int:
     return sum(int(ask(app, "HLEN", key)) for key in ask(app, "KEYS", "o:claims:*"))
 
 
-def load_work(folder: Path, url: str, timeout: float = 5.0) -> ModuleType:
-    """Put the jobs of `work.py` into a folder as a worker's target, and import them here too.
+def load_work(folder: Path, url: str, timeout: float = 5.0, name: str = "work") -> ModuleType:
+    """Put the jobs of `work.py`, or another module here, into a folder as a worker's target, and
+    import them here too.
 
     `timeout` is how long they, and the worker, try a request.
     """
-    path = folder / "work.py"
-    shutil.copy(Path(__file__).with_name("work.py"), path)
+    path = folder / f"{name}.py"
+    shutil.copy(Path(__file__).with_name(f"{name}.py"), path)
     os.environ["OUTRIDER_TEST_URL"] = url
     os.environ["OUTRIDER_TEST_TIMEOUT"] = str(timeout)
-    spec = importlib.util.spec_from_file_location("work", path)
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -129,14 +130,16 @@ def state(pid: int) -> str:
 class Worker:
     """One `outrider worker`, with its log in a file."""
 
-    def __init__(self, folder: Path, app: App, *options: str, target: str = "work") -> None:
+    def __init__(
+        self, folder: Path, app: App, *options: str, target: str = "work", **settings: str
+    ) -> None:
         self._app = app
         self.log_path = folder / f"worker-{time.monotonic_ns()}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [*OUTRIDER, "worker", target, *options],
                 cwd=folder,
-                env=environment(),
+                env=environment(**settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -176,6 +176,33 @@ def test_a_stack_dump_during_boot_stops_nobody(
     assert one.stop() == 0
 
 
+def test_quiet_during_boot(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """A TSTP that meets a child before it was let in: it stays, and takes nothing."""
+    work.mark.enqueue(1)
+    one = worker("-p", "2", ready=False)
+    until(lambda: one.children, "a child starts")
+    while not one.said(" serves "):
+        one.send(signal.SIGTSTP)
+        time.sleep(0.002)
+    one.ready()
+    until(lambda: ask(app, "HGET", one.identity, "quiet") == b"true", "quiet is shown")
+    time.sleep(0.3)
+    assert ask(app, "LLEN", "queue:default") == 1
+    assert one.stop() == 0
+    assert not one.said("ended with status")
+
+
+def test_a_hail_of_signals_ends_well(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """TERM until the very end: an orderly stop has status 0, however impatient its caller is."""
+    for _ in range(3):
+        one = worker()
+        while one.process.poll() is None:
+            one.send(signal.SIGTERM)
+            time.sleep(0.0005)
+        assert one.wait() == 0
+        assert one.said("stopped") == 1
+
+
 def test_a_quiet_worker_stops(app: App, work: ModuleType, worker: StartWorker) -> None:
     """TSTP, then TERM: how a deployment does it."""
     one = worker()

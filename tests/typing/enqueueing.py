@@ -120,6 +120,9 @@ def options() -> None:
     app.job(quue="a")  # type: ignore[call-overload]
     app.job(backoff=lambda n: n * 2.0)
     app.job(backoff=5)  # type: ignore[call-overload]
+    app.job(log_arguments=True)
+    app.job(log_arguments=["image_id"])
+    app.job(log_arguments=5)  # type: ignore[call-overload]
 
 
 def takes_jobs(job: Job[[str], None], changed: Enqueuer[[str]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outrider.backoff import default_delay, delay
+from outrider.backoff import LONGEST, default_delay, delay
 
 ERROR = KeyError("x")
 
@@ -20,6 +20,12 @@ def test_the_default_is_sidekiqs_formula(n: int) -> None:
     assert max(waits) < base + 10 * (n + 1)
     assert len(waits) > 5
     assert delay(n, ERROR, None) - base in range(10 * (n + 1))
+
+
+@pytest.mark.parametrize("n", [10_000, 2**40, 2**63 - 1])
+def test_no_wait_is_longer_than_ten_years(n: int) -> None:
+    """Others may have written any count; a time that no request can carry would end the child."""
+    assert default_delay(n) == delay(n, ERROR, None) == LONGEST
 
 
 def with_default(n: int, base: float = 2.0) -> float:

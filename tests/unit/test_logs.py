@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from outrider import ConfigError
-from outrider.logs import HumanFormatter, JsonFormatter, configure
+from outrider import App, ConfigError
+from outrider.logs import FIELDS, HumanFormatter, JsonFormatter, configure
 from outrider.payload import Job
+from outrider.worker.perform import Performer, Prepared
 from outrider.worker.report import facts
 
 JOB = Job("j1", "app.job", ["secret"], "low", {"password": "secret"}, bid="b1")
@@ -85,6 +86,67 @@ def test_lines_for_people() -> None:
 def test_arguments_are_never_logged(formatter: logging.Formatter) -> None:
     """Arguments may be secrets: no field that a line carries holds them."""
     assert "secret" not in formatter.format(record("done", **facts(JOB, 0.5)))
+
+
+APP = App("redis://localhost:1")
+
+
+def transfer(amount: int, iban: str = "secret", *rest: str, note: str = "", **more: str) -> None:
+    if amount < 0:
+        raise ValueError("less than nothing")
+
+
+CALL = '{"jid":"j","class":"%s","queue":"low","args":[%d,"secret","r","s"],"kwargs":%s}'
+ALLOWED: list[tuple[Any, Any]] = [
+    (False, None),
+    ([], None),
+    (["amount"], {"amount": 5}),
+    (["note", "rest"], {"rest[0]": "r", "rest[1]": "s", "note": "n"}),
+    (["more"], {"to": "m"}),
+    (
+        True,
+        {"amount": 5, "iban": "secret", "rest[0]": "r", "rest[1]": "s", "note": "n", "to": "m"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("allowed", "logged"), ALLOWED, ids=[str(a) for a, _ in ALLOWED])
+def test_arguments_that_a_job_allows(
+    allowed: Any, logged: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`log_arguments` names parameters, or is True: all lines about the job carry these alone."""
+    name = f"transfer-{allowed}"[:40].replace(" ", "").replace('"', "")
+    APP.job(name=name, log_arguments=allowed)(transfer)
+    performer = Performer(APP, "host:1:ab:1")
+    caplog.set_level("INFO", "outrider")
+    for amount in (5, -5):
+        text = CALL % (name, amount, '{"note":"n","to":"m"}')
+        prepared = performer.prepare(text.encode(), 7)
+        assert isinstance(prepared, Prepared)
+        performer.run(prepared)
+    done, failed = caplog.records
+    assert vars(done)["arguments"] == logged
+    assert vars(failed)["arguments"] == (logged and {**logged, **_negative(logged)})
+    for formatter in (JsonFormatter(), HumanFormatter()):
+        assert ("secret" in formatter.format(failed)) == (allowed is True)
+    assert ("arguments" in json.loads(JsonFormatter().format(done))) == (logged is not None)
+
+
+def _negative(logged: dict[str, Any]) -> dict[str, Any]:
+    return {name: -value for name, value in logged.items() if name == "amount"}
+
+
+def test_names_of_others_do_no_harm() -> None:
+    """A line for people has no control characters of others in it, and names are cut."""
+    forged = Job("j\x1b[2J", "a\nb" * 10_000, [], "q\r", bid="\x9b2J")
+    line = HumanFormatter().format(
+        record("from %s", "\x1b[8m\n", error=ValueError("\x1b[8m"), **facts(forged, 0.1))
+    )
+    plain = re.sub(r"\x1b\[\d+m", "", line, count=2 + 2 * len(FIELDS))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain)
+    assert len(plain.splitlines()) == 2
+    assert len(plain) < 1000
+    assert len(JsonFormatter().format(record("x", **facts(forged, 0.1)))) < 1000
 
 
 @pytest.fixture

@@ -38,6 +38,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"tags": "gallery"}, "tags must be a list of texts, not 'gallery'"),
     ({"tags": ["a", 1]}, "tags must be a list of texts, not ['a', 1]"),
     ({"tags": 5}, "tags must be a list of texts, not 5"),
+    ({"log_arguments": "image"}, "log_arguments must be a list of texts, not 'image'"),
+    ({"log_arguments": [1]}, "log_arguments must be a list of texts, not [1]"),
+    ({"log_arguments": None}, "log_arguments must be a list of texts, not None"),
 ]
 
 
@@ -83,6 +86,9 @@ ACCEPTED: list[dict[str, Any]] = [
     {"backoff": lambda n: n},
     {"tags": []},
     {"tags": ("a", "ä b")},
+    {"log_arguments": True},
+    {"log_arguments": []},
+    {"log_arguments": ["image"]},
 ]
 
 
@@ -91,14 +97,27 @@ def test_good_options_are_taken(options: dict[str, Any]) -> None:
     """What stands at the edge of what is allowed is allowed."""
     job = APP.job(**options)(work)
     for name, value in options.items():
-        assert getattr(job.options, name) == (tuple(value) if name == "tags" else value)
+        assert getattr(job.options, name) == (tuple(value) if isinstance(value, list) else value)
 
 
 def test_undeclared_options_are_those_of_the_contract() -> None:
     """25 retries on queue default, no limits, no tags."""
     assert APP.job(work).options == Options(
-        queue=None, retry=True, retry_for=None, backoff=None, expires_in=None, timeout=None, tags=()
+        queue=None,
+        retry=True,
+        retry_for=None,
+        backoff=None,
+        expires_in=None,
+        timeout=None,
+        tags=(),
+        log_arguments=False,
     )
+
+
+def test_an_argument_to_be_logged_has_its_parameter() -> None:
+    """A misspelt name would log nothing, and nobody would know why."""
+    with pytest.raises(ConfigError, match=r"log_arguments of .*work: no parameter imgae, width"):
+        APP.job(log_arguments=["image", "imgae", "width"])(work)
 
 
 def test_a_change_leaves_the_rest_and_the_original_alone() -> None:

@@ -13,6 +13,7 @@ from outrider.errors import BatchCancelled, BatchFinished, Discard, Kill, Retry,
 from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.worker.outcome import MAX_MESSAGE, decide, error_name, error_text
+from outrider.worker.report import report
 
 NOW = 1_800_000_000_123
 BID = "00aabbccddeeff11"
@@ -208,6 +209,20 @@ def test_any_error_has_a_text_that_travels(error: Exception, text: str) -> None:
     """Long texts are cut, and what has no text or is no UTF-8 does not lose the job (P42)."""
     assert error_text(error) == text
     assert json.loads(outcome(error).payload)["error_message"] == text
+
+
+@pytest.mark.parametrize(("error", "text"), TEXTS, ids=range(len(TEXTS)))
+def test_any_error_can_be_logged(
+    error: Exception, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a job raises must not cost the thread that reports it."""
+    caplog.set_level("INFO", "outrider")
+    for raised in (error, Discard(error)):
+        ended = outcome(raised)
+        report(ended, raised, {"jid": "j"}, cancelled=False)
+    failed, discarded = caplog.records
+    assert vars(failed)["error"] == f"{type(error).__name__}: {text}"
+    assert len(discarded.getMessage()) <= MAX_MESSAGE + 20
 
 
 def test_an_error_is_named_as_it_is_imported() -> None:

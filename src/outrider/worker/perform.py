@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,7 +37,7 @@ from outrider.status import BatchStatus, not_found
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
-from outrider.worker.report import facts, report
+from outrider.worker.report import Shown, facts, report
 
 if TYPE_CHECKING:
     from outrider.app import App
@@ -54,6 +55,7 @@ class Code(msgspec.Struct):
     convert: Callable[[list[Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None
     backoff: Backoff | None
     target: Target | None
+    shown: Shown | None
 
 
 class Prepared(msgspec.Struct, gc=False):
@@ -69,6 +71,10 @@ class Prepared(msgspec.Struct, gc=False):
     def elapsed(self) -> float:
         """Seconds since it began."""
         return time.perf_counter() - self.started
+
+    def facts(self) -> dict[str, Any]:
+        """What a log line carries of it."""
+        return facts(self.job, self.elapsed(), self.code.shown)
 
 
 class Performer:
@@ -92,7 +98,7 @@ class Performer:
     def prepare(self, payload: bytes, token: int) -> Prepared | Other:
         """Read a payload; an outcome at once when it can't be run."""
         try:
-            job = decode(payload)
+            job = decode(payload, self.app.max_payload)
         except UnreadablePayload as error:
             log.error("unreadable payload goes to the dead set: %s", error)
             return Other("dead", token)
@@ -127,7 +133,7 @@ class Performer:
                     cancelled = self.app.perform(call)
             return self._raised(prepared, error, elapsed, cancelled=cancelled)
         if log.isEnabledFor(logging.INFO):
-            log.info("done", extra=facts(job, prepared.elapsed()))
+            log.info("done", extra=prepared.facts())
         return prepared.token
 
     async def arun(self, prepared: Prepared) -> Outcome:
@@ -149,7 +155,7 @@ class Performer:
                     cancelled = await self.app.aperform(call)
             return self._raised(prepared, error, elapsed, cancelled=cancelled)
         if log.isEnabledFor(logging.INFO):
-            log.info("done", extra=facts(job, prepared.elapsed()))
+            log.info("done", extra=prepared.facts())
         return prepared.token
 
     def _raised(
@@ -161,7 +167,7 @@ class Performer:
             prepared.payload,
             prepared.token,
             error,
-            prepared.code.backoff,
+            prepared.code,
             elapsed,
             cancelled=cancelled,
         )
@@ -169,9 +175,7 @@ class Performer:
     @staticmethod
     def interrupted(prepared: Prepared) -> Other:
         """The outcome of an async job that was cancelled because its batch is."""
-        log.info(
-            "interrupted, cancelled with its batch", extra=facts(prepared.job, prepared.elapsed())
-        )
+        log.info("interrupted, cancelled with its batch", extra=prepared.facts())
         return Other("cancel", prepared.token)
 
     # -- calling ----------------------------------------------------------------------------------
@@ -234,7 +238,10 @@ class Performer:
             options = known.options
         convert = None if signature is None or signature.plain else signature.convert
         is_async = inspect.iscoroutinefunction(function)
-        return Code(function, is_async, convert, options.backoff, target)
+        shown = None
+        if signature is not None and options.log_arguments:
+            shown = partial(signature.shown, which=options.log_arguments)
+        return Code(function, is_async, convert, options.backoff, target, shown)
 
     # -- failing ----------------------------------------------------------------------------------
 
@@ -250,17 +257,19 @@ class Performer:
         payload: bytes,
         token: int,
         error: BaseException,
-        backoff: Backoff | None = None,
+        code: Code | None = None,
         elapsed: float = 0.0,
         *,
         cancelled: bool = False,
     ) -> Other:
+        backoff, shown = (None, None) if code is None else (code.backoff, code.shown)
         outcome = decide(job, payload, token, error, backoff, clock.now_ms())
-        report(job, outcome, error, elapsed, cancelled=cancelled)
+        extra = facts(job, elapsed, shown)
+        report(outcome, error, extra, cancelled=cancelled)
         if outcome.kind in ("dead", "gone") and not cancelled:
             for handler in self.app.death_handlers:
                 try:
                     handler(RunningJob(self.app, job, token, self._owner), error)
                 except Exception:
-                    log.exception("on_death handler failed", extra=facts(job, elapsed))
+                    log.exception("on_death handler failed", extra=extra)
         return outcome

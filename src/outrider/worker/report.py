@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from outrider.errors import Steer, UnknownJob
 from outrider.payload import Job
 from outrider.store.queue import Other
+from outrider.worker.outcome import error_text
 
 log = logging.getLogger("outrider.job")
+MAX_NAME = 200
+Shown = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
 
 
-def facts(job: Job, elapsed: float) -> dict[str, Any]:
-    """What every log line about a job carries; never its arguments."""
+def facts(job: Job, elapsed: float, shown: Shown | None = None) -> dict[str, Any]:
+    """What every log line about a job carries; of its arguments only what `shown` lets through."""
+    # Others may have written names of any length.
     return {
-        "jid": job.jid,
-        "job": job.name,
-        "queue": job.queue,
-        "bid": job.bid,
+        "jid": job.jid[:MAX_NAME],
+        "job": job.name[:MAX_NAME],
+        "queue": job.queue[:MAX_NAME],
+        "bid": job.bid and job.bid[:MAX_NAME],
         "elapsed": round(elapsed, 6),
+        "arguments": None if shown is None else shown(job.args, job.kwargs or {}),
     }
 
 
@@ -33,15 +39,15 @@ _WORDS = {
 }
 
 
-def report(
-    job: Job, outcome: Other, error: BaseException, elapsed: float, *, cancelled: bool
-) -> None:
-    """Log what came of a run that did not succeed; `cancelled` says that its batch is."""
-    extra = facts(job, elapsed)
+def report(outcome: Other, error: BaseException, extra: dict[str, Any], *, cancelled: bool) -> None:
+    """Log what came of a run that did not succeed; `cancelled` says that its batch is.
+
+    `extra` are the facts of the job.
+    """
     if outcome.kind in ("snooze", "discard", "cancel"):
-        log.info("%s: %s", _WORDS[outcome.kind], error, extra=extra)
+        log.info("%s: %s", _WORDS[outcome.kind], error_text(error), extra=extra)
         return
-    extra["error"] = f"{type(error).__name__}: {error}"
+    extra = {**extra, "error": f"{type(error).__name__}: {error_text(error)}"}
     trace = None if isinstance(error, Steer | UnknownJob) else error
     word = "failed, cancelled with its batch" if cancelled else _WORDS[outcome.kind]
     log.warning(word, extra=extra, exc_info=trace)

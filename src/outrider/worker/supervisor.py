@@ -290,6 +290,8 @@ class Supervisor:
         except StoreError as error:
             log.error("%s; what this worker held returns when its lease ends", error)
         log.info("stopped")
+        for number in STOPS:  # the interpreter's last act is to let signals end it again
+            signal.signal(number, signal.SIG_IGN)
 
     def _kill_all(self) -> None:
         for child in self._children:
