@@ -72,6 +72,7 @@ def _claim(keys: Keys, request: int, want: int, queues: list[str] | None = None)
         keys,
         **OWNER,
         request=request,
+        seen=0,
         now=clock.now_ms(),
         queues=queues or ["default"],
         want=want,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from bench import drain
 from bench.jobs import app, noop
@@ -133,8 +134,10 @@ def _recall(rig: Rig) -> None:
     _listen(rig)
     for _ in range(CALLS // 2):
         _hold(rig, 500)
+        who, child = OWNER["identity"], OWNER["child"]
+        why: dict[str, Any] = {"blamed": [], "timed_out": [], "now": clock.now_ms()}
         for _ in range(2):
-            app.perform(process.recall(app.keys, **OWNER, limit=SLICE))
+            app.perform(process.recall(app.keys, identity=who, child=child, limit=SLICE, **why))
         rig.wire("DEL", app.keys("queue", "default"))
 
 
@@ -156,8 +159,15 @@ def _hold(rig: Rig, count: int) -> queue.Claimed:
     who = OWNER["identity"]
     app.perform(process.beat(app.keys, identity=who, fields=["busy", 0], work=[], **life))
     app.perform(process.enlist(app.keys, **OWNER))
-    now = clock.now_ms()
-    claim = queue.claim(app.keys, **OWNER, request=1, now=now, queues=["default"], want=count)
+    claim = queue.claim(
+        app.keys,
+        **OWNER,
+        request=1,
+        seen=0,
+        now=clock.now_ms(),
+        queues=["default"],
+        want=count,
+    )
     return app.perform(claim)
 
 

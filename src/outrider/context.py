@@ -69,6 +69,14 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
         count = self._job.retry_count
         return 1 if count is None else count + 2
 
+    @property
+    def blamed(self) -> int:
+        """How many processes died of late while they ran this job: a reason to go about it gently.
+
+        At the third within 72 hours it runs no more: see PoisonPill.
+        """
+        return len(self._job.blamed or ())
+
     def still_mine(self) -> bool:
         """Whether this run's claim still stands: ask before an act that can't be undone."""
         return bool(self.app.perform(self._claim()))

@@ -63,6 +63,16 @@ class UnreadablePayload(OutriderError, ValueError):
     """A queue held something that is no job."""
 
 
+class PoisonPill(OutriderError):
+    """A job ran in three processes that died, all within 72 hours: it is dead, and runs no more.
+
+    It has not been run again, and was not counted as a failed attempt before. Find out why its
+    process ended (a crash in C code, `os._exit`, the kernel's out-of-memory killer; the worker's
+    log says with what status), repair it, and retry the job by hand: it then starts afresh. A job
+    of a batch is a dead member like any other. With `retry=False` it is not kept.
+    """
+
+
 class BatchNotFound(OutriderError, KeyError):
     """No batch of this id is known: it never was, has expired, or was deleted."""
 

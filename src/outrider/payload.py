@@ -43,7 +43,11 @@ class Draft:
 
 
 class Job(msgspec.Struct, rename={"name": "class"}):
-    """A payload as the worker reads it. Fields of others are kept in the bytes, not here."""
+    """A payload as the worker reads it. Fields of others are kept in the bytes, not here.
+
+    `blamed` are the times at which its process died under it, in seconds; `timed_out` is the
+    timeout, in seconds, that it had when its process was killed for it.
+    """
 
     jid: str
     name: str
@@ -60,6 +64,8 @@ class Job(msgspec.Struct, rename={"name": "class"}):
     created_at: float | int | None = None
     failed_at: float | int | None = None
     forgotten: bool | None = None
+    blamed: list[float] | None = None
+    timed_out: float | None = None
 
 
 OURS = frozenset(Job.__struct_encode_fields__) | {"expiry", "enqueued_at", "retried_at"}
@@ -130,9 +136,9 @@ def changed(payload: bytes, fields: dict[str, Any], drop: Sequence[str] = ()) ->
 
 
 def by_hand(payload: bytes, retry_count: int | None) -> str:
-    """The payload of a job that is retried by hand: no attempt of its own, and no deadline."""
+    """The payload of a job that is retried by hand: no own attempt, no deadline, no blame."""
     fields = {} if retry_count is None else {"retry_count": max(-1, retry_count - 1)}
-    return changed(payload, fields, ("expiry", "enqueued_at"))
+    return changed(payload, fields, ("expiry", "enqueued_at", "blamed", "timed_out"))
 
 
 def _text(value: Any) -> str:

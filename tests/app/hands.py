@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ class Hands:
         self.owner = {"identity": identity, "child": child}
         self.now = now
         self.request = 0
+        self.seen = 0
         live(app, identity)
         assert app.perform(process.enlist(app.keys, **self.owner))
 
@@ -41,16 +42,19 @@ class Hands:
     ) -> Claimed:
         """Claim from these queues; a `request` of its own number is sent again."""
         number = self._number(request)
-        return self.app.perform(
+        claimed = self.app.perform(
             queue.claim(
                 self.app.keys,
                 **self.owner,
                 request=number,
+                seen=self.seen,
                 now=now or self.now,
                 queues=list(queues or ("default",)),
                 want=want,
             )
         )
+        self.seen = max(self.seen, claimed.first + len(claimed.payloads) - 1)
+        return claimed
 
     def ack(
         self, *outcomes: int | Other, request: int | None = None, now: int | None = None
@@ -66,6 +70,26 @@ class Hands:
                 day=utc_day(now or self.now),
                 done=[outcome for outcome in outcomes if isinstance(outcome, int)],
                 others=[outcome for outcome in outcomes if isinstance(outcome, Other)],
+            )
+        )
+
+    def recall(
+        self,
+        limit: int = 250,
+        *,
+        blamed: Sequence[int] = (),
+        timed_out: Sequence[int] = (),
+        now: int | None = None,
+    ) -> int:
+        """Die: a slice of what it held goes back, and jobs with these tokens are told why."""
+        return self.app.perform(
+            process.recall(
+                self.app.keys,
+                **self.owner,
+                limit=limit,
+                blamed=list(blamed),
+                timed_out=list(timed_out),
+                now=now or self.now,
             )
         )
 

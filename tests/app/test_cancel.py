@@ -171,12 +171,9 @@ def test_a_running_one_whose_worker_is_lost(
     app: App, job: Job[..., None], hands: Hands, during: bool
 ) -> None:
     """It comes back to its queue, paused perhaps: a worker looks at the batch once more."""
-    from outrider.store import process
-
     batch = filled(app, job, 1)
     hands.take()
     raw(app, "SADD", "paused", "default")
-    recall = process.recall(app.keys, **hands.owner, limit=10)
     if during:
         flow = cancelling.cancel(app.keys, batch.bid)
         call = next(flow)
@@ -184,13 +181,13 @@ def test_a_running_one_whose_worker_is_lost(
             while True:
                 answer = app.perform(call)
                 if call.script and call.script.name == "cancel_members":
-                    app.perform(recall)
+                    hands.recall()
                 call = flow.send(answer)
         except StopIteration:
             pass
     else:
         batch.cancel()
-        app.perform(recall)
+        hands.recall()
     assert has_fired(app, batch) == set()
     undone = upkeep(app).undone
     assert undone == [batch.bid]

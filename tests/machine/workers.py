@@ -103,9 +103,7 @@ class Workers(Producers):
             reaped = self.app.perform(reap)
             assert reaped == (WORKERS[worker], len(held))
         else:
-            owner = self.hands[worker].owner
-            recall = process.recall(self.app.keys, **owner, limit=LIMIT)
-            assert self.app.perform(recall) == len(held)
+            assert self.hands[worker].recall(LIMIT) == len(held)
         self.enlist(worker)
         self.note("reap" if whole else "recall")
 

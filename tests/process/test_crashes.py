@@ -186,7 +186,7 @@ def test_no_zombies_while_children_die(app: App, work: ModuleType, worker: Start
 @pytest.mark.parametrize(
     ("kind", "status"),
     # The kernel kills by SIGKILL who takes too much memory.
-    [("os._exit", 1), ("segfault", -signal.SIGSEGV), ("killed", -signal.SIGKILL)],
+    [("os._exit", 1), ("segfault", -signal.SIGSEGV), ("kill", -signal.SIGKILL)],
 )
 @pytest.mark.parametrize("job", ["crash", "acrash"])
 def test_a_job_that_ends_its_process_runs_again(

@@ -16,6 +16,7 @@ from outrider import (
     App,
     Batch,
     BatchStatus,
+    RunningJob,
     current_batch,
     current_job,
     valid_within_batch,
@@ -259,10 +260,29 @@ def _crash(kind: str, again: bool) -> None:
         note("ran", kind)
     elif kind == "os._exit":
         os._exit(1)
-    elif kind == "killed":
+    elif kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     else:
         ctypes.string_at(0)
+
+
+@app.job
+def toxic(kind: str) -> None:
+    """End the whole process, each time, once other jobs have run beside it."""
+    before, patience = _length("ran"), time.monotonic() + 1.0
+    while _length("ran") < before + 8 and time.monotonic() < patience:
+        time.sleep(0.001)
+    _crash(kind, again=True)
+
+
+def _length(key: str) -> int:
+    return app.perform(command("LLEN", key, decode=int))
+
+
+@app.on_death
+def died(job: RunningJob, error: BaseException) -> None:
+    """Leave a trace."""
+    note("deaths", f"{job.name} {type(error).__name__}")
 
 
 @app.job

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from outrider.store.queue import Other
 from tests.simulator.messages.base import same
 from tests.simulator.messages.closing import Release
-from tests.simulator.messages.life import Beat, Enlist, Reap
+from tests.simulator.messages.life import Beat, Enlist, Farewell, Reap
 from tests.simulator.messages.people import Pause, Revive
 from tests.simulator.messages.staging import Move
 from tests.simulator.messages.workers import Ack, Outstanding, Promote
@@ -27,6 +28,8 @@ def drain(sim: Simulation) -> None:
     worker = Worker(("last:1:0", "0"))
     sim.send(Beat(worker.key[0], LIFE, 1, sim.server_clock()))
     sim.send(Enlist(worker.key))
+    for identity in sorted(sim.model.newer):
+        repeat(sim, partial(sim.send, Farewell(identity, 250)))
     repeat(sim, lambda: reap_others(sim, worker))
     for bid, hold in holds(sim):
         sim.send(Release(bid, hold, sim.chance(0.7), sim.clock()))

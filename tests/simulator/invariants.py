@@ -25,7 +25,7 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     """Raise the first Violation found in `after`."""
     check_places(after, model)
     check_born(after, model)
-    check_owners(after)
+    check_owners(after, model)
     check_clock(before, after, model)
     check_statistics(after, model)
     same("batches are known until forgotten", set(model.batches), set(after.batches))
@@ -101,12 +101,14 @@ def check_born(after: Snapshot, model: Model) -> None:
     model.born.clear()
 
 
-def check_owners(after: Snapshot) -> None:
+def check_owners(after: Snapshot, model: Model) -> None:
     """Claims belong to children that are known, and children to workers with a lease."""
     workers = {name.decode() for name in after.scored("o:leases")}
     for identity in after.owners:
         if identity not in workers:
             raise Violation("owners have a lease", (identity, after.owners[identity]))
+    ends = {name.decode(): int(end) for name, end in after.scored("o:leases").items()}
+    same("leases last as long as they should", model.leases, ends)
     listed = {name.decode() for name in after.rest.get("processes", [])}
     same("processes are those with a lease", workers, listed)
     for identity, child in after.claims:

@@ -144,6 +144,8 @@ class Model:
     lanes: dict[str, tuple[int, str]] = field(default_factory=dict)
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
+    started: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    newer: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
     last_token: int = 0
     virtual: int = 0

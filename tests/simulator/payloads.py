@@ -67,6 +67,29 @@ def retried(payload: bytes) -> str:
     return dump({**job, "retry_count": job.get("retry_count", -1) + 1})
 
 
+BLAME_WINDOW = 72 * 3600
+
+
+def told(payload: bytes, why: str, now: int) -> bytes:
+    """The payload of a job whose process died; `why` is blamed, timed_out, or "" for neither."""
+    job = _decode(payload)
+    known: dict[str, Any] = job if isinstance(job, dict) else {}
+    if why == "timed_out":
+        limit = known.get("timeout")
+        return _spliced(payload, f'"timed_out":{limit if isinstance(limit, int) else 0:.3f}')
+    if why != "blamed":
+        return payload
+    earlier, since = known.get("blamed"), now / 1000 - BLAME_WINDOW
+    numbers = [at for at in earlier if isinstance(at, float)] if isinstance(earlier, list) else []
+    times = [at for at in numbers if at > since]
+    return _spliced(payload, f'"blamed":[{",".join(f"{at:.3f}" for at in [*times, now / 1000])}]')
+
+
+def _spliced(payload: bytes, field: str) -> bytes:
+    text = payload.rstrip()
+    return (text[:-1] if text.endswith(b"}") else payload) + f",{field}}}".encode()
+
+
 @lru_cache(maxsize=200_000)
 def read(payload: bytes) -> Job:
     """Read a payload."""

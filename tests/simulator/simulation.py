@@ -27,6 +27,7 @@ class Worker:
 
     key: tuple[str, str]
     request: int = 0
+    seen: int = 0
     acked: int = 0
     held: dict[int, bytes] = field(default_factory=dict)
 
@@ -119,10 +120,11 @@ class Simulation:
         """Deliver a claim, and let the child know what it got."""
         answer: Claimed = self.send(message, note)
         jobs = enumerate(answer.payloads, start=answer.first)
+        worker.seen = max(worker.seen, answer.first + len(answer.payloads) - 1)
         worker.held.update({token: payload for token, payload in jobs if payload})
         return answer
 
     def next_claim(self, worker: Worker, want: int, queues: list[str]) -> Claim:
         """The next request of a child."""
         worker.request += 1
-        return Claim(worker.key, worker.request, self.clock(), queues, want)
+        return Claim(worker.key, worker.request, worker.seen, self.clock(), queues, want)

@@ -119,7 +119,7 @@ def test_who_is_not_enlisted_takes_nothing(app: App) -> None:
     put(app, "default", A)
     hands = Hands(app)
     stranger = Hands(app, child="1")
-    app.perform(process.recall(app.keys, **stranger.owner, limit=10))
+    stranger.recall(10)
     assert stranger.claim() == FENCED
     app.perform(process.farewell(app.keys, identity="host:1:ab", limit=10))
     assert hands.claim() == FENCED
@@ -131,11 +131,11 @@ def test_a_child_that_is_being_recalled_takes_nothing(app: App) -> None:
     put(app, "default", A, B, C)
     hands = Hands(app)
     hands.claim(want=2)
-    app.perform(process.recall(app.keys, **hands.owner, limit=1))
+    hands.recall(1)
     assert hands.claim() == FENCED
     assert hands.claim(request=1) == FENCED
     assert listed(app) == [B, C]
-    app.perform(process.recall(app.keys, **hands.owner, limit=10))
+    hands.recall(10)
 
 
 # -- what should not run --------------------------------------------------------------------------

@@ -35,6 +35,9 @@ MORE: dict[str, st.SearchStrategy[Any]] = {
     "expiry": EXPIRY | ODD,
     "queue": st.sampled_from(["default", "low"]) | ODD,
     "retry_count": ODD,
+    "blamed": ODD | st.lists(ODD, max_size=3),
+    "timed_out": ODD,
+    "timeout": ODD,
     "enqueued_at": ODD,
     "args": ODD,
 }
@@ -87,7 +90,8 @@ def _end(app: App, hands: Hands, first: int, payloads: list[bytes], kinds: list[
         if kind in ENDS or (kind != "recall" and BID.encode() in payload):
             over.add(int(payload.rpartition(b'"number":')[2].split(b"}")[0].split(b",")[0]))
     assert hands.ack(*outcomes) == []
-    app.perform(process.recall(app.keys, **hands.owner, limit=100))
+    blamed = range(first, first + len(payloads))
+    hands.recall(blamed=blamed, timed_out=blamed[:1])
     return over
 
 

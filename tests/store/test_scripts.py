@@ -163,7 +163,7 @@ def test_workers_live_and_leave_on_a_full_server(full: App) -> None:
     other, third = Hands(full, child="1"), Hands(full, "other:2:cd")
     for one in (hands, other, third):
         one.claim(want=2)
-    assert full.perform(process.recall(full.keys, **other.owner, limit=10)) == 2
+    assert other.recall(10) == 2
     live(full, "other:2:cd", life=-1)
     assert full.perform(process.reap(full.keys, limit=10, override=0)).moved == 2
     assert full.perform(process.farewell(full.keys, identity=IDENTITY, limit=10)) == 2

@@ -88,6 +88,8 @@ FIELDS = st.fixed_dictionaries(
         "retry_for": NUMBERS,
         "failed_at": NUMBERS,
         "timeout": NUMBERS,
+        "blamed": st.none() | st.lists(NUMBERS, max_size=3),
+        "timed_out": NUMBERS,
         "created_at": NUMBERS,
         "tags": st.lists(TEXTS, max_size=2),
         "forgotten": st.booleans(),

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from outrider.backoff import default_delay
-from outrider.errors import BatchCancelled, BatchFinished, Discard, Kill, Retry, Snooze
+from outrider.errors import (
+    BatchCancelled,
+    BatchFinished,
+    Discard,
+    Kill,
+    PoisonPill,
+    Retry,
+    Snooze,
+)
 from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.worker.outcome import MAX_MESSAGE, decide, error_name, error_text
@@ -40,6 +48,12 @@ KINDS: list[tuple[BaseException, dict[str, Any], str]] = [
     (Discard(), {"retry": 0}, "discard"),
     (Kill("why"), {}, "dead"),
     (Kill("why"), {"retry": False}, "dead"),
+    # a poison pill is dead at once, and kept only where other dead jobs are
+    (PoisonPill("x"), {}, "dead"),
+    (PoisonPill("x"), {"retry": 25, "retry_for": 60}, "dead"),
+    (PoisonPill("x"), {"retry": 0}, "dead"),
+    (PoisonPill("x"), {"retry": False}, "gone"),
+    (PoisonPill("x"), {**MEMBER, "retry": None}, "gone"),
     (Retry(30), {}, "retry"),
     (Retry(30), {"retry": 2, "retry_count": 0}, "retry"),
     (Retry(30), {"retry": 2, "retry_count": 1}, "dead"),
@@ -135,6 +149,14 @@ def test_the_first_failure_is_written_into_the_payload() -> None:
         "error_message": "boom",
     }
     assert found.payload.startswith(f'{{"jid":"{MEMBER["jid"]}","bid":"{BID}","class":"app.job",')
+
+
+def test_what_a_payload_is_told_of_deaths() -> None:
+    """A failure keeps the blame and drops the time-out, which it is; a poison pill drops both."""
+    told: dict[str, Any] = {"blamed": [NOW / 1000, NOW / 1000], "timed_out": 5}
+    for error, left in ((BOOM, {"blamed"}), (Snooze(3), {"blamed"}), (Kill("x"), {"blamed"})):
+        assert told.keys() & json.loads(outcome(error, **told).payload).keys() == left
+    assert not told.keys() & json.loads(outcome(PoisonPill("x"), **told).payload).keys()
 
 
 def test_a_later_failure_keeps_the_time_of_the_first() -> None:

@@ -9,9 +9,10 @@ redis.call('ZADD', key_leases, string.format('%d', vt + life), identity)
 redis.call('SADD', key_processes, identity)
 redis.call('HSET', key_process(identity), 'beat', string.format('%.3f', now / 1000), unpack(fields))
 redis.call('EXPIRE', key_process(identity), 60)
-local board = key_work(identity)
+local board, owners, started = key_work(identity), key_owners(identity), {}
 redis.call('DEL', board)
 for _, job in ipairs(work) do
+  table.insert(started, job[2] .. ':' .. string.format('%d', job[3]))
   local payload = redis.call('HGET', key_claims(identity .. ':' .. job[2]), string.format('%d', job[3]))
   if payload then
     local queue = string.match(payload, '"queue":"([^"\\]+)"') or ''
@@ -19,5 +20,7 @@ for _, job in ipairs(work) do
       cjson.encode(queue), cjson.encode(payload), job[4]))
   end
 end
+-- Whoever reaps this worker blames these. Without a child there is no record of owners.
+if redis.call('EXISTS', owners) == 1 then redis.call('HSET', owners, ':started', table.concat(started, ' ')) end
 if #work > 0 then redis.call('EXPIRE', board, 60) end
 return { 1, now, redis.call('RPOP', key_signals(identity)) or '' }

@@ -99,6 +99,8 @@ end
 local fields, answer, n = {}, { 1, 0 }, 0
 for _, payload in ipairs(taken) do if payload then n = n + 1; answer[n + 2] = payload end end
 first = redis.call('INCRBY', key_tokens, n) - n + 1
+-- A server that lost its last moments counts from before: no token is given to a child twice.
+if first <= seen then first = redis.call('INCRBY', key_tokens, seen + 1 - first) - n + 1 end
 answer[2] = first
 for i = 1, n do
   fields[2 * i - 1], fields[2 * i] = string.format('%d', first + i - 1), answer[i + 2]

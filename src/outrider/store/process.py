@@ -7,6 +7,9 @@ from typing import NamedTuple
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 
+LIFE_MS = 30_000
+"""How long a lease lasts, in the virtual clock."""
+
 
 class Beat(NamedTuple):
     """The answer to a heartbeat. `alive` is False when the lease had lapsed; `now` in ms."""
@@ -14,6 +17,14 @@ class Beat(NamedTuple):
     alive: bool
     now: int
     signal: str
+
+
+class Checked(NamedTuple):
+    """The server's account of a child: whether it may claim, the time in ms, and what it holds."""
+
+    alive: bool
+    now: int
+    tokens: set[int]
 
 
 class Reaped(NamedTuple):
@@ -48,21 +59,42 @@ def enlist(keys: Keys, *, identity: str, child: str) -> bool:
     raise NotImplementedError
 
 
+@script(decode=lambda answer: Checked(bool(answer[0]), answer[1], set(map(int, answer[2:]))))
+def check(keys: Keys, *, identity: str, child: str, life: int, override: int) -> Checked:
+    """Renew the lease of a child's worker if it stands, and ask what the child holds.
+
+    `override` is a time in ms instead of the server's, for tests; 0 otherwise.
+    """
+    raise NotImplementedError
+
+
 @script()
-def recall(keys: Keys, *, identity: str, child: str, limit: int) -> int:
-    """Give a dead child's jobs back to the front of their queues."""
+def recall(
+    keys: Keys,
+    *,
+    identity: str,
+    child: str,
+    limit: int,
+    blamed: list[int],
+    timed_out: list[int],
+    now: int,
+) -> int:
+    """Give a dead child's jobs back to the front of their queues, a slice; 0 when none is left.
+
+    `blamed` are tokens of those that ran when it died, `timed_out` of those it was killed for.
+    """
     raise NotImplementedError
 
 
 @script(decode=lambda answer: Reaped(answer[0].decode(), answer[1]))
 def reap(keys: Keys, *, limit: int, override: int) -> Reaped:
-    """Give back the jobs of one worker whose lease has lapsed."""
+    """Give back jobs of one worker whose lease has lapsed, blaming those that ran; a slice."""
     raise NotImplementedError
 
 
 @script()
 def farewell(keys: Keys, *, identity: str, limit: int) -> int:
-    """Take a worker off the lists, and give back what it holds."""
+    """Take a worker off the lists, and give back what it holds, a slice; 0 when none is left."""
     raise NotImplementedError
 
 

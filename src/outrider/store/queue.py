@@ -55,9 +55,20 @@ def push(
 
 @script(decode=_claimed)
 def claim(
-    keys: Keys, *, identity: str, child: str, request: int, now: int, queues: list[str], want: int
+    keys: Keys,
+    *,
+    identity: str,
+    child: str,
+    request: int,
+    seen: int,
+    now: int,
+    queues: list[str],
+    want: int,
 ) -> Claimed:
-    """Take up to `want` jobs (500 at most) into the claims of a child."""
+    """Take up to `want` jobs (500 at most) into the claims of a child.
+
+    `seen` is the highest token that the child was ever given: all new ones are higher.
+    """
     raise NotImplementedError
 
 

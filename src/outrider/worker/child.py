@@ -22,6 +22,7 @@ from outrider import config, logs
 from outrider.app import App
 from outrider.errors import OutriderError, StoreUnavailable
 from outrider.worker.channel import Channel, Message
+from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Performer
 from outrider.worker.pump import Fenced, Pump
@@ -79,10 +80,10 @@ class _Child:
         identity, child = start["identity"], start["child"]
         weights = None if start["weights"] is None else tuple(start["weights"])
         order = QueueOrder(tuple(start["queues"]), weights)
-        self._pump = Pump(app.executor, app.keys, identity, child, order)
-        self._runner = Runner(
-            Performer(app, f"{identity}:{child}"), slots, table, self._pump.notify
-        )
+        ledger = Ledger(app.keys, identity, child)
+        self._pump = Pump(app.executor, app.keys, identity, child, order, ledger)
+        performer = Performer(app, f"{identity}:{child}", ledger.now)
+        self._runner = Runner(performer, slots, table, self._pump.notify)
         self._channel = channel
         self._stopped = threading.Event()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from outrider.io import Executor
 from outrider.keys import Keys
@@ -16,22 +17,40 @@ log = logging.getLogger("outrider.worker")
 NOT_REGISTERED = 0.1
 
 
+class Gone(NamedTuple):
+    """A dead child, and the tokens of jobs that are told of its death."""
+
+    child: str
+    blamed: list[int]
+    timed_out: list[int]
+
+
 class Handover:
     """Does on the keeper's thread what the supervisor's main thread must not wait for."""
 
     def __init__(
-        self, executor: Executor, keys: Keys, identity: str, let_in: Callable[[Child], None]
+        self,
+        executor: Executor,
+        keys: Keys,
+        identity: str,
+        now: Callable[[], int],
+        let_in: Callable[[Child], None],
     ) -> None:
         self._executor = executor
         self._keys = keys
         self._identity = identity
+        self._now = now
         self._let_in = let_in
-        self._gone: deque[str] = deque()
+        self._gone: deque[Gone] = deque()
         self._new: deque[Child] = deque()
 
-    def bury(self, child: Child) -> None:
-        """Have a dead child's jobs given back."""
-        self._gone.append(child.name)
+    def bury(self, child: Child, blamed: list[int], timed_out: list[int]) -> None:
+        """Have a dead child's jobs given back.
+
+        `blamed` are the tokens of those that ran when it died, `timed_out` of those that it was
+        killed for.
+        """
+        self._gone.append(Gone(child.name, blamed, timed_out))
 
     def welcome(self, child: Child) -> None:
         """Have a child registered and started."""
@@ -51,11 +70,19 @@ class Handover:
             self._new.popleft()
         return IDLE
 
-    def _recall(self, child: str) -> None:
-        total, moved = 0, SLICE
-        while moved == SLICE:
-            call = process.recall(self._keys, identity=self._identity, child=child, limit=SLICE)
+    def _recall(self, gone: Gone) -> None:
+        total, moved = 0, 1
+        while moved:
+            call = process.recall(
+                self._keys,
+                identity=self._identity,
+                child=gone.child,
+                limit=SLICE,
+                blamed=gone.blamed,
+                timed_out=gone.timed_out,
+                now=self._now(),
+            )
             moved = self._executor.run(call)
             total += moved
         if total:
-            log.warning("child %s died: %d jobs it held go back to their queues", child, total)
+            log.warning("child %s died: %d jobs it held go back to their queues", gone.child, total)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from outrider.backoff import delay
-from outrider.errors import BatchCancelled, BatchFinished, Discard, Kill, Retry, Snooze
+from outrider.errors import BatchCancelled, BatchFinished, Discard, Kill, PoisonPill, Retry, Snooze
 from outrider.options import DEFAULT_RETRIES, Backoff
 from outrider.payload import Job, changed
 from outrider.status import FailedJob
@@ -34,14 +34,16 @@ def decide(
     note = _note(job, fields, now) if is_member else ""
     # A batch that can't be added to any more will not be open at the next attempt either.
     closed = isinstance(error, BatchFinished | BatchCancelled) and (is_member or bool(job.cb))
-    final = closed or isinstance(error, Kill)
+    final = closed or isinstance(error, Kill | PoisonPill)
     if not final and not _exhausted(job, count, now):
         wait = error.delay if isinstance(error, Retry) else delay(count, error, backoff)
         return Other("retry", token, _again(payload, fields), now + round(wait * 1000), note)
     # `retry=False` means: no second run, and no place in the dead set either. 0 is not False here.
     quiet = (job.retry is None or job.retry is False) and not isinstance(error, Kill)
     kind = "gone" if quiet else "dead"
-    return Other(kind, token, _again(payload, fields), now, note)
+    # Whoever brings it back, by whatever road, wants it to be tried.
+    forgiven = ("blamed",) if isinstance(error, PoisonPill) else ()
+    return Other(kind, token, _again(payload, fields, forgiven), now, note)
 
 
 def error_name(error: BaseException) -> str:
@@ -85,8 +87,8 @@ def _failure_fields(job: Job, error: BaseException, count: int, now: int) -> dic
     }
 
 
-def _again(payload: bytes, fields: dict[str, Any]) -> str:
-    return changed(payload, fields, drop=("enqueued_at",))
+def _again(payload: bytes, fields: dict[str, Any], drop: tuple[str, ...] = ()) -> str:
+    return changed(payload, fields, drop=("enqueued_at", "timed_out", *drop))
 
 
 def _note(job: Job, fields: dict[str, Any], now: int) -> str:

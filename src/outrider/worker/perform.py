@@ -36,6 +36,7 @@ from outrider.script import Call
 from outrider.status import BatchStatus, not_found
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
+from outrider.worker.blame import verdict
 from outrider.worker.outcome import decide
 from outrider.worker.report import Shown, facts, report
 
@@ -59,12 +60,16 @@ class Code(msgspec.Struct):
 
 
 class Prepared(msgspec.Struct, gc=False):
-    """A job that was read, with its code; when it began, and whether it has been interrupted."""
+    """A job that was read, with its code; when it began, and whether it has been interrupted.
+
+    One that is `condemned` fails with this instead of being called.
+    """
 
     job: Job
     payload: bytes
     token: int
     code: Code
+    condemned: Exception | None
     started: float = 0.0
     interrupted: bool = False
 
@@ -78,11 +83,15 @@ class Prepared(msgspec.Struct, gc=False):
 
 
 class Performer:
-    """Runs the jobs of one app. `owner` is identity:child, under which they are claimed."""
+    """Runs the jobs of one app. `owner` is identity:child, under which they are claimed.
 
-    def __init__(self, app: App, owner: str) -> None:
+    `now` is the server's time in ms: the clocks of hosts differ.
+    """
+
+    def __init__(self, app: App, owner: str, now: Callable[[], int] = clock.now_ms) -> None:
         self.app = app
         self._owner = owner
+        self._now = now
         self._codes: dict[str, Code] = {}
         self._targets: dict[str, Code] = {}
         self._base = copy_context()
@@ -116,7 +125,7 @@ class Performer:
                 )
                 return self._failed(job, payload, token, unknown)
             code = (self._codes if job.cb is None else self._targets)[job.name] = found
-        return Prepared(job, payload, token, code)
+        return Prepared(job, payload, token, code, verdict(job, self._now()))
 
     def run(self, prepared: Prepared) -> Outcome:
         """Run a plain job here."""
@@ -181,6 +190,8 @@ class Performer:
     # -- calling ----------------------------------------------------------------------------------
 
     def _call(self, prepared: Prepared) -> None:
+        if prepared.condemned is not None:
+            raise prepared.condemned
         job, code = prepared.job, prepared.code
         current = RunningJob(self.app, job, prepared.token, self._owner)
         running.set(current)
@@ -200,6 +211,8 @@ class Performer:
             code.function(*args, **kwargs)
 
     async def _acall(self, prepared: Prepared) -> None:
+        if prepared.condemned is not None:
+            raise prepared.condemned
         job, code = prepared.job, prepared.code
         current = RunningJob(self.app, job, prepared.token, self._owner)
         running.set(current)
@@ -263,7 +276,7 @@ class Performer:
         cancelled: bool = False,
     ) -> Other:
         backoff, shown = (None, None) if code is None else (code.backoff, code.shown)
-        outcome = decide(job, payload, token, error, backoff, clock.now_ms())
+        outcome = decide(job, payload, token, error, backoff, self._now())
         extra = facts(job, elapsed, shown)
         report(outcome, error, extra, cancelled=cancelled)
         if outcome.kind in ("dead", "gone") and not cancelled:

@@ -23,6 +23,7 @@ from outrider.script import Call
 from outrider.store import queue as store
 from outrider.store.queue import Other
 from outrider.worker.bell import Bell
+from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Outcome
 from outrider.worker.runner import Item, Runner, items
@@ -44,12 +45,19 @@ class Pump:
     """Claims and acknowledges for one child, until `quiet` and everything it holds is reported."""
 
     def __init__(
-        self, executor: Executor, keys: Keys, identity: str, child: str, order: QueueOrder
+        self,
+        executor: Executor,
+        keys: Keys,
+        identity: str,
+        child: str,
+        order: QueueOrder,
+        ledger: Ledger,
     ) -> None:
         self._executor = executor
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order
+        self._ledger = ledger
         self._event = threading.Event()
         self._urgent = threading.Event()
         self._bells = [Bell(executor, keys, name, self.ring) for name in order.names]
@@ -119,6 +127,8 @@ class Pump:
 
     def _round(self, runner: Runner) -> bool:
         """Report and claim what there is; whether there was anything."""
+        if self._ledger.is_due():
+            self._check(runner)
         age = self._age(runner)
         if self._quiet or age > STALE:
             self._give_back(runner)
@@ -137,7 +147,8 @@ class Pump:
                     self._keys,
                     **self._owner,
                     request=self._request,
-                    now=clock.now_ms(),
+                    seen=self._ledger.seen,
+                    now=self._ledger.now(),
                     queues=self._order.draw(),
                     want=want,
                 )
@@ -152,9 +163,18 @@ class Pump:
             self._take(runner, answers[-1], want)
         return True
 
+    def _check(self, runner: Runner) -> None:
+        checked = self._send(self._ledger.check())[0]
+        if not checked.alive:
+            raise Fenced
+        if ghosts := self._ledger.compare(checked):
+            log.warning("%d jobs were held here unknown to all: they go back", len(ghosts))
+            runner.outcomes.extend(Other("release", token) for token in ghosts)
+
     def _take(self, runner: Runner, claimed: store.Claimed, want: int) -> None:
         if claimed.fenced:
             raise Fenced
+        self._ledger.took(claimed)
         found = items(claimed.first, claimed.payloads)
         if self._rang:
             self._rang = False
@@ -220,7 +240,8 @@ class Pump:
             else:
                 others.append(outcome)
         self._request += 1
-        now = clock.now_ms()
+        self._ledger.reported([*done, *(other.token for other in others)])
+        now = self._ledger.now()
         return store.ack(
             self._keys,
             **self._owner,
@@ -248,6 +269,7 @@ class Pump:
             else:
                 if self._away:
                     self._away = False
+                    self._ledger.doubt()
                     log.info("the server is back")
                 return answers
             time.sleep(random.uniform(0.05, 0.2))

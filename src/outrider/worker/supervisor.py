@@ -136,8 +136,10 @@ class Supervisor:
             self._executor, self._keys, self._order, slots, lambda: list(self._children)
         )
         self._heart.tick()
-        self._handover = Handover(self._executor, self._keys, self._heart.identity, self._let_in)
         now = self._heart.now
+        self._handover = Handover(
+            self._executor, self._keys, self._heart.identity, now, self._let_in
+        )
         loops: list[Loop] = [
             self._heart,
             self._handover,
@@ -249,7 +251,7 @@ class Supervisor:
         child.close()
         if self._stop_by is not None:
             return
-        self._handover.bury(child)
+        self._handover.bury(child, [job.token for job in child.table.running()], [])
         self._keeper.wake(self._handover)
         pause = self._deaths.pause()
         log.error(
@@ -283,8 +285,8 @@ class Supervisor:
         self._keeper.stop()
         self._janitor.stop()
         try:
-            moved = SLICE
-            while moved == SLICE:
+            moved = 1
+            while moved:
                 call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
                 moved = self._executor.run(call)
         except StoreError as error:

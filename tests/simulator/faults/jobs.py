@@ -225,8 +225,39 @@ JOBS: Faults = {
         ("redis.call('HDEL', owners, child, child .. ':ack')", "redis.call('HDEL', owners, child)")
     ],
     "recall does not fence": [("redis.call('HSET', owners, child, 'gone')", "")],
-    "worker forgotten too early": [
-        ("if moved < limit then\n    redis.call('ZREM'", "if true then\n    redis.call('ZREM'")
+    "worker forgotten too early": [("if #children_of(identity) == 0 then", "if true then")],
+    "blame lost": [("mark ~= 'blamed' then", "mark then")],
+    "all that a child held is blamed": [
+        ("marked(payload, marks[child .. ':' .. taken[i]], now)", "marked(payload, 'blamed', now)")
+    ],
+    "earlier blame lost": [("    if type(at) == 'number' and at >", "    if false and at >")],
+    "blame of any age counts": [(" and at > now / 1000 - BLAME_WINDOW then", " then")],
+    "killed for a time-out and blamed": [
+        (
+            "do marks[child .. ':' .. string.format('%d', token)] = 'timed_out' end",
+            "do marks[child .. ':' .. string.format('%d', token)] = 'blamed' end",
+        )
+    ],
+    "lost host blamed for nothing": [
+        ("redis.call('HSET', owners, ':started', table.concat(started, ' '))", "")
+    ],
+    "what ran long ago is blamed": [
+        ("if redis.call('EXISTS', owners) == 1 then", "if #started > 0 then")
+    ],
+    "check renews a lapsed lease": [("if not stands then return { 0, now } end", "")],
+    "fenced child not told": [("known ~= 'gone' and redis", "redis")],
+    "check renews nothing": [
+        ("redis.call('ZADD', key_leases, string.format('%d', lease), identity)", "")
+    ],
+    "check tells of another child": [
+        (
+            "local answer = redis.call('HKEYS', key_claims(identity .. ':' .. child))",
+            "local answer = redis.call('HKEYS', key_claims(identity .. ':0'))",
+        )
+    ],
+    "token given twice to a child": [("if first <= seen then", "if false then")],
+    "newer worker reaped": [
+        ("if tonumber(layout or LAYOUT) <= tonumber(LAYOUT) then", "if true then")
     ],
     "clock not clamped": [("math.min(math.max(now - last, 0), STEP)", "math.max(now - last, 0)")],
     "clock goes back": [("math.max(now - last, 0)", "(now - last)")],

@@ -10,8 +10,8 @@ from outrider.script import Call
 from outrider.store import process
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.model import Child, Model
-from tests.simulator.payloads import read
-from tests.simulator.world import KEYS, Snapshot, Violation, pairs
+from tests.simulator.payloads import read, told
+from tests.simulator.world import KEYS, Snapshot, Violation, Wire, pairs
 
 CARD_LIFE = 60
 
@@ -43,6 +43,8 @@ class Beat(Message):
         same("a beat says whether the lease stands", (alive, self.override, ""), tuple(answer))
         if alive:
             model.leases[self.identity] = model.virtual + self.life
+            if self.identity in before.owners:
+                model.started[self.identity] = {(child, token) for _, child, token, _ in self.work}
             card = dict(pairs(after.rest[self.identity]))
             same("a beat says when it was", f"{self.override / 1000:.3f}", card[b"beat"].decode())
             if not 0 < after.ttl[self.identity] <= CARD_LIFE:
@@ -74,8 +76,16 @@ class Enlist(Message):
             model.children.setdefault(self.child, Child())
 
 
-def give_back(model: Model, before: Snapshot, after: Snapshot, identity: str) -> int:
-    """Expect the claims of one worker that are gone on their queues; how many there were."""
+Marks = dict[tuple[str, int], str]
+
+
+def give_back(
+    model: Model, before: Snapshot, after: Snapshot, identity: str, marks: Marks, now: int = 0
+) -> list[int]:
+    """Expect the claims of one worker that are gone on their queues; how many of each child.
+
+    `marks` says of child and token what the payload is told.
+    """
     backs = []
     for key in [key for key in before.claims if key[0] == identity]:
         old = before.held(key)
@@ -87,14 +97,16 @@ def give_back(model: Model, before: Snapshot, after: Snapshot, identity: str) ->
                 model.cancelling.add(known.bid)
             model.take(job.id, "claim")
             model.put(job.id, "queue")
-        backs.append([old[token] for token in back])
+        backs.append([told(old[token], marks.get((key[1], token), ""), now) for token in back])
     in_front(before, after, backs)
-    return sum(len(back) for back in backs)
+    return [len(back) for back in backs if back]
 
 
 def forget_worker(model: Model, identity: str) -> None:
     """A worker is gone with all its children."""
     model.leases.pop(identity, None)
+    model.started.pop(identity, None)
+    model.newer.discard(identity)
     for key in [key for key in model.children if key[0] == identity]:
         del model.children[key]
 
@@ -111,19 +123,70 @@ def fence_children(model: Model, after: Snapshot, identity: str) -> None:
 
 
 @dataclass
+class Check(Message):
+    """A child compares notes with the server."""
+
+    child: tuple[str, str]
+    life: int
+    override: int
+
+    def call(self) -> Call[Any]:
+        identity, child = self.child
+        return process.check(
+            KEYS, identity=identity, child=child, life=self.life, override=self.override
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        known = model.children.get(self.child)
+        alive = known is not None and not known.gone
+        held = set(before.held(self.child)) if alive else set()
+        same("a child hears what it holds", (alive, self.override, held), tuple(answer))
+        if alive:
+            model.leases[self.child[0]] = model.virtual + self.life
+
+
+@dataclass
+class Rollback(Message):
+    """The server crashes, and has lost the last tokens that it gave out; nobody held these."""
+
+    last: int
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("SET", KEYS("tokens"), self.last)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.last_token = self.last
+
+
+@dataclass
 class Recall(Message):
     """A supervisor gives a dead child's jobs back."""
 
     child: tuple[str, str]
     limit: int
+    blamed: list[int]
+    timed_out: list[int]
+    now: int
 
     def call(self) -> Call[Any]:
-        return process.recall(KEYS, identity=self.child[0], child=self.child[1], limit=self.limit)
+        return process.recall(
+            KEYS,
+            identity=self.child[0],
+            child=self.child[1],
+            limit=self.limit,
+            blamed=self.blamed,
+            timed_out=self.timed_out,
+            now=self.now,
+        )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         held = len(before.held(self.child))
         same("a recall moves what it says", min(held, self.limit), answer)
-        same("a recall gives back", answer, give_back(model, before, after, self.child[0]))
+        name = self.child[1]
+        marks = {(name, token): "blamed" for token in self.blamed}
+        marks |= {(name, token): "timed_out" for token in self.timed_out}
+        moved = give_back(model, before, after, self.child[0], marks, self.now)
+        same("a recall gives back", answer, sum(moved))
         if self.child in model.children:
             model.children[self.child].gone = True
             if held <= self.limit:
@@ -141,19 +204,30 @@ class Farewell(Message):
         return process.farewell(KEYS, identity=self.identity, limit=self.limit)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        self.expect_return(model, before, after, self.identity, answer)
+        self.expect_return(model, before, after, self.identity, answer, {})
 
     def expect_return(
-        self, model: Model, before: Snapshot, after: Snapshot, identity: str, moved: int
+        self,
+        model: Model,
+        before: Snapshot,
+        after: Snapshot,
+        identity: str,
+        moved: int,
+        marks: Marks,
+        now: int = 0,
     ) -> None:
-        """Check one slice of the return of all that a worker holds."""
-        held = sum(len(jobs) for (owner, _), jobs in before.claims.items() if owner == identity)
-        same("a slice moves what it may", min(held, self.limit), moved)
-        same("a slice gives back", moved, give_back(model, before, after, identity))
-        if moved < self.limit:
+        """Check one slice of the return of all that a worker holds: of one child."""
+        held = [len(jobs) for (owner, _), jobs in before.claims.items() if owner == identity]
+        if moved not in {min(count, self.limit) for count in held or [0]}:
+            raise Violation("a slice moves what it may", (moved, held, self.limit))
+        slices = give_back(model, before, after, identity, marks, now)
+        same("a slice gives back", [moved] * bool(moved), slices)
+        if identity.encode() not in after.scored("o:leases"):
             forget_worker(model, identity)
             if identity in after.ttl or f"{identity}:work" in after.ttl:
                 raise Violation("a worker that is gone is not shown", identity)
+        elif not moved:
+            raise Violation("a worker that holds nothing is forgotten", identity)
         else:
             fence_children(model, after, identity)
 
@@ -171,10 +245,26 @@ class Reap(Farewell):
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         model.tick(self.override)
-        lapsed = {name for name, end in model.leases.items() if end < model.virtual}
+        lapsed = {name for name, end in model.leases.items() if end < model.virtual} - model.newer
         if not answer.identity:
             same("lapsed leases are reaped", set(), lapsed)
             return
         if answer.identity not in lapsed:
-            raise Violation("no live worker is reaped", answer.identity)
-        self.expect_return(model, before, after, answer.identity, answer.moved)
+            raise Violation("no live worker is reaped, nor a newer one", answer.identity)
+        marks = dict.fromkeys(model.started.get(answer.identity, ()), "blamed")
+        self.expect_return(
+            model, before, after, answer.identity, answer.moved, marks, self.override
+        )
+
+
+@dataclass
+class Upgrade(Message):
+    """A worker of a newer release has its claims laid out in another way."""
+
+    identity: str
+
+    def perform(self, wire: Wire) -> Any:
+        return wire.command("HSET", KEYS("owners", self.identity), ":v", 2)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.newer.add(self.identity)

@@ -29,8 +29,11 @@ class Deliver(Message):
             model.doubled.add(jid)
         if jid in model.seen:
             model.doubled.add(jid)
-            if not any(one == jid for one, _ in model.places):
+            lies = {place for one, place in model.places if one == jid}
+            if not lies:
                 model.carried.add(jid)
+            elif lies == {"dead"}:  # as if it were brought back
+                model.raised.add(jid)
         model.put(jid, "queue")
 
 

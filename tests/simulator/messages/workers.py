@@ -34,6 +34,7 @@ class Claim(Message):
 
     child: tuple[str, str]
     request: int
+    seen: int
     now: int
     queues: list[str]
     want: int
@@ -45,6 +46,7 @@ class Claim(Message):
             identity=identity,
             child=child,
             request=self.request,
+            seen=self.seen,
             now=self.now,
             queues=self.queues,
             want=self.want,
@@ -93,8 +95,9 @@ class Claim(Message):
                 raise Violation("a job is told that its batch is gone", payload)
             if name and name not in homes(payload):
                 raise Violation("a job names the queue that it was taken from", (name, payload))
-        if expected and answer.first <= model.last_token:
-            raise Violation("tokens are given out once", (model.last_token, answer.first))
+        above = max(model.last_token, self.seen)
+        if expected and answer.first <= above:
+            raise Violation("tokens are given out once", (above, answer.first))
         child.request, child.first = self.request, answer.first
         child.tokens = list(range(answer.first, answer.first + len(expected)))
         model.last_token = max([model.last_token, *child.tokens])

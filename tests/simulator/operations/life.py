@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from tests.simulator.messages.life import Beat, Enlist, Farewell, Reap, Recall
+from outrider.store.queue import Other
+from tests.simulator.messages.life import (
+    Beat,
+    Check,
+    Enlist,
+    Farewell,
+    Reap,
+    Recall,
+    Rollback,
+    Upgrade,
+)
+from tests.simulator.messages.workers import Ack
 from tests.simulator.operations.table import operation
 from tests.simulator.simulation import LIFE, Simulation, Worker
+
+DAY = 86_400_000
 
 
 @operation(4)
@@ -62,10 +75,30 @@ def crash(sim: Simulation) -> None:
 
 
 @operation(3)
+def crash_again(sim: Simulation) -> None:
+    """A child dies that holds a job which is blamed already."""
+    for worker in sim.workers:
+        if any(b'"blamed"' in payload for payload in worker.held.values()):
+            sim.workers.remove(worker)
+            sim.leavers.append(worker)
+            sim.send(Recall(worker.key, 250, [*worker.held], [], later(sim)))
+            return
+
+
+def later(sim: Simulation) -> int:
+    """Now: days pass between the deaths of some."""
+    return sim.clock() + sim.rng.choice((0, 0, 2 * DAY, 4 * DAY))
+
+
+@operation(3)
 def recall(sim: Simulation) -> None:
-    """A slice of what dead children held."""
+    """A slice of what dead children held; some of it ran, and for some the child was killed."""
     if sim.leavers:
-        sim.send(Recall(sim.rng.choice(sim.leavers).key, sim.rng.choice((1, 2, 250))))
+        key = sim.rng.choice(sim.leavers).key
+        tokens = [*sim.before.held(key), sim.rng.randint(1, 99)]
+        ran = [token for token in tokens if sim.chance(0.6)]
+        killed_for = [token for token in tokens if sim.chance(0.1)]
+        sim.send(Recall(key, sim.rng.choice((1, 2, 250)), ran, killed_for, later(sim)))
 
 
 @operation(1, calm=0)
@@ -73,9 +106,47 @@ def farewell(sim: Simulation) -> None:
     """A worker stops in good order, or half of it."""
     if sim.hosts:
         identity = sim.rng.choice(sim.hosts)
-        limit = sim.rng.choice((1, 3, 250))
-        if sim.send(Farewell(identity, limit)) < limit:
+        sim.send(Farewell(identity, sim.rng.choice((1, 3, 250))))
+        if identity not in sim.model.leases:
             lose(sim, identity)
+
+
+@operation(3)
+def check(sim: Simulation) -> None:
+    """A child compares notes, and gives back what it holds without knowing."""
+    if not sim.workers:
+        return
+    worker = sim.rng.choice(sim.workers)
+    answer = sim.send(Check(worker.key, LIFE, sim.server_clock()))
+    if unknown := answer.tokens - worker.held.keys():
+        worker.acked += 1
+        others = [Other("release", token) for token in sorted(unknown)]
+        sim.send(Ack(worker.key, worker.acked, sim.clock(), [], others), "unknown: ")
+
+
+@operation(1)
+def late_check(sim: Simulation) -> None:
+    """A child that is gone compares notes."""
+    if sim.leavers:
+        worker = sim.rng.choice(sim.leavers)
+        if sim.send(Check(worker.key, LIFE, sim.server_clock()), "late: ").alive:
+            sim.leavers.remove(worker)
+            sim.workers.append(worker)
+
+
+@operation(1)
+def roll_back(sim: Simulation) -> None:
+    """The server loses the last tokens."""
+    held = [token for claims in sim.before.claims.values() for token in claims]
+    sim.send(Rollback(sim.rng.randint(max(held, default=0), sim.model.last_token)))
+
+
+@operation(1, calm=0)
+def upgrade(sim: Simulation) -> None:
+    """A worker is of a newer release."""
+    able = [identity for identity in sim.hosts if identity in sim.before.owners]
+    if able:
+        sim.send(Upgrade(sim.rng.choice(able)))
 
 
 @operation(1, calm=0)

@@ -89,18 +89,6 @@ def late_ack(sim: Simulation) -> None:
         sim.send(acknowledge(sim, worker, list(worker.held)[:3]), "late: ")
 
 
-@operation(3)
-def audit(sim: Simulation) -> None:
-    """A child gives back what it holds without knowing."""
-    for worker in sim.workers:
-        unknown = sim.before.held(worker.key).keys() - worker.held.keys()
-        if unknown:
-            worker.acked += 1
-            others = [Other("release", token) for token in sorted(unknown)]
-            sim.send(Ack(worker.key, worker.acked, sim.clock(), [], others), "audit: ")
-            return
-
-
 @operation(4)
 def redeliver(sim: Simulation) -> None:
     """The network delivers something late."""
