@@ -158,24 +158,6 @@ def hold(seconds: float) -> None:
 
 
 @app.job
-def crunch(seconds: float) -> None:
-    """Use a processor, in Python."""
-    note("started", "crunch")
-    end, n = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        n += 1
-    note("ran", "crunch")
-
-
-@app.job
-async def block(seconds: float) -> None:
-    """Block the event loop, as a coroutine does that does not await."""
-    await anote("started", "block")
-    time.sleep(seconds)  # noqa: ASYNC251
-    await anote("ran", "block")
-
-
-@app.job
 def gated(i: int, gate: str) -> None:
     """Run until a test opens the gate."""
     note("started", i)
