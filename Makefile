@@ -1,6 +1,6 @@
 # Every target that needs Python calls `setup` first, which does nothing when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup test check fmt house demo bench chaos soak matrix lock dist clean
+.PHONY: help setup test check fmt house demo bench chaos soak matrix lock dist peers clean
 
 PY := .venv/bin/python
 # A fixed number: developers' machines and CI have two cores.
@@ -37,6 +37,9 @@ demo: setup  ## the demonstration
 
 bench: setup  ## the benchmarks
 	$(PY) -m bench $(ARGS)
+
+peers: setup  ## other job systems, into .tools/peers, for `python -m bench kill`
+	@sh tools/peers
 
 chaos: setup  ## tests that kill servers and workers
 	$(PYTEST) -m chaos $(ARGS)

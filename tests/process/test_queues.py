@@ -13,7 +13,7 @@ from tests.process.harness import ask, length, listed, measured, until
 def test_strict_order_starves_the_lower_queue(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """With one slot and no weights, nothing of `low` starts while `high` holds jobs."""
+    """With one slot and no weights, nothing of `low` starts while `high` holds jobs (P135)."""
     for i in range(100):
         work.low.enqueue(i)
     for i in range(100):
@@ -55,7 +55,7 @@ def test_weights_give_shares(app: App, work: ModuleType, worker: StartWorker) ->
 def test_without_queues_all_registered_jobs_are_served(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """No -q: the queues that jobs declare, and no others."""
+    """No -q: the queues that jobs declare, and no others (P135)."""
     work.mark.enqueue(1)
     work.high.enqueue(2)
     work.low.enqueue(3)

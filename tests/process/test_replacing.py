@@ -79,7 +79,7 @@ def test_children_are_replaced_after_so_many_jobs(
     until(lambda: len(one.children) == 2, "the old ones have left")
     assert one.said("has left") >= 4
     assert not one.said("ended with status")
-    assert not one.said("deaths")
+    assert not one.said("died")
     # What is known of those that have left does not stay on the server.
     until(lambda: ask(app, "HLEN", f"o:owners:{one.identity}") <= 4, "they are forgotten")
     assert one.stop() == 0
