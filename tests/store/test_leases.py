@@ -249,8 +249,6 @@ def test_a_beat_shows_what_runs(app: App) -> None:
     for _ in range(2):
         assert app.perform(call).alive
     assert raw(app, "SMEMBERS", "processes") == [IDENTITY.encode()]
-    assert app.perform(process.busy(app.keys, IDENTITY)) == 1
-    assert app.perform(process.identities(app.keys)) == [IDENTITY]
     assert raw(app, "HMGET", IDENTITY, "info", "busy") == [b"{}", b"1"]
     assert raw(app, "HKEYS", f"{IDENTITY}:work") == [b"t1"]
     shown = raw(app, "HGET", f"{IDENTITY}:work", "t1").decode()
