@@ -257,13 +257,27 @@ def test_running_jobs_of_rubys(way: Way, app: App) -> None:
 
 
 def test_large_boards_are_read_in_pages(way: Way, app: App) -> None:
-    """Everything is there once; what is written anew meanwhile is not told twice."""
+    """Everything is there, each job once."""
     padding = "x" * 3000
     for name in (RUBY, OLD):
         work = {f"{i}": {"payload": write(f"{name}{i}", a=padding)} for i in range(700)}
         ruby(app, name, {}, work)
     jids = [run.jid for run in listed(way, app.work)]
     assert sorted(jids) == sorted(f"{name}{i}" for name in (RUBY, OLD) for i in range(700))
+
+
+def test_a_board_that_is_written_anew_meanwhile(app: App) -> None:
+    """The next beat may come between two pages: no slot is told twice."""
+    work = {f"{i}": {"payload": write(f"{i}", a="x" * 100)} for i in range(1500)}
+    ruby(app, RUBY, INFO, work)
+    walk = iter(app.work)
+    first = next(walk)
+    raw(app, "DEL", f"{RUBY}:work")
+    ruby(app, RUBY, INFO, {first.slot: {"payload": "{}"}, "new": {"payload": write("new")}})
+    rest = list(walk)
+    assert rest[-1].jid == "new"
+    assert first.slot not in [run.slot for run in rest]
+    assert len({run.slot for run in rest}) == len(rest) < 1400
 
 
 def requests(app: App, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -13,9 +13,7 @@ end
 local function held(identity)
   local count = 0
   for _, child in ipairs(redis.call('HKEYS', key_owners(identity))) do
-    if not string.find(child, ':', 1, true) then
-      count = count + redis.call('HLEN', key_claims(identity .. ':' .. child))
-    end
+    count = count + redis.call('HLEN', key_claims(identity .. ':' .. child))
   end
   return count
 end
