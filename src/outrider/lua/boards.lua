@@ -4,7 +4,7 @@
 -- read from `cursor` on, until about `limit` entries or `bytes` are reached. Returns {how many workers
 -- are done with, the cursor of the next, {identity, slot, entry} ...}.
 local done, size, answer = 0, 0, { 0, '0' }
-while done < #identities and #answer < limit and size < bytes do
+while done < #identities and #answer - 2 < limit and size < bytes do
   local identity = identities[done + 1]
   local page = redis.pcall('HSCAN', board_of(identity), cursor, 'COUNT', 100)
   if page.err then page = { '0', {} } end
