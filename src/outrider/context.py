@@ -70,7 +70,10 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
         return 1 if count is None else count + 2
 
     def still_mine(self) -> bool:
-        """Whether this run's claim still stands: ask before an act that can't be undone."""
+        """Whether this run's claim still stands: ask before an act that can't be undone.
+
+        It may stand no more the next moment. A database can refuse what comes late by `token`.
+        """
         return bool(self.app.perform(self._claim()))
 
     async def astill_mine(self) -> bool:
