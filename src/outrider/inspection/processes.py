@@ -141,11 +141,11 @@ class Processes:
 def roll_call(keys: Keys) -> Flow[list[Listed]]:
     """All workers that are listed, those that are gone too, sorted."""
     found: dict[str, Listed] = {}
-    page: Roll = yield _page(keys)
-    found |= {one.identity: one for one in page.listed}
-    while page.cursor != "0":
-        page = yield _page(keys, cursor=page.cursor)
+    cursor = ""
+    while cursor != "0":
+        page: Roll = yield _page(keys, cursor=cursor or "0")
         found |= {one.identity: one for one in page.listed}
+        cursor = page.cursor
     return [found[identity] for identity in sorted(found)]
 
 
