@@ -25,7 +25,9 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
+from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
 from outrider.standing import FailedJob
@@ -57,7 +59,9 @@ __all__ = [
     "OutriderError",
     "PayloadTooLarge",
     "PoisonPill",
+    "Process",
     "Retry",
+    "RunRecord",
     "RunningJob",
     "Snooze",
     "StoreError",

@@ -13,8 +13,10 @@ from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.inspection.batches import Batches
+from outrider.inspection.processes import Processes
 from outrider.inspection.queues import Queues, Stats
 from outrider.inspection.sets import JobSet
+from outrider.inspection.work import Work
 from outrider.job import Job
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
@@ -49,6 +51,8 @@ class App(Hub):
         self.scheduled = JobSet(self, "schedule")
         self.retries = JobSet(self, "retry")
         self.dead = JobSet(self, "dead")
+        self.processes = Processes(self)
+        self.work = Work(self)
         self.stats = Stats(self)
 
     # -- registering ------------------------------------------------------------------------------

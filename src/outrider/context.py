@@ -95,7 +95,10 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
         return len(self._job.blamed or ())
 
     def still_mine(self) -> bool:
-        """Whether this run's claim still stands: ask before an act that can't be undone."""
+        """Whether this run's claim still stands: ask before an act that can't be undone.
+
+        It may stand no more the next moment. A database can refuse what comes late by `token`.
+        """
         return bool(self.app.perform(self._claim()))
 
     async def astill_mine(self) -> bool:

@@ -30,6 +30,7 @@ TABLE: dict[str, KeySpec] = {
     "processes": KeySpec("processes", "set", "pruned", "identities of live workers"),
     "process": KeySpec("{}", "hash", "60 s", "what a worker says of itself at each beat"),
     "work": KeySpec("{}:work", "hash", "60 s", "slot -> running job, for people to look at"),
+    "workers": KeySpec("{}:workers", "hash", "60 s", "the same, as Sidekiq up to 6.4 has it"),
     "signals": KeySpec("{}-signals", "list", "60 s", "TSTP, TERM or TTIN for one worker"),
     "stat": KeySpec("stat:{}", "string", "none; days 5 years", "processed, failed; also by day"),
     # -- ours ---------------------------------------------------------------------------------

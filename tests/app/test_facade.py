@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 import outrider
-from outrider import App, Batch, BatchStatus, RunningJob
+from outrider import App, Batch, BatchStatus, Process, RunningJob
 from outrider.block import Block
 from outrider.hold import Hold
 from outrider.inspection.batches import Batches
+from outrider.inspection.processes import Processes
 from outrider.inspection.queues import Queue, Stats
 from outrider.inspection.sets import JobSet
+from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
 
 CLASSES: list[type] = [
@@ -25,6 +27,9 @@ CLASSES: list[type] = [
     Batches,
     Queue,
     JobSet,
+    Process,
+    Processes,
+    Work,
     Stats,
     RunningJob,
 ]
@@ -43,6 +48,9 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Batches, ("get", "open")),
     (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
+    (Process, ("quiet", "stop", "dump")),
+    (Processes, ("get", "size")),
+    (Work, ("find", "size")),
     (Stats, ("read", "latency")),
     (RunningJob, ("still_mine",)),
     (outrider, ("valid_within_batch",)),
@@ -115,7 +123,7 @@ def test_context_managers_work_both_ways() -> None:
         assert hasattr(Block, name)
         assert hasattr(Hold, name)
     for name in ("__iter__", "__aiter__"):
-        assert all(hasattr(kind, name) for kind in (Batches, Queue, JobSet))
+        assert all(hasattr(kind, name) for kind in (Batches, Queue, JobSet, Processes, Work))
 
 
 def test_everything_public_is_documented() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from outrider import App
+from outrider import App, clock
+from outrider.store import process
+from tests.app.hands import IDENTITY, Hands, put, write
 from tests.process.harness import outrider
 
 
@@ -39,6 +42,28 @@ def test_stats_shows_all_numbers(tmp_path: Path, app: App) -> None:
     assert found["latency"].endswith(" s")
     assert found["queue"].startswith("default: 1 jobs, ")
     assert found["queue"].endswith(", paused")
+
+
+def test_stats_shows_workers_and_what_runs(tmp_path: Path, app: App) -> None:
+    """Each worker, and the jobs that have run longest; nothing of it can steer a terminal."""
+    put(app, "default", *(write(f"{number:02}") for number in range(22)))
+    first = Hands(app).claim(want=22).first
+    since = int(clock.now()) - 600
+    work = [(f"1-{i}", "0", first + i, since + i) for i in range(22)]
+    info = json.dumps({"queues": ["high", "\x1b[2J"], "concurrency": 30})
+    said: list[str | int] = ["info", info, "busy", 22, "quiet", "true"]
+    call = process.beat(
+        app.keys, identity=IDENTITY, life=30_000, register=0, fields=said, work=work, override=0
+    )
+    app.perform(call)
+    lines = [line.strip() for line in run(tmp_path, app, "stats").splitlines()]
+    (worker,) = [line for line in lines if line.startswith("process ")]
+    assert worker.startswith(f"process  {IDENTITY}: 22 of 30 slots busy, quiet, seen ")
+    assert worker.endswith(" ago, serves high \ufffd[2J")
+    running = [line for line in lines if line.startswith("running")]
+    assert running[0] == f"running  app.job 00 for 10 min on {IDENTITY}"
+    assert len(running) == 21
+    assert running[-1] == "running  and 2 jobs that began later"
 
 
 @pytest.mark.parametrize("words", [("stats",), ("queue", "clear", "low")])

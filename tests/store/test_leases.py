@@ -267,15 +267,17 @@ def test_a_beat_shows_what_runs(app: App) -> None:
     for _ in range(2):
         assert app.perform(call).alive
     assert raw(app, "SMEMBERS", "processes") == [IDENTITY.encode()]
-    assert app.perform(process.busy(app.keys, IDENTITY)) == 1
-    assert app.perform(process.identities(app.keys)) == [IDENTITY]
     assert raw(app, "HMGET", IDENTITY, "info", "busy") == [b"{}", b"1"]
     assert raw(app, "HKEYS", f"{IDENTITY}:work") == [b"t1"]
     shown = raw(app, "HGET", f"{IDENTITY}:work", "t1").decode()
     payload = write("a", "low").replace('"', '\\"')
     assert shown == f'{{"queue":"low","payload":"{payload}","run_at":1800000000}}'
-    for key in (IDENTITY, f"{IDENTITY}:work"):
+    assert raw(app, "HGETALL", f"{IDENTITY}:workers") == [b"t1", shown.encode()]
+    for key in (IDENTITY, f"{IDENTITY}:work", f"{IDENTITY}:workers"):
         assert 55 <= raw(app, "TTL", key) <= 60
+    hands.ack(first)
+    assert app.perform(call).alive
+    assert raw(app, "EXISTS", f"{IDENTITY}:work", f"{IDENTITY}:workers") == 0
 
 
 def test_signals_are_handed_over_one_at_a_time(app: App) -> None:

@@ -51,10 +51,10 @@ def test_every_script_says_whether_it_may_run_on_a_full_server(name: str) -> Non
 
 def _writes(name: str) -> list[str]:
     """Commands of a script that change something."""
-    called = set(re.findall(r"redis\.call\('(\w+)'", SCRIPTS[name]().source))
+    called = set(re.findall(r"redis\.p?call\('(\w+)'", SCRIPTS[name]().source))
     reads = {"SISMEMBER", "LLEN", "ZCOUNT", "ZRANGE", "HKEYS", "HLEN", "HGET", "HMGET", "EXISTS"}
     reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN", "ZSCAN", "LRANGE", "ZCARD", "ZSCORE"}
-    reads |= {"TYPE"}
+    reads |= {"TYPE", "SSCAN", "HSCAN"}
     return sorted(called - reads)
 
 

@@ -11,7 +11,9 @@ from outrider import (
     BatchEvent,
     BatchStatus,
     FailedJob,
+    Process,
     RunningJob,
+    RunRecord,
     current_batch,
     current_job,
     valid_within_batch,
@@ -120,3 +122,32 @@ def numbers() -> None:
     assert_type(app.stats.processed, int)
     assert_type(app.stats.read().busy, int)
     app.stats.read().nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def workers() -> None:
+    """Workers and what runs on them."""
+    assert_type(app.processes["a"], Process)
+    assert_type(app.processes.get("a"), Process | None)
+    assert_type(len(app.processes) + len(app.work), int)
+    for process in app.processes:
+        assert_type(process.queues, dict[str, int])
+        assert_type(process.beat, datetime | None)
+        assert_type(process.is_quiet, bool)
+        assert_type(process.quiet(), bool)
+        process.pid = 5  # type: ignore[misc]
+    for run in app.work:
+        assert_type(run, RunRecord)
+        assert_type(run.started_at, datetime | None)
+        assert_type(run.elapsed, float)
+    assert_type(app.work.find("a"), RunRecord | None)
+    app.processes[5]  # type: ignore[index]
+
+
+async def aworkers() -> None:
+    """The same for asyncio."""
+    assert_type(await app.processes.aget("a"), Process | None)
+    async for process in app.processes:
+        assert_type(await process.astop(), bool)
+    async for run in app.work:
+        assert_type(run.process, str)
+    assert_type(await app.work.asize(), int)

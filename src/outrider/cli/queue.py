@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from outrider.cli.server import app_of
+from outrider.cli.workers import workers
 
 _URL = click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 _PREFIX = click.option("--prefix", default="", help="The prefix of the app's keys.")
@@ -52,7 +53,7 @@ def clear(name: str, url: str | None, prefix: str) -> None:
 @click.command()
 @_with_server
 def stats(url: str | None, prefix: str) -> None:
-    """Show how many jobs wait, run, and have run, and each queue."""
+    """Show how many jobs wait, run, and have run, each queue, each worker, and what runs."""
     app = app_of(url, prefix)
     reading = app.stats.read()
     for field in fields(reading):
@@ -62,3 +63,5 @@ def stats(url: str | None, prefix: str) -> None:
     for name, one in app.queues.items():
         paused = ", paused" if one.paused else ""
         click.echo(f"{'queue':>12}  {name}: {one.size:,} jobs, {one.latency:,.1f} s{paused}")
+    for heading, text in workers(app):
+        click.echo(f"{heading:>12}  {text}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from outrider import clock
 from outrider.hub import Flow, Hub
 from outrider.inspection.collection import Collection
+from outrider.inspection.processes import roll_call, whole
 from outrider.inspection.record import read
 from outrider.keys import Keys
 from outrider.store import place, process, queue
@@ -142,11 +143,8 @@ class Stats:
         scheduled = yield place.size(keys, Place("schedule"))
         retries = yield place.size(keys, Place("retry"))
         dead = yield place.size(keys, Place("dead"))
-        processes = busy = 0
-        for identity in (yield process.identities(keys)):
-            running = yield process.busy(keys, identity)
-            processes += running is not None
-            busy += running or 0
+        living = [one.says for one in (yield from roll_call(keys)) if one.says is not None]
+        processes, busy = len(living), sum(whole(says.get("busy")) for says in living)
         return StatsReading(
             processed, failed, enqueued, scheduled, retries, dead, processes, busy, latency
         )

@@ -45,7 +45,7 @@ class JobRecord:
 
 def read(payload: bytes, score: float | None = None) -> JobRecord:
     """The record of a payload; nothing that it may hold is a reason to fail."""
-    found = _decode(payload)
+    found = decode(payload)
 
     def take(name: str, kind: type, default: Any = None) -> Any:
         value = found.get(name)
@@ -59,18 +59,19 @@ def read(payload: bytes, score: float | None = None) -> JobRecord:
         args=take("args", list, []),
         kwargs=take("kwargs", dict, {}),
         bid=take("bid", str) or None,
-        created_at=_time(found.get("created_at")),
-        enqueued_at=_time(found.get("enqueued_at")),
-        failed_at=_time(found.get("failed_at")),
+        created_at=moment(found.get("created_at")),
+        enqueued_at=moment(found.get("enqueued_at")),
+        failed_at=moment(found.get("failed_at")),
         error_class=take("error_class", str),
         error_message=take("error_message", str),
         retry_count=take("retry_count", int),
-        tags=[tag for tag in take("tags", list, []) if isinstance(tag, str)],
-        at=_time(score),
+        tags=texts(take("tags", list)),
+        at=moment(score),
     )
 
 
-def _decode(payload: bytes) -> dict[str, Any]:
+def decode(payload: bytes) -> dict[str, Any]:
+    """A JSON object; an empty one for anything else."""
     try:
         found = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -78,12 +79,16 @@ def _decode(payload: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _time(value: object) -> datetime | None:
+def texts(value: object) -> list[str]:
+    """The texts of a list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def moment(value: object) -> datetime | None:
+    """A time in seconds, or as a large whole number in milliseconds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(value, int) and value > _MILLISECONDS:
-        value /= 1000
     try:
-        return utc(value)
+        return utc(value / 1000 if isinstance(value, int) and value > _MILLISECONDS else value)
     except (ValueError, OverflowError, OSError):
         return None

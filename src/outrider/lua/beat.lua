@@ -23,4 +23,7 @@ end
 -- Whoever reaps this worker blames these. Without a child there is no record of owners.
 if redis.call('EXISTS', owners) == 1 then redis.call('HSET', owners, ':started', table.concat(started, ' ')) end
 if #work > 0 then redis.call('EXPIRE', board, 60) end
+-- Sidekiq up to 6.4 looks for the board under another name; a copy expires with it.
+redis.call('DEL', key_workers(identity))
+redis.call('COPY', board, key_workers(identity))
 return { 1, now, redis.call('RPOP', key_signals(identity)) or '' }

@@ -98,13 +98,6 @@ def farewell(keys: Keys, *, identity: str, limit: int) -> int:
     raise NotImplementedError
 
 
-def identities(keys: Keys) -> Call[list[str]]:
-    """Identities of the workers that said they live."""
-    return command(
-        "SMEMBERS", keys("processes"), decode=lambda answer: sorted(i.decode() for i in answer)
-    )
-
-
 def workers(keys: Keys) -> Call[list[str]]:
     """Identities of the workers that hold a lease."""
     return command("ZRANGE", keys("leases"), 0, -1, decode=_texts)
@@ -131,16 +124,6 @@ def claims(keys: Keys, owner: str, cursor: int) -> Call[tuple[int, list[bytes]]]
         "COUNT",
         250,
         decode=lambda answer: (int(answer[0]), answer[1][1::2]),
-    )
-
-
-def busy(keys: Keys, identity: str) -> Call[int | None]:
-    """How many jobs a worker ran at its last beat; None when it is gone."""
-    return command(
-        "HGET",
-        keys("process", identity),
-        "busy",
-        decode=lambda answer: None if answer is None else int(answer),
     )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from outrider.script import Script
 from tests.simulator.faults.batches import BATCHES
 from tests.simulator.faults.jobs import JOBS
+from tests.simulator.faults.looking import LOOKING
 from tests.simulator.faults.plant import Faults, replace
 
-FAULTS: Faults = JOBS | BATCHES
+FAULTS: Faults = JOBS | BATCHES | LOOKING
 
 
 def plant(name: str) -> dict[str, Script]:

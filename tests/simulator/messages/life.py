@@ -14,6 +14,7 @@ from tests.simulator.payloads import read, told
 from tests.simulator.world import KEYS, Snapshot, Violation, Wire, pairs
 
 CARD_LIFE = 60
+SHOWN = ("", ":work", ":workers", "-signals")
 
 
 @dataclass
@@ -40,7 +41,9 @@ class Beat(Message):
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         model.tick(self.override)
         alive = bool(self.register) or self.identity in model.leases
-        same("a beat says whether the lease stands", (alive, self.override, ""), tuple(answer))
+        signals = before.rest.get(f"{self.identity}-signals", []) if alive else []
+        signal = signals[-1].decode() if signals else ""
+        same("a beat says whether the lease stands", (alive, self.override, signal), tuple(answer))
         if alive:
             model.leases[self.identity] = model.virtual + self.life
             if self.identity in before.owners:
@@ -52,6 +55,8 @@ class Beat(Message):
             board = after.rest.get(f"{self.identity}:work", [])
             shown = {slot.decode(): json.loads(job)["payload"] for slot, job in pairs(board)}
             same("running jobs are shown", self._running(before), shown)
+            copy = after.rest.get(f"{self.identity}:workers", [])
+            same("running jobs are shown twice", dict(pairs(board)), dict(pairs(copy)))
 
     def _running(self, before: Snapshot) -> dict[str, str]:
         return {
@@ -224,7 +229,7 @@ class Farewell(Message):
         same("a slice gives back", [moved] * bool(moved), slices)
         if identity.encode() not in after.scored("o:leases"):
             forget_worker(model, identity)
-            if identity in after.ttl or f"{identity}:work" in after.ttl:
+            if any(f"{identity}{end}" in after.ttl for end in SHOWN):
                 raise Violation("a worker that is gone is not shown", identity)
         elif not moved:
             raise Violation("a worker that holds nothing is forgotten", identity)

@@ -55,7 +55,8 @@ local function recall_worker(identity, limit, marks, now)
     redis.call('ZREM', key_leases, identity)
     redis.call('SREM', key_processes, identity)
     if redis.call('GET', key_auditor) == identity then redis.call('DEL', key_auditor) end
-    redis.call('DEL', key_owners(identity), key_process(identity), key_work(identity), key_signals(identity))
+    redis.call('DEL', key_owners(identity), key_process(identity), key_work(identity), key_workers(identity),
+      key_signals(identity))
   end
   return moved
 end
