@@ -68,11 +68,13 @@ def loop(
 
 
 def _claim(keys: Keys, request: int, want: int, queues: list[str] | None = None) -> Any:
+    now = clock.now_ms()
     return queue.claim(
         keys,
         **OWNER,
         request=request,
-        now=clock.now_ms(),
+        now=now,
+        day=clock.utc_day(now),
         queues=queues or ["default"],
         want=want,
     )

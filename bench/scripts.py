@@ -157,8 +157,10 @@ def _hold(rig: Rig, count: int) -> queue.Claimed:
     app.perform(process.beat(app.keys, identity=who, fields=["busy", 0], work=[], **life))
     app.perform(process.enlist(app.keys, **OWNER))
     now = clock.now_ms()
-    claim = queue.claim(app.keys, **OWNER, request=1, now=now, queues=["default"], want=count)
-    return app.perform(claim)
+    day = clock.utc_day(now)
+    return app.perform(
+        queue.claim(app.keys, **OWNER, request=1, now=now, day=day, queues=["default"], want=count)
+    )
 
 
 def _hold_and_fail(rig: Rig, count: int) -> None:

@@ -47,6 +47,7 @@ class Hands:
                 **self.owner,
                 request=number,
                 now=now or self.now,
+                day=utc_day(now or self.now),
                 queues=list(queues or ("default",)),
                 want=want,
             )

@@ -12,6 +12,7 @@ from outrider import App, Batch, BatchStatus, RunningJob
 from outrider.block import Block
 from outrider.hold import Hold
 from outrider.inspection.batches import Batches
+from outrider.inspection.held import Held
 from outrider.inspection.queues import Queue, Stats
 from outrider.inspection.sets import JobSet
 from outrider.job import Enqueuer, Job
@@ -24,16 +25,18 @@ CLASSES: list[type] = [
     BatchStatus,
     Batches,
     Queue,
+    Held,
     JobSet,
     Stats,
     RunningJob,
 ]
 
 COLLECTION = ("size", "find", "delete", "kill", "clear")
+PAUSE = ("paused", "pause", "resume")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (App, ("enqueue", "perform", "close")),
-    (Job, ENQUEUE),
+    (Job, (*ENQUEUE, *PAUSE)),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),
     (
@@ -41,7 +44,8 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
         ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed", "delete"),
     ),
     (Batches, ("get", "open")),
-    (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
+    (Queue, (*COLLECTION, *PAUSE, "latency")),
+    (Held, (*COLLECTION, *PAUSE)),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
     (Stats, ("read", "latency")),
     (RunningJob, ("still_mine",)),
@@ -115,7 +119,7 @@ def test_context_managers_work_both_ways() -> None:
         assert hasattr(Block, name)
         assert hasattr(Hold, name)
     for name in ("__iter__", "__aiter__"):
-        assert all(hasattr(kind, name) for kind in (Batches, Queue, JobSet))
+        assert all(hasattr(kind, name) for kind in (Batches, Queue, Held, JobSet))
 
 
 def test_everything_public_is_documented() -> None:

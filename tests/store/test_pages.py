@@ -35,8 +35,10 @@ def remove(app: App, payload: str, at: int) -> bool:
 
 
 def look(app: App, start: int, last: str, count: int) -> Line:
-    call = place.queued(app.keys, queue="default", start=start, last=last.encode(), count=count)
-    return app.perform(call)
+    where = {"place": "queue", "name": "default"}
+    return app.perform(
+        place.queued(app.keys, **where, start=start, last=last.encode(), count=count)
+    )
 
 
 @pytest.mark.parametrize("own", [0, 1, 5])

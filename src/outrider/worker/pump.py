@@ -22,7 +22,7 @@ from outrider.keys import Keys
 from outrider.script import Call
 from outrider.store import queue as store
 from outrider.store.queue import Other
-from outrider.worker.bell import Bell
+from outrider.worker.bell import Bell, Pauses
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Outcome
 from outrider.worker.runner import Item, Runner, items
@@ -52,7 +52,8 @@ class Pump:
         self._order = order
         self._event = threading.Event()
         self._urgent = threading.Event()
-        self._bells = [Bell(executor, keys, name, self.ring) for name in order.names]
+        pauses = Pauses(executor, keys)
+        self._bells = [Bell(executor, keys, name, pauses, self.ring) for name in order.names]
         self._request = 0
         self._dry = False
         self._rang = False
@@ -132,12 +133,14 @@ class Pump:
             calls.append(self._ack(runner.outcomes))
         if want:
             self._request += 1
+            now = clock.now_ms()
             calls.append(
                 store.claim(
                     self._keys,
                     **self._owner,
                     request=self._request,
-                    now=clock.now_ms(),
+                    now=now,
+                    day=clock.utc_day(now),
                     queues=self._order.draw(),
                     want=want,
                 )
@@ -159,10 +162,10 @@ class Pump:
         if self._rang:
             self._rang = False
             for bell in self._bells:
-                bell.heard(bool(found))
+                bell.heard(claimed.met)
         if found:
             runner.feed(found, self._slots_for(len(found)))
-        if len(claimed.payloads) < want:
+        if len(claimed.payloads) < want and not claimed.more:
             self._dry = True
             for bell in self._bells:
                 bell.arm()
