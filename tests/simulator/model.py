@@ -145,11 +145,13 @@ class Model:
     children: dict[tuple[str, str], Child] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    paused_names: set[str] = field(default_factory=set)
     last_token: int = 0
     virtual: int = 0
     last_tick: int | None = None
     processed: int = 0
     failed: int = 0
+    expired: int = 0
     followed: set[str] | None = None
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 

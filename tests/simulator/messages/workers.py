@@ -46,6 +46,7 @@ class Claim(Message):
             child=child,
             request=self.request,
             now=self.now,
+            day=DAY,
             queues=self.queues,
             want=self.want,
         )
@@ -57,18 +58,24 @@ class Claim(Message):
         elif self.request == child.request:
             held = before.held(self.child)
             again = [held.get(token, b"") for token in child.tokens]
-            same("a claim sent again is answered alike", (child.first, again), answer[1:])
+            same("a claim sent again is answered alike", (child.first, again), answer[1:3])
         else:
-            self._expect_jobs(model, child, before, answer)
+            self._expect_jobs(model, child, before, after, answer)
 
     def _expect_jobs(
-        self, model: Model, child: Child, before: Snapshot, answer: queue.Claimed
+        self,
+        model: Model,
+        child: Child,
+        before: Snapshot,
+        after: Snapshot,
+        answer: queue.Claimed,
     ) -> None:
         changes: list[tuple[Job, int]] = []
         jobs: list[Job] = []
         expected = []
         names = []
-        for name, payload in self._drawn(model, before):
+        drawn, room = self._drawn(model, before)
+        for name, payload in drawn:
             job = read(payload)
             jobs.append(job)
             place = self._fate(model, job, changes)
@@ -79,8 +86,15 @@ class Claim(Message):
                 expected.append(job.id)
                 names.append("" if is_plain(payload) else name)
         for job, state in changes:
+            model.expired += state == EXPIRED and model.state(job) == WAITING
             model.change(job, state)
         settle(model, jobs)
+        same(
+            "a claim says whether it met any, and more may lie there",
+            (bool(drawn), not room),
+            (answer.met, answer.more),
+        )
+        self._expect_held(drawn, model, before, after)
         same(
             "a claim takes the oldest jobs of the first queues",
             (False, expected),
@@ -99,24 +113,53 @@ class Claim(Message):
         child.tokens = list(range(answer.first, answer.first + len(expected)))
         model.last_token = max([model.last_token, *child.tokens])
 
-    def _drawn(self, model: Model, before: Snapshot) -> list[tuple[str, bytes]]:
+    def _drawn(self, model: Model, before: Snapshot) -> tuple[list[tuple[str, bytes]], int]:
+        """All that it meets, and how many more it would take."""
         drawn: list[tuple[str, bytes]] = []
+        room = self.want
         for name in self.queues:
-            if name not in model.paused and len(drawn) < self.want:
-                jobs = before.queues.get(name, [])[::-1]
-                drawn += [(name, payload) for payload in jobs[: self.want - len(drawn)]]
-        return drawn
+            for payload in before.queues.get(name, [])[::-1] if name not in model.paused else ():
+                if room:
+                    job = read(payload)
+                    drawn.append((name, payload))
+                    passed = not job.readable or job.name in model.paused_names or self._late(job)
+                    room -= not passed
+        return drawn, room
+
+    def _late(self, job: Job) -> bool:
+        return job.expiry is not None and job.expiry * 1000 < self.now
+
+    @staticmethod
+    def _expect_held(
+        drawn: list[tuple[str, bytes]], model: Model, before: Snapshot, after: Snapshot
+    ) -> None:
+        """Those of paused names lie behind what is held already, in their order."""
+        for name in model.paused_names:
+            ids = [read(payload).id for _, payload in drawn if read(payload).name == name]
+            old = before.aside.get(name, [])
+            lying = after.aside.get(name, [])
+            found = [read(payload).id for payload in lying[: len(lying) - len(old)]]
+            same("jobs of a paused name are held", (ids[::-1], old), (found, lying[len(found) :]))
+        for queue_name, payload in drawn:
+            job = read(payload)
+            texts = [text for text in after.aside.get(job.name, []) if read(text).id == job.id]
+            named = is_plain(payload) or any(queue_name in homes(text) for text in texts)
+            if job.readable and job.name in model.paused_names and not named:
+                raise Violation("what is held names the queue that it comes back to", payload)
 
     def _fate(self, model: Model, job: Job, changes: list[tuple[Job, int]]) -> str:
-        lapsed = job.expiry is not None and job.expiry * 1000 < self.now
+        lapsed = self._late(job)
         state = model.state(job)
         if not job.readable:
             return "dead"
+        if job.name in model.paused_names:
+            return "held"
         if not state:
             if model.is_cancelled(job) or model.is_outlawed(job):
                 return ""
             if lapsed:
                 model.call_back(job, "dead" if job.tried else "expired")
+                model.expired += not job.tried
                 return "dead" if job.tried else ""
             model.revive_callback(job)
             return "claim"
@@ -287,5 +330,7 @@ class Outstanding(Message):
             if score * 1000 <= self.horizon
         ]
         held = sum(len(claims) for claims in before.claims.values())
+        back = [jobs for name, jobs in before.aside.items() if name not in model.paused_names]
+        held += sum(map(len, back))
         left = sum(waiting) + len(soon) + held + len(model.cancelling)
         same("outstanding counts right", left, answer)
