@@ -135,7 +135,7 @@ class Workers(Producers):
         return int(self.seen.scored("o:leases")[WORKERS[worker].encode()])
 
     def _claim(self, worker: int, queue: str, want: int) -> list[Run]:
-        copies, want = self._met(queue, want)
+        copies = self._met(queue, want)
         is_paused = queue in self.paused
         if is_paused:
             self.note("claim from a paused queue")
@@ -152,25 +152,16 @@ class Workers(Producers):
             self._note_claim(copy, before[copy.name], ran=copy.name in got)
         return runs
 
-    def _met(self, queue: str, want: int) -> tuple[list[Copy], int]:
-        """What a claim meets: it looks past those that have expired; and how many it may take."""
+    def _met(self, queue: str, want: int) -> list[Copy]:
+        """What a claim meets: it looks past those that have expired."""
         copies: list[Copy] = []
         fresh = 0
         for raw in reversed(self.seen.queues.get(queue, [])):
-            copy = read(raw, queue)
-            # Two deliveries of one job in one claim are looked at together: left to another time.
-            if copy.name in {one.name for one in copies}:
-                while copies and self._is_late(copies[-1]):
-                    copies.pop()
-                return copies, fresh
-            copies.append(copy)
-            fresh += not self._is_late(copy)
             if fresh == want:
                 break
-        return copies, want
-
-    def _is_late(self, copy: Copy) -> bool:
-        return copy.deadline is not None and copy.deadline < self.stage.now
+            copies.append(copy := read(raw, queue))
+            fresh += copy.deadline is None or copy.deadline >= self.stage.now
+        return copies
 
     def _note_claim(self, copy: Copy, was: str, *, ran: bool) -> None:
         job = self.model.jobs[copy.name]

@@ -94,10 +94,14 @@ local left = (room == 0 or past == PAST or size >= BYTES) and 3 or #taken > 0 an
 -- Members of batches: one look at their slots decides who runs. Those of a batch that is forgotten
 -- run as plain jobs, and are told so; unless it was cancelled.
 local FORGOTTEN = '"forgotten":true'
-local changes, audited, expired, ended = {}, {}, 0, {}
+local changes, audited, expired = {}, {}, 0
 for bid, list in pairs(members) do
   local slots, change = slots_of(bid), {}
-  local function becomes(number, state) table.insert(change, number); table.insert(change, state) end
+  local function becomes(number, state)
+    table.insert(change, number); table.insert(change, state)
+    -- `advance` writes it; a copy of the job that lies behind it is to see it now.
+    if may_become(state_of(slots, number), state) then set_state(slots, number, state) end
+  end
   local known, cancelled, audit = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at', 'audit'))
   if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end
   if audit then table.insert(audited, bid) end
@@ -117,7 +121,7 @@ for bid, list in pairs(members) do
         table.insert(unreadable, taken[member.at])
         taken[member.at] = false
       elseif member.lapsed or state > FAILING then
-        if state == WAITING then becomes(member.number, EXPIRED); ended[bid .. member.number] = true end
+        if state == WAITING then becomes(member.number, EXPIRED); expired = expired + 1 end
         taken[member.at] = false
       elseif not known and string.sub(taken[member.at], -#FORGOTTEN - 1) ~= FORGOTTEN .. '}' then
         taken[member.at] = append(taken[member.at], FORGOTTEN)
@@ -143,7 +147,6 @@ for _, job in ipairs(late) do
   if job.cb then callback_is(job.cb, dies and 'dead' or 'expired') end
 end
 bury(unreadable, now)
-for _ in pairs(ended) do expired = expired + 1 end
 count('expired', expired, day)
 for name, payloads in pairs(held) do
   redis.call('SADD', key_heldnames, name)
