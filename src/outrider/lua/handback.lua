@@ -9,14 +9,14 @@ local names = redis.call('SDIFF', key_heldnames, key_pausednames)
 local size = 0
 
 local function newest(key)
-  local jobs = {}
+  local found = {}
   while limit > 0 and size < bytes do
-    local payload = redis.call('LINDEX', key, #jobs)
+    local payload = redis.call('LINDEX', key, #found)
     if not payload then break end
-    table.insert(jobs, payload)
+    table.insert(found, payload)
     limit, size = limit - 1, size + #payload
   end
-  return jobs
+  return found
 end
 
 -- The batches that these are members or callbacks of.
@@ -32,15 +32,15 @@ end
 
 local left = #names
 for _, name in ipairs(names) do
-  local jobs, back = newest(key_held(name)), {}
-  -- As who gives back has them: in the order in which they are to be taken.
-  for i = #jobs, 1, -1 do
-    local _, queue = read(jobs[i])
-    table.insert(back, { queue = queue or 'default', payload = jobs[i] })
+  local found, back = newest(key_held(name)), {}
+  -- As `give_back` wants them: in the order in which they are to be taken.
+  for i = #found, 1, -1 do
+    local _, queue = read(found[i])
+    table.insert(back, { queue = queue or 'default', payload = found[i] })
   end
   give_back(back)
   for bid in pairs(batches_of(back)) do void_audit(bid) end
-  if #jobs > 0 then redis.call('LTRIM', key_held(name), #jobs, -1) end
+  if #found > 0 then redis.call('LTRIM', key_held(name), #found, -1) end
   if not check_held(name) then left = left - 1 end
 end
 return left

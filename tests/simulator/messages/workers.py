@@ -70,7 +70,6 @@ class Claim(Message):
         after: Snapshot,
         answer: queue.Claimed,
     ) -> None:
-        changes: list[tuple[Job, int]] = []
         jobs: list[Job] = []
         expected = []
         names = []
@@ -78,16 +77,13 @@ class Claim(Message):
         for name, payload in drawn:
             job = read(payload)
             jobs.append(job)
-            place = self._fate(model, job, changes)
+            place = self._fate(model, job)
             model.take(job.id, "queue")
             if place:
                 model.put(job.id, place)
             if place == "claim":
                 expected.append(job.id)
                 names.append("" if is_plain(payload) else name)
-        for job, state in changes:
-            model.expired += state == EXPIRED and model.state(job) == WAITING
-            model.change(job, state)
         settle(model, jobs)
         same(
             "a claim says whether it met any, and more may lie there",
@@ -147,7 +143,7 @@ class Claim(Message):
             if job.readable and job.name in model.paused_names and not named:
                 raise Violation("what is held names the queue that it comes back to", payload)
 
-    def _fate(self, model: Model, job: Job, changes: list[tuple[Job, int]]) -> str:
+    def _fate(self, model: Model, job: Job) -> str:
         lapsed = self._late(job)
         state = model.state(job)
         if not job.readable:
@@ -164,16 +160,17 @@ class Claim(Message):
             model.revive_callback(job)
             return "claim"
         if model.is_cancelled(job):
-            changes.append((job, CANCELLED))
+            model.change(job, CANCELLED)
             return ""
         if state == DEAD:
-            changes.append((job, FAILING))
+            model.change(job, FAILING)
             state = FAILING
         if lapsed and state == FAILING:
-            changes.append((job, DEAD))
+            model.change(job, DEAD)
             return "dead"
         if lapsed and state == WAITING:
-            changes.append((job, EXPIRED))
+            model.expired += 1
+            model.change(job, EXPIRED)
         return "" if lapsed or state > FAILING else "claim"
 
 
