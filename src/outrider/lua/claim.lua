@@ -71,23 +71,30 @@ local function has_run(payload)
   return ok and job.retry_count ~= nil
 end
 
--- How many jobs that don't run, and how much of them, a claim looks past: a script has to be brief.
-local PAST, BYTES = 500, 262144
+-- How many jobs that don't run, and how much of them, a claim looks past: a script has to be brief. Where it
+-- has met one, it reads on by STEP.
+local PAST, BYTES, STEP = 500, 262144, 20
 local room, past, size = want, 0, 0
-for _, queue in ipairs(queues) do
+
+local function draw(queue)
   local at = 0
-  while room > 0 and past < PAST and size < BYTES and redis.call('SISMEMBER', key_paused, queue) == 0 do
-    local most = math.min(room, PAST - past)
+  while room > 0 and past < PAST and size < BYTES do
+    local most = past > 0 and math.max(room, STEP) or room
     local found = redis.call('LRANGE', key_queue(queue), -at - most, -at - 1)
     for i = #found, 1, -1 do
+      if room == 0 or past == PAST or size >= BYTES then break end
       local payload, lapsed = admit(found[i], queue, #taken + 1)
       table.insert(taken, payload)
       if payload and not lapsed then room = room - 1 else past, size = past + 1, size + #found[i] end
+      at = at + 1
     end
-    at = at + #found
     if #found < most then break end
   end
   if at > 0 then table.insert(trims, { queue, at }) end
+end
+
+for _, queue in ipairs(queues) do
+  if redis.call('SISMEMBER', key_paused, queue) == 0 then draw(queue) end
 end
 local left = (room == 0 or past == PAST or size >= BYTES) and 3 or #taken > 0 and 2 or 1
 

@@ -10,14 +10,14 @@ from outrider.script import Call, command, script
 def handback(keys: Keys, *, limit: int, bytes: int) -> int:
     """Hand held jobs whose name goes on back to the front of their queues; how many names are left.
 
-    Up to `limit` jobs (500 at most), or those that fill `bytes`.
+    Up to `limit` jobs (250 at most), or those that fill `bytes`.
     """
     raise NotImplementedError
 
 
 def handback_slice(keys: Keys) -> Call[int]:
     """Hand back as much as one script may."""
-    return handback(keys, limit=500, bytes=1 << 18)
+    return handback(keys, limit=250, bytes=1 << 18)
 
 
 def pause(keys: Keys, name: str) -> Call[None]:

@@ -49,8 +49,8 @@ JOBS: Faults = {
     "LTRIM one too few": [("0, -trim[2] - 1)", "0, -trim[2])")],
     "pause overlooked": [
         (
-            "and size < BYTES and redis.call('SISMEMBER', key_paused, queue) == 0 do",
-            "and size < BYTES do",
+            "if redis.call('SISMEMBER', key_paused, queue) == 0 then draw(queue) end",
+            "draw(queue)",
         )
     ],
     "repeated claim takes more": [("if request == tonumber(last) then", "if false then")],

@@ -51,7 +51,9 @@ class Handback(Message):
         in_front(before, after, backs)
         going = [len(jobs) for n, jobs in before.aside.items() if n not in model.paused_names]
         moved = [payload for back in backs for payload in back]
-        enough = len(moved) == self.limit or sum(map(len, moved)) >= self.bytes
-        same("a slice is as much as may be", True, enough or len(moved) == sum(going))
+        sizes = [len(payload) for payload in moved]
+        full = len(moved) == self.limit or sum(sizes) >= self.bytes
+        fits = len(moved) <= self.limit and sum(sizes) - max(sizes, default=0) < self.bytes
+        same("a slice is as much as may be", True, fits and (full or len(moved) == sum(going)))
         left = [name for name in after.aside if name not in model.paused_names]
         same("handing back comes to its end", len(left), answer)
