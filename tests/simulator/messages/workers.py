@@ -96,6 +96,16 @@ class Claim(Message):
             (False, expected),
             (answer.fenced, [read(payload).id for payload in answer.payloads]),
         )
+        self._expect_texts(names, model, answer)
+        if expected and answer.first <= model.last_token:
+            raise Violation("tokens are given out once", (model.last_token, answer.first))
+        child.request, child.first = self.request, answer.first
+        child.tokens = list(range(answer.first, answer.first + len(expected)))
+        model.last_token = max([model.last_token, *child.tokens])
+
+    @staticmethod
+    def _expect_texts(names: list[str], model: Model, answer: queue.Claimed) -> None:
+        """What is spliced in: that the batch is gone, and where the job lay (`names`)."""
         for name, payload in zip(names, answer.payloads, strict=True):
             job = read(payload)
             gone = bool(job.member and job.member[0] not in model.batches)
@@ -103,11 +113,6 @@ class Claim(Message):
                 raise Violation("a job is told that its batch is gone", payload)
             if name and name not in homes(payload):
                 raise Violation("a job names the queue that it was taken from", (name, payload))
-        if expected and answer.first <= model.last_token:
-            raise Violation("tokens are given out once", (model.last_token, answer.first))
-        child.request, child.first = self.request, answer.first
-        child.tokens = list(range(answer.first, answer.first + len(expected)))
-        model.last_token = max([model.last_token, *child.tokens])
 
     def _drawn(self, model: Model, before: Snapshot) -> tuple[list[tuple[str, bytes]], int]:
         """All that it meets, and how many more it would take."""

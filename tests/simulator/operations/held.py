@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.simulator.messages.held import Handback, PauseName
 from tests.simulator.operations.table import operation
-from tests.simulator.payloads import NAMES
+from tests.simulator.payloads import NAMES, read
 from tests.simulator.simulation import Simulation
 
 
@@ -23,3 +23,17 @@ def hand_back(sim: Simulation) -> None:
     """Some worker's scheduler hands back a slice."""
     if sim.before.aside:
         sim.send(Handback(sim.rng.choice((1, 2, 500)), sim.rng.choice((1, 300, 1 << 18))))
+
+
+@operation(8, calm=6)
+def hand_back_behind(sim: Simulation) -> None:
+    """A name goes on, and what an audit looks for is handed back in the middle of it."""
+    bids = {bid for one in sim.audits if not one.over for bid in one.bids}
+    sought = [
+        name
+        for name, jobs in sorted(sim.before.aside.items())
+        if any((job.member or job.callback or [""])[0] in bids for job in map(read, jobs))
+    ]
+    if sought:
+        sim.send(PauseName(sim.rng.choice(sought), on=False))
+        sim.send(Handback(500, 1 << 18))
