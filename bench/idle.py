@@ -1,4 +1,4 @@
-"""What an idle worker costs: round trips and CPU, serving one queue and serving two.
+"""What an idle worker costs: round trips and CPU, serving queues that are empty, or paused.
 
 Each worker talks to the server through a proxy of ours that counts: see proxy.py. Round trips do
 not depend on the machine.
@@ -12,12 +12,27 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.jobs import app, noop
 from bench.proxy import Proxy
 from bench.rig import Figure, Rig
 
 SECONDS = 20.0
-CASES = (("one queue", ("-q", "a")), ("two queues", ("-q", "a", "-q", "b")))
-TWO = ("one queue, 2 processes", ("-q", "a", "-p", "2"))
+MOST = {"one queue": 2.0, "two queues": 2.0, "one paused queue": 3.0, "ten paused queues": 3.0}
+PAUSED = [f"p{number}" for number in range(10)]
+"""Each holds a job. Which queues are paused is asked once for all of a process."""
+
+
+def _serving(*queues: str) -> tuple[str, ...]:
+    return tuple(word for name in queues for word in ("-q", name))
+
+
+CASES = (
+    ("one queue", _serving("a")),
+    ("two queues", _serving("a", "b")),
+    ("one queue, 2 processes", (*_serving("a"), "-p", "2")),
+    ("one paused queue", _serving(PAUSED[0])),
+    ("ten paused queues", _serving(*PAUSED)),
+)
 
 
 class Case(NamedTuple):
@@ -31,7 +46,10 @@ class Case(NamedTuple):
 def measure(rig: Rig) -> list[Figure]:
     """Leave workers alone, all at the same time, and count."""
     cases = []
-    for number, (name, options) in enumerate((*CASES, TWO)):
+    for name in PAUSED:
+        app.queues[name].pause()
+        noop.using(queue=name).enqueue(0)
+    for number, (name, options) in enumerate(CASES):
         proxy = Proxy(rig.folder / f"proxy{number}.sock", rig.url)
         cases.append(Case(name, rig.worker(*options, url=proxy.url), proxy))
     time.sleep(4.0)
@@ -42,7 +60,7 @@ def measure(rig: Rig) -> list[Figure]:
     for case, trips_before, used_before in zip(cases, trips, used, strict=True):
         rate = (case.proxy.trips - trips_before) / SECONDS
         cpu = (cpu_seconds(case.worker.pid) - used_before) / SECONDS * 100
-        rule = None if case.name == TWO[0] else ("<=", 2.0)
+        rule = ("<=", MOST[case.name]) if case.name in MOST else None
         figures.append(Figure(case.name, rate, "trips/s", rule=rule))
         figures.append(Figure("  CPU of its processes", cpu, "%"))
     for case in cases:

@@ -68,12 +68,14 @@ def loop(
 
 
 def _claim(keys: Keys, request: int, want: int, queues: list[str] | None = None) -> Any:
+    now = clock.now_ms()
     return queue.claim(
         keys,
         **OWNER,
         request=request,
         seen=0,
-        now=clock.now_ms(),
+        now=now,
+        day=clock.utc_day(now),
         queues=queues or ["default"],
         want=want,
     )

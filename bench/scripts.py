@@ -8,6 +8,7 @@ is for the round with the least delay.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from bench.jobs import app, noop
 from bench.rig import Figure, Rig, percentile
 from outrider import clock
 from outrider.script import SCRIPTS
-from outrider.store import process, queue, schedule
+from outrider.store import held, process, queue, schedule
 from outrider.store.queue import Other
 
 ROUNDS = 4
@@ -37,6 +38,8 @@ def measure(rig: Rig) -> list[Figure]:
         ("500 failures", ("ack",), _fail),
         (f"slice of {SLICE}", ("promote",), _promote),
         (f"slice of {SLICE}", ("recall",), _recall),
+        ("past 500 of a paused name", ("claim", "handback"), _put_aside),
+        ("past 500 expired ones", ("claim",), _expire),
     ]
     yard = min(_round(rig, _yard)["LPUSH"])
     figures = [Figure("yardstick: LPUSH of 500 jobs", yard, "ms")]
@@ -141,6 +144,26 @@ def _recall(rig: Rig) -> None:
         rig.wire("DEL", app.keys("queue", "default"))
 
 
+def _put_aside(rig: Rig) -> None:
+    for _ in range(2):
+        _batch()
+    noop.pause()
+    _listen(rig)
+    _pass_by(rig)
+    noop.resume()
+    while app.perform(held.handback_slice(app.keys)):
+        pass
+
+
+def _expire(rig: Rig) -> None:
+    with app.batch().jobs():
+        for i in range(BLOCK):
+            noop.using(expires_in=0.001).enqueue(i)
+    time.sleep(0.01)
+    _listen(rig)
+    _pass_by(rig)
+
+
 # -- how to make it happen -------------------------------------------------------------------------
 
 
@@ -154,21 +177,29 @@ def _batch() -> None:
 def _hold(rig: Rig, count: int) -> queue.Claimed:
     """Be a worker's only child, and claim so many new jobs."""
     noop.enqueue_many([(i,) for i in range(count)])
+    return _claim(rig, count)
+
+
+def _pass_by(rig: Rig) -> None:
+    """Look for one job to run until there is nothing left to look at."""
+    while _claim(rig, 1).met:
+        pass
+
+
+def _claim(rig: Rig, count: int) -> queue.Claimed:
+    """Be a worker's only child, and claim so many jobs."""
     rig.wire("DEL", app.keys("owners", OWNER["identity"]))
     life = {"life": 60_000, "register": 1, "override": 0}
     who = OWNER["identity"]
     app.perform(process.beat(app.keys, identity=who, fields=["busy", 0], work=[], **life))
     app.perform(process.enlist(app.keys, **OWNER))
-    claim = queue.claim(
-        app.keys,
-        **OWNER,
-        request=1,
-        seen=0,
-        now=clock.now_ms(),
-        queues=["default"],
-        want=count,
+    now = clock.now_ms()
+    day = clock.utc_day(now)
+    return app.perform(
+        queue.claim(
+            app.keys, **OWNER, request=1, seen=0, now=now, day=day, queues=["default"], want=count
+        )
     )
-    return app.perform(claim)
 
 
 def _hold_and_fail(rig: Rig, count: int) -> None:

@@ -14,7 +14,7 @@ from outrider.script import command
 # Kinds of `o:` keys that live without a time to live and without an owner; see outrider/keys.py.
 PERMANENT = (
     *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
-    *("o:interrupts", "o:audit", "o:cancelled", "o:deaths"),
+    *("o:interrupts", "o:audit", "o:cancelled", "o:deaths", "o:paused", "o:held"),
 )
 
 
@@ -62,5 +62,7 @@ def _leaks(app: App, key: str) -> bool:
         return not live
     if key.startswith("o:staged:"):
         return app.perform(command("ZSCORE", "o:moving", owner, decode=lambda at: at is None))
+    if key.startswith("o:held:"):
+        return not app.perform(command("SISMEMBER", "o:held", owner, decode=bool))
     identity = ":".join(owner.split(":")[:3])
     return app.perform(command("ZSCORE", "o:leases", identity, decode=bool)) is False

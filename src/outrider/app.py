@@ -13,6 +13,7 @@ from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.inspection.batches import Batches
+from outrider.inspection.held import HeldNames
 from outrider.inspection.processes import Processes
 from outrider.inspection.queues import Queues, Stats
 from outrider.inspection.sets import JobSet
@@ -48,6 +49,7 @@ class App(Hub):
         super().__init__(url, prefix, max_payload, timeout)
         self.batches = Batches(self)
         self.queues = Queues(self)
+        self.held = HeldNames(self)
         self.scheduled = JobSet(self, "schedule")
         self.retries = JobSet(self, "retry")
         self.dead = JobSet(self, "dead")

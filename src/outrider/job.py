@@ -13,6 +13,7 @@ from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.options import Options, Seconds
+from outrider.store import held
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -111,6 +112,34 @@ class Job(Enqueuer[P], Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<job {self.name}>"
+
+    @property
+    def paused(self) -> bool:
+        """Whether workers run none of these jobs."""
+        return self.hub.perform(held.is_paused(self.hub.keys, self.name))
+
+    async def apaused(self) -> bool:
+        """The same for asyncio."""
+        return await self.hub.aperform(held.is_paused(self.hub.keys, self.name))
+
+    def pause(self) -> None:
+        """Let workers run none of these jobs, on whatever queue, until `resume`.
+
+        What is running goes on. The others wait in `app.held[name]`; no other job waits for them.
+        """
+        self.hub.perform(held.pause(self.hub.keys, self.name))
+
+    async def apause(self) -> None:
+        """The same for asyncio."""
+        await self.hub.aperform(held.pause(self.hub.keys, self.name))
+
+    def resume(self) -> None:
+        """Let workers run these jobs again; those that were held go first."""
+        self.hub.perform(held.resume(self.hub.keys, self.name))
+
+    async def aresume(self) -> None:
+        """The same for asyncio."""
+        await self.hub.aperform(held.resume(self.hub.keys, self.name))
 
     def using(self, **options: Any) -> Enqueuer[P]:
         """The same job with other options for one call: `resize.using(queue="bulk").enqueue(42)`.

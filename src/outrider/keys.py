@@ -32,7 +32,9 @@ TABLE: dict[str, KeySpec] = {
     "work": KeySpec("{}:work", "hash", "60 s", "slot -> running job, for people to look at"),
     "workers": KeySpec("{}:workers", "hash", "60 s", "the same, as Sidekiq up to 6.4 has it"),
     "signals": KeySpec("{}-signals", "list", "60 s", "TSTP, TERM or TTIN for one worker"),
-    "stat": KeySpec("stat:{}", "string", "none; days 5 years", "processed, failed; also by day"),
+    "stat": KeySpec(
+        "stat:{}", "string", "none; days 5 years", "processed, failed, expired; by day"
+    ),
     # -- ours ---------------------------------------------------------------------------------
     "guard": KeySpec("o:guard", "none", "-", "never exists; see docs/internals.md, Cluster"),
     "guard2": KeySpec("o:guard:2", "none", "-", "never exists either"),
@@ -42,6 +44,11 @@ TABLE: dict[str, KeySpec] = {
     "owners": KeySpec("o:owners:{}", "hash", "lease", "child -> its last claim request"),
     "claims": KeySpec("o:claims:{}", "hash", "lease", "token -> payload held by one child"),
     "tokens": KeySpec("o:tokens", "string", "none", "the last claim token given out"),
+    "pausednames": KeySpec("o:paused", "set", "none", "names of paused jobs"),
+    "heldnames": KeySpec("o:held", "set", "none", "names of jobs with a held list"),
+    "held": KeySpec(
+        "o:held:{}", "list", "none", "payloads of a paused job, taken off their queues"
+    ),
     "batches": KeySpec("o:batches", "zset", "none", "bids that are not settled, by activity, ms"),
     "deaths": KeySpec("o:deaths", "zset", "none", "bids with dead members, by the last change, ms"),
     "audit": KeySpec("o:audit", "zset", "none", "bids not at rest -> when they were audited, ms"),

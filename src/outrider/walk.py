@@ -9,7 +9,7 @@ from outrider.store.place import PAGE, Entry, Line, Place
 
 
 class Walk:
-    """Reads a queue or a set, the job that would be taken first at first.
+    """Reads a queue, a held list or a set, the job that would be taken first at first.
 
     Jobs on their way to a queue come behind all that lie there, and keep their position when they
     arrive. Those on their way to the schedule are told among the others, by their time.
@@ -24,7 +24,7 @@ class Walk:
 
     def step(self) -> Flow[list[Entry]]:
         """The next jobs, PAGE at most; none at the end."""
-        return self._along() if self._place.kind == "queue" else self._by_time()
+        return self._along() if self._place.is_list else self._by_time()
 
     def _by_time(self) -> Flow[list[Entry]]:
         score, payload = self._after
@@ -38,7 +38,8 @@ class Walk:
     def _along(self) -> Flow[list[Entry]]:
         line: Line = yield store.queued(
             self._keys,
-            queue=self._place.name,
+            place=self._place.kind,
+            name=self._place.name,
             start=self._position,
             last=self._pages[-1][-1] if self._pages else b"",
             count=PAGE,

@@ -49,6 +49,7 @@ class Hands:
                 request=number,
                 seen=self.seen,
                 now=now or self.now,
+                day=utc_day(now or self.now),
                 queues=list(queues or ("default",)),
                 want=want,
             )

@@ -12,6 +12,7 @@ from outrider import App, Batch, BatchStatus, Process, RunningJob
 from outrider.block import Block
 from outrider.hold import Hold
 from outrider.inspection.batches import Batches
+from outrider.inspection.held import Held
 from outrider.inspection.processes import Processes
 from outrider.inspection.queues import Queue, Stats
 from outrider.inspection.sets import JobSet
@@ -26,6 +27,7 @@ CLASSES: list[type] = [
     BatchStatus,
     Batches,
     Queue,
+    Held,
     JobSet,
     Process,
     Processes,
@@ -35,10 +37,11 @@ CLASSES: list[type] = [
 ]
 
 COLLECTION = ("size", "find", "delete", "kill", "clear")
+PAUSE = ("paused", "pause", "resume")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (App, ("enqueue", "perform", "close")),
-    (Job, ENQUEUE),
+    (Job, (*ENQUEUE, *PAUSE)),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),
     (
@@ -46,7 +49,8 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
         ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed", "delete"),
     ),
     (Batches, ("get", "open")),
-    (Queue, (*COLLECTION, "latency", "paused", "pause", "resume")),
+    (Queue, (*COLLECTION, *PAUSE, "latency")),
+    (Held, (*COLLECTION, *PAUSE)),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
     (Process, ("quiet", "stop", "dump")),
     (Processes, ("get", "size")),
@@ -123,7 +127,8 @@ def test_context_managers_work_both_ways() -> None:
         assert hasattr(Block, name)
         assert hasattr(Hold, name)
     for name in ("__iter__", "__aiter__"):
-        assert all(hasattr(kind, name) for kind in (Batches, Queue, JobSet, Processes, Work))
+        kinds = (Batches, Queue, Held, JobSet, Processes, Work)
+        assert all(hasattr(kind, name) for kind in kinds)
 
 
 def test_everything_public_is_documented() -> None:

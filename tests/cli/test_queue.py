@@ -32,13 +32,31 @@ def test_a_queue_is_operated(tmp_path: Path, app: App) -> None:
     assert (app.queues["low"].size, app.queues["low"].paused) == (0, False)
 
 
+def test_jobs_of_a_name_are_operated(tmp_path: Path, app: App) -> None:
+    """Paused whatever queue they are on, shown, and let go on."""
+    assert run(tmp_path, app, "job", "pause", "some.job") == "some.job is paused\n"
+    assert [*app.held] == ["some.job"]
+    app.queues["ahead"].pause()
+    lines = run(tmp_path, app, "stats").splitlines()
+    assert [line.split(maxsplit=1) for line in lines[-2:]] == [
+        ["queue", "ahead: 0 jobs, 0.0 s, paused"],
+        ["job", "some.job: 0 held, paused"],
+    ]
+    assert run(tmp_path, app, "job", "resume", "some.job") == "some.job goes on\n"
+    assert [*app.held] == []
+    assert "some.job" not in run(tmp_path, app, "stats")
+    wrong = outrider(tmp_path, "job", "pause", "no job", "--url", app.url)
+    assert wrong.returncode != 0
+    assert "is no job name" in wrong.stderr
+
+
 def test_stats_shows_all_numbers(tmp_path: Path, app: App) -> None:
     """One line each, and one a queue."""
     app.enqueue("some.job")
     app.queues["default"].pause()
     lines = run(tmp_path, app, "stats").splitlines()
     found = dict(line.split(maxsplit=1) for line in lines)
-    assert found["enqueued"] == "1"
+    assert (found["enqueued"], found["expired"]) == ("1", "0")
     assert found["latency"].endswith(" s")
     assert found["queue"].startswith("default: 1 jobs, ")
     assert found["queue"].endswith(", paused")

@@ -8,6 +8,7 @@ from functools import partial
 from outrider.store.queue import Other
 from tests.simulator.messages.base import same
 from tests.simulator.messages.closing import Release
+from tests.simulator.messages.held import Handback, PauseName
 from tests.simulator.messages.life import Beat, Enlist, Farewell, Reap
 from tests.simulator.messages.people import Pause, Revive
 from tests.simulator.messages.staging import Move
@@ -25,6 +26,8 @@ def drain(sim: Simulation) -> None:
     """Let one last worker finish everything, some of it badly; then bring the dead back."""
     for name in sorted(sim.model.paused):
         sim.send(Pause(name, False))
+    for name in sorted(sim.model.paused_names):
+        sim.send(PauseName(name, on=False))
     worker = Worker(("last:1:0", "0"))
     sim.send(Beat(worker.key[0], LIFE, 1, sim.server_clock()))
     sim.send(Enlist(worker.key))
@@ -64,6 +67,7 @@ def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
     sim.now += 400_000
     moved = sum(sim.send(Promote(name, sim.now, 250)).moved for name in ("schedule", "retry"))
     moved += sim.send(Move(1000, 1 << 18))
+    moved += sim.send(Handback(500, 1 << 18))
     answer = sim.claim(worker, sim.next_claim(worker, 40, list(SERVED)))
     worker.acked += 1
     tokens = list(worker.held)

@@ -13,7 +13,7 @@ from tests.simulator.world import DAY, Snapshot, Violation, pairs
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {
     *("o:clock", "o:tokens", "o:leases", "o:moving", "o:interrupts", "o:deaths"),
-    *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
+    *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled", "o:paused", "o:held"),
 }
 DAYS = 86_400
 SLACK = 60
@@ -26,6 +26,7 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     check_places(after, model)
     check_born(after, model)
     check_owners(after, model)
+    check_held(after, model)
     check_clock(before, after, model)
     check_statistics(after, model)
     same("batches are known until forgotten", set(model.batches), set(after.batches))
@@ -74,6 +75,8 @@ def places(after: Snapshot) -> Counter[tuple[str, str]]:
         if key.decode() not in after.staged:
             raise Violation("what is on its way is there", key)
         found.update((read(payload).id, "moving") for payload in after.staged[key.decode()])
+    for jobs in after.aside.values():
+        found.update((read(payload).id, "held") for payload in jobs)
     for held in after.claims.values():
         found.update((read(payload).id, "claim") for payload in held.values())
     return found
@@ -118,6 +121,12 @@ def check_owners(after: Snapshot, model: Model) -> None:
             raise Violation("claims have an owner", (identity, child))
 
 
+def check_held(after: Snapshot, model: Model) -> None:
+    """Names are paused until they go on, and held lists are known by their names."""
+    for key, expected in (("o:paused", model.paused_names), ("o:held", set(after.aside))):
+        same(f"{key} has the names", expected, {name.decode() for name in after.rest.get(key, [])})
+
+
 def check_clock(before: Snapshot, after: Snapshot, model: Model) -> None:
     """The virtual clock never goes back, and moves by one step at most."""
     old, new = (
@@ -132,7 +141,8 @@ def check_clock(before: Snapshot, after: Snapshot, model: Model) -> None:
 
 def check_statistics(after: Snapshot, model: Model) -> None:
     """Each run is counted once."""
-    for name, expected in (("processed", model.processed), ("failed", model.failed)):
+    counted = {"processed": model.processed, "failed": model.failed, "expired": model.expired}
+    for name, expected in counted.items():
         for key in (f"stat:{name}", f"stat:{name}:{DAY}"):
             same(f"{key} counts each run once", expected, int(after.rest.get(key, 0)))
         if after.ttl.get(key, 1) < 0:
@@ -258,6 +268,8 @@ def check_leftovers(after: Snapshot) -> None:
         if not key.startswith("o:") or key in _LIFELESS or head in {"owners", "claims"}:
             continue
         if head == "lane" and ttl > 0:
+            continue
+        if head == "held" and name in after.aside and ttl < 0:
             continue
         if head == "staged" and (name.encode() in after.scored("o:moving")) == (ttl < 0):
             continue

@@ -147,11 +147,13 @@ class Model:
     started: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     newer: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
+    paused_names: set[str] = field(default_factory=set)
     last_token: int = 0
     virtual: int = 0
     last_tick: int | None = None
     processed: int = 0
     failed: int = 0
+    expired: int = 0
     followed: set[str] | None = None
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from outrider.ids import FIRST_CALLBACK
 
 _CALLBACK = re.compile(r"([0-9a-f]+):([a-z]+):(\d+)")
-_OURS = re.compile(rb'\{"jid":"([^"\\]+)","class":"[^"\\]+","queue":"')
+_OURS = re.compile(rb'\{"jid":"([^"\\]+)","class":"([^"\\]+)","queue":"')
 _QUEUE = re.compile(rb'"queue":"([^"]+)"')
+NAMES = ("app.job", "app.other", "app.callback", "Ruby")
 _MEMBER = re.compile(r"[0-9a-f]{8}")
 
 
@@ -24,12 +25,16 @@ class Job(NamedTuple):
     callback: tuple[str, str, int] | None = None
     expiry: float | None = None
     tried: bool = False
+    name: str = ""
 
 
 def write(jid: str, queue: str, **fields: Any) -> str:
-    """A payload of ours: `bid` and `expiry` stand before `class`, all else after `queue`."""
+    """A payload of ours: `bid` and `expiry` stand before `class`, all else after `queue`.
+
+    There are two kinds of jobs, so that the name of one of them can be paused.
+    """
     early = {name: fields.pop(name) for name in ("bid", "expiry") if name in fields}
-    ours: dict[str, Any] = {"class": "app.job", "queue": queue, "args": []}
+    ours: dict[str, Any] = {"class": NAMES[int(jid[-1], 16) % 2], "queue": queue, "args": []}
     return dump({"jid": jid} | early | ours | fields)
 
 
@@ -109,6 +114,7 @@ def read(payload: bytes) -> Job:
         (callback[1], callback[2], int(callback[3])) if callback else None,
         expiry if isinstance(expiry, int | float) else None,
         "retry_count" in job,
+        job["class"],
     )
 
 
@@ -118,7 +124,7 @@ def _decode(payload: bytes) -> Any:
     except ValueError:
         # Where the beginning is ours it is taken at its word; the worker will find out.
         found = _OURS.match(payload)
-        return {"jid": found[1].decode(), "class": ""} if found else None
+        return {"jid": found[1].decode(), "class": found[2].decode()} if found else None
 
 
 def _member(jid: str, bid: str) -> tuple[str, int] | None:

@@ -139,6 +139,7 @@ class Snapshot:
     failures: dict[str, dict[str, bytes]] = field(default_factory=dict)
     kids: dict[str, dict[str, bytes]] = field(default_factory=dict)
     staged: dict[str, list[bytes]] = field(default_factory=dict)
+    aside: dict[str, list[bytes]] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def held(self, child: Child) -> dict[int, bytes]:
@@ -198,6 +199,8 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
         now.staged[name] = value if ":" in name else value[::2]
         if ":" not in name:
             now.sets[key] = {word: float(score) for word, score in pairs(value)}
+    elif ours and head == "held" and name:
+        now.aside[name] = value
     elif ours and head == "slots":
         now.slots[name] = value
     else:

@@ -8,7 +8,7 @@ from outrider import App
 from outrider.store import process, queue
 from outrider.store.process import Beat, Reaped
 from outrider.store.queue import Claimed
-from tests.app.hands import IDENTITY, NOW, Hands, listed, live, put, raw, scored, write
+from tests.app.hands import DAY, IDENTITY, NOW, Hands, listed, live, put, raw, scored, write
 
 LIFE = 30_000
 STEP = 10_000
@@ -99,6 +99,7 @@ def test_only_the_lapsed_are_reaped(app: App) -> None:
             request=1,
             seen=0,
             now=NOW,
+            day=DAY,
             queues=["default"],
             want=2,
         )

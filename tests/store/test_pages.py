@@ -35,8 +35,10 @@ def remove(app: App, payload: str, at: int) -> bool:
 
 
 def look(app: App, start: int, last: str, count: int) -> Line:
-    call = place.queued(app.keys, queue="default", start=start, last=last.encode(), count=count)
-    return app.perform(call)
+    where = {"place": "queue", "name": "default"}
+    return app.perform(
+        place.queued(app.keys, **where, start=start, last=last.encode(), count=count)
+    )
 
 
 @pytest.mark.parametrize("own", [0, 1, 5])
@@ -129,7 +131,7 @@ def test_pages_by_time(
 
 @pytest.mark.parametrize("own", [0, 300, 5000])
 def test_a_job_is_taken_near_where_it_was(app: App, own: int) -> None:
-    """Within 2,000 jobs, over the border of the parts; farther away it is not looked for."""
+    """Within 2,000 jobs, over the border of the parts; farther away it is not looked for (P203)."""
     line = [write(f"{number:05}") for number in range(5000)]
     put(app, "default", *line[:own])
     if own < 2000:

@@ -54,7 +54,7 @@ def _writes(name: str) -> list[str]:
     called = set(re.findall(r"redis\.p?call\('(\w+)'", SCRIPTS[name]().source))
     reads = {"SISMEMBER", "LLEN", "ZCOUNT", "ZRANGE", "HKEYS", "HLEN", "HGET", "HMGET", "EXISTS"}
     reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN", "ZSCAN", "LRANGE", "ZCARD", "ZSCORE"}
-    reads |= {"TYPE", "SSCAN", "HSCAN"}
+    reads |= {"TYPE", "SSCAN", "HSCAN", "SDIFF"}
     return sorted(called - reads)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from outrider import __version__, logs
-from outrider.cli.queue import queue, stats
+from outrider.cli.queue import job, queue, stats
 from outrider.errors import ConfigError, OutriderError
 
 
@@ -136,6 +136,7 @@ def demo(images: Path | None, output: Path, chaos: bool) -> None:
 
 
 cli.add_command(queue)
+cli.add_command(job)
 cli.add_command(stats)
 
 

@@ -1,4 +1,4 @@
-"""`outrider queue` and `outrider stats`: operate on queues, and look at all numbers."""
+"""`outrider queue`, `outrider job` and `outrider stats`: operate on queues, pause jobs, look."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import click
 
 from outrider.cli.server import app_of
 from outrider.cli.workers import workers
+from outrider.options import check_job_name
+from outrider.store.queue import paused as paused_queues
+from outrider.words import printable
 
 _URL = click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 _PREFIX = click.option("--prefix", default="", help="The prefix of the app's keys.")
@@ -50,18 +53,46 @@ def clear(name: str, url: str | None, prefix: str) -> None:
     click.echo(f"{name}: {app_of(url, prefix).queues[name].clear():,} jobs deleted")
 
 
+@click.group()
+def job() -> None:
+    """Pause all jobs of a name, or let them go on."""
+
+
+@job.command("pause")
+@click.argument("name")
+@_with_server
+def pause_job(name: str, url: str | None, prefix: str) -> None:
+    """Let workers run no job called NAME; those that run go on."""
+    app_of(url, prefix).held[check_job_name(name)].pause()
+    click.echo(f"{name} is paused")
+
+
+@job.command("resume")
+@click.argument("name")
+@_with_server
+def resume_job(name: str, url: str | None, prefix: str) -> None:
+    """Let workers run jobs called NAME again; those that were held go first."""
+    app_of(url, prefix).held[check_job_name(name)].resume()
+    click.echo(f"{name} goes on")
+
+
 @click.command()
 @_with_server
 def stats(url: str | None, prefix: str) -> None:
-    """Show how many jobs wait, run, and have run, each queue, each worker, and what runs."""
+    """Show how many jobs wait and have run, each queue, paused jobs, workers, and what runs."""
     app = app_of(url, prefix)
     reading = app.stats.read()
     for field in fields(reading):
         value = getattr(reading, field.name)
         text = f"{value:,.1f} s" if isinstance(value, float) else f"{value:,}"
         click.echo(f"{field.name:>12}  {text}")
-    for name, one in app.queues.items():
+    names = {*app.queues, *app.perform(paused_queues(app.keys))}
+    for name in sorted(names):
+        one = app.queues[name]
         paused = ", paused" if one.paused else ""
         click.echo(f"{'queue':>12}  {name}: {one.size:,} jobs, {one.latency:,.1f} s{paused}")
     for heading, text in workers(app):
         click.echo(f"{heading:>12}  {text}")
+    for name, held in app.held.items():
+        paused = ", paused" if held.paused else ""
+        click.echo(f"{'job':>12}  {printable(name)}: {held.size:,} held{paused}")

@@ -90,11 +90,13 @@ class Queues(Mapping[str, Queue]):
 class StatsReading:
     """Numbers of one moment. `processed` counts executions, failed ones included.
 
-    `latency` is the longest of all queues, in seconds.
+    `expired` counts jobs and callbacks whose time had passed before their first run. `latency` is
+    the longest of all queues, in seconds.
     """
 
     processed: int
     failed: int
+    expired: int
     enqueued: int
     scheduled: int
     retries: int
@@ -136,6 +138,7 @@ class Stats:
         keys = self._hub.keys
         processed = yield process.counter(keys, "processed")
         failed = yield process.counter(keys, "failed")
+        expired = yield process.counter(keys, "expired")
         enqueued, latency = 0, 0.0
         for name in (yield queue.names(keys)):
             enqueued += yield place.size(keys, Place("queue", name))
@@ -146,11 +149,13 @@ class Stats:
         living = [one.says for one in (yield from roll_call(keys)) if one.says is not None]
         processes, busy = len(living), sum(whole(says.get("busy")) for says in living)
         return StatsReading(
-            processed, failed, enqueued, scheduled, retries, dead, processes, busy, latency
+            processed, failed, expired, enqueued, scheduled, retries, dead, processes, busy, latency
         )
 
 
 def _latency(keys: Keys, name: str) -> Flow[float]:
-    first: place.Line = yield place.queued(keys, queue=name, start=0, last=b"", count=1)
+    first: place.Line = yield place.queued(
+        keys, place="queue", name=name, start=0, last=b"", count=1
+    )
     since = read(first.payloads[0]).enqueued_at if first.payloads else None
     return max(0.0, clock.now() - since.timestamp()) if since else 0.0

@@ -1,16 +1,19 @@
 #!lua flags=allow-oom
 --- @include "lib/batch"
 --- @include "lib/dead"
+--- @include "lib/stats"
 -- Takes up to `want` jobs from the queues in the order given, into the claims of one child.
--- Paused queues are left out; expired jobs and members that ran already are dropped, and their batch
--- is told. Returns {1, first token, payload ...}, or {0} when the child is fenced (its lease lapsed).
+-- Paused queues are left out, jobs of a paused name go to its held list; expired jobs and members that ran
+-- already are dropped, and their batch is told. It looks for others past all these, as far as `PAST` and
+-- `BYTES` allow. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie there; first
+-- token, payload ...}, or {0} when the child is fenced (its lease lapsed).
 -- A request sent again is answered with what the first one took.
 local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
-local last, first, count = string.match(redis.call('HGET', owners, child) or '', '^(%d+) (%d+) (%d+)')
+local last, first, had = string.match(redis.call('HGET', owners, child) or '', '^(%d+) (%d+) (%d+)')
 if not last or request < tonumber(last) then return { 0 } end
 if request == tonumber(last) then
-  local answer = { 1, tonumber(first) }
-  for token = tonumber(first), tonumber(first) + tonumber(count) - 1 do
+  local answer = { tonumber(had) > 0 and 3 or 1, tonumber(first) }
+  for token = tonumber(first), tonumber(first) + tonumber(had) - 1 do
     table.insert(answer, redis.call('HGET', claims, token) or '')
   end
   return answer
@@ -24,8 +27,24 @@ local function note_member(bid, number, at, lapsed)
   list[#list + 1] = { number = number, at = at, lapsed = lapsed }
 end
 
--- Whether a job should run; what should not is noted for its place.
+-- Names of paused jobs; hardly ever any.
+local paused, held = {}, {}
+for _, name in ipairs(redis.call('SMEMBERS', key_pausednames)) do paused[name] = true end
+
+-- Puts a job of a paused name aside, for its held list. It comes back to the queue that it names.
+local function put_aside(payload, queue)
+  local name = name_of(payload)
+  if not name or not paused[name] then return false end
+  local _, home = read(payload)
+  if home ~= queue and not is_plain(payload) then payload = append(payload, '"queue":"' .. queue .. '"') end
+  if not held[name] then held[name] = {} end
+  table.insert(held[name], payload)
+  return true
+end
+
+-- Whether a job may run; what should not is noted for its place. Nothing that has lapsed ever runs.
 local function admit(payload, queue, at)
+  if next(paused) and put_aside(payload, queue) then return false end
   if is_plain(payload) then return payload end
   local batch, number, its_queue = member_of(payload)
   if its_queue == queue then note_member(batch, number, at); return payload end
@@ -43,30 +62,53 @@ local function admit(payload, queue, at)
   elseif cb then
     table.insert(callbacks, cb)
   end
-  return payload
+  return payload, lapsed
 end
 
 local function has_run(payload)
+  if not string.find(payload, '"retry_count"', 1, true) then return false end
   local ok, job = pcall(cjson.decode, payload)
   return ok and job.retry_count ~= nil
 end
 
-for _, queue in ipairs(queues) do
-  if #taken >= want then break end
-  if redis.call('SISMEMBER', key_paused, queue) == 0 then
-    local found = redis.call('LRANGE', key_queue(queue), #taken - want, -1)
-    for i = #found, 1, -1 do table.insert(taken, admit(found[i], queue, #taken + 1)) end
-    if #found > 0 then table.insert(trims, { queue, #found }) end
+-- How many jobs that don't run, and how much of them, a claim looks past: a script has to be brief. Where it
+-- has met one, it reads on by STEP.
+local PAST, BYTES, STEP = 500, 262144, 20
+local room, past, size = want, 0, 0
+
+local function draw(queue)
+  local at = 0
+  while room > 0 and past < PAST and size < BYTES do
+    local most = past > 0 and math.max(room, STEP) or room
+    local found = redis.call('LRANGE', key_queue(queue), -at - most, -at - 1)
+    for i = #found, 1, -1 do
+      if room == 0 or past == PAST or size >= BYTES then break end
+      local payload, lapsed = admit(found[i], queue, #taken + 1)
+      table.insert(taken, payload)
+      if payload and not lapsed then room = room - 1 else past, size = past + 1, size + #found[i] end
+      at = at + 1
+    end
+    if #found < most then break end
   end
+  if at > 0 then table.insert(trims, { queue, at }) end
 end
+
+for _, queue in ipairs(queues) do
+  if redis.call('SISMEMBER', key_paused, queue) == 0 then draw(queue) end
+end
+local left = (room == 0 or past == PAST or size >= BYTES) and 3 or #taken > 0 and 2 or 1
 
 -- Members of batches: one look at their slots decides who runs. Those of a batch that is forgotten
 -- run as plain jobs, and are told so; unless it was cancelled.
 local FORGOTTEN = '"forgotten":true'
-local changes, audited = {}, {}
+local changes, audited, expired = {}, {}, 0
 for bid, list in pairs(members) do
   local slots, change = slots_of(bid), {}
-  local function becomes(number, state) table.insert(change, number); table.insert(change, state) end
+  local function becomes(number, state)
+    table.insert(change, number); table.insert(change, state)
+    -- `advance` writes it; a copy of the job that lies behind it is to see it now.
+    if may_become(state_of(slots, number), state) then set_state(slots, number, state) end
+  end
   local known, cancelled, audit = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at', 'audit'))
   if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end
   if audit then table.insert(audited, bid) end
@@ -86,7 +128,7 @@ for bid, list in pairs(members) do
         table.insert(unreadable, taken[member.at])
         taken[member.at] = false
       elseif member.lapsed or state > FAILING then
-        if state == WAITING then becomes(member.number, EXPIRED) end
+        if state == WAITING then becomes(member.number, EXPIRED); expired = expired + 1 end
         taken[member.at] = false
       elseif not known and string.sub(taken[member.at], -#FORGOTTEN - 1) ~= FORGOTTEN .. '}' then
         taken[member.at] = append(taken[member.at], FORGOTTEN)
@@ -96,7 +138,7 @@ for bid, list in pairs(members) do
   if #change > 0 then changes[bid] = change end
 end
 
-local fields, answer, n = {}, { 1, 0 }, 0
+local fields, answer, n = {}, { left, 0 }, 0
 for _, payload in ipairs(taken) do if payload then n = n + 1; answer[n + 2] = payload end end
 first = redis.call('INCRBY', key_tokens, n) - n + 1
 -- A server that lost its last moments counts from before: no token is given to a child twice.
@@ -110,10 +152,15 @@ redis.call('HSET', owners, child, string.format('%d %d %d', request, first, n))
 for _, job in ipairs(late) do
   -- An attempt was made already: it dies with its error. One that never ran is simply over.
   local dies = has_run(job.payload)
-  if dies then table.insert(unreadable, job.payload) end
+  if dies then table.insert(unreadable, job.payload) else expired = expired + 1 end
   if job.cb then callback_is(job.cb, dies and 'dead' or 'expired') end
 end
 bury(unreadable, now)
+count('expired', expired, day)
+for name, payloads in pairs(held) do
+  redis.call('SADD', key_heldnames, name)
+  call_many('LPUSH', key_held(name), payloads)
+end
 for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end
 for bid, change in pairs(changes) do advance(bid, change, now) end
 for _, bid in ipairs(audited) do void_audit(bid) end

@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
 --- @include "lib/batch"
+--- @include "lib/held"
 --- @include "lib/place"
 -- Deletes up to `limit` jobs, those first that would be taken first, and tells their batches. What
 -- leaves the dead set was told when it died. Returns how many it has deleted.
 local key, found = lies(place, name), nil
-if place == 'queue' then
+if is_list(place) then
   found = redis.call('LRANGE', key, -limit, -1)
 else
   found = redis.call('ZRANGE', key, 0, limit - 1)
@@ -20,8 +21,9 @@ for _, payload in ipairs(place == 'dead' and {} or found) do
   if cb then table.insert(callbacks, cb) end
 end
 
-if place == 'queue' then
+if is_list(place) then
   redis.call('LTRIM', key, 0, -#found - 1)
+  if place == 'held' then check_held(name) end
 else
   redis.call('ZREM', key, unpack(found))
 end

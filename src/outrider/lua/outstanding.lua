@@ -1,13 +1,16 @@
 #!lua flags=no-writes
 --- @include "lib/moving"
 -- Counts what a draining worker still has to wait for: queued in these queues or on its way there
--- (paused ones left out), due by `until` in schedule or retry, claimed by any worker, or batches that are
--- being cancelled, whose callbacks are to come. Returns the count.
+-- (paused ones left out), held for a name that is not paused any more, due by `until` in schedule or retry,
+-- claimed by any worker, or batches that are being cancelled, whose callbacks are to come. Returns the count.
 local total = redis.call('ZCARD', key_cancelling)
 for _, queue in ipairs(queues) do
   if redis.call('SISMEMBER', key_paused, queue) == 0 then
     total = total + redis.call('LLEN', key_queue(queue)) + unmoved(queue)
   end
+end
+for _, name in ipairs(redis.call('SDIFF', key_heldnames, key_pausednames)) do
+  total = total + redis.call('LLEN', key_held(name))
 end
 local latest = string.format('%.3f', horizon / 1000)
 total = total + redis.call('ZCOUNT', key_schedule, '-inf', latest) + redis.call('ZCOUNT', key_retry, '-inf', latest)

@@ -1,10 +1,10 @@
 #!lua flags=no-writes
 --- @include "lib/place"
--- A page of a queue, the job to be taken first at position 0, and what is on its way behind what lies
--- there. It begins after the job `last`, which was at `start` - 1 and may have been shifted by others;
+-- A page of a queue or held list, the job to be taken first at position 0, and what is on its way behind
+-- what lies there. It begins after the job `last`, which was at `start` - 1 and may have been shifted by others;
 -- where that is not to be found, with two pages more, for the reader to see where he was.
 -- Returns {position of the first, 1 when it is the one after `last`, how many lie there, payload ...}.
-local line, total = parts('queue', queue), 0
+local line, total = parts(place, name), 0
 for _, part in ipairs(line) do
   part.length = redis.call('LLEN', part.key)
   total = total + part.length

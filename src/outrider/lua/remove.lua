@@ -4,7 +4,7 @@
 --- @include "lib/taking"
 -- Takes one job out of the place where it lies: for good, or with `to` 'dead' into the dead set, and
 -- tells its batch. What leaves the dead set was told when it died. `failure` is noted of a member that
--- dies. `at` is its position when it was seen on a queue.
+-- dies. `at` is its position when it was seen on a queue or held list.
 -- Returns 1, or 0 when the job is not there, or further than that from where it was.
 local part = find(place, name, payload, at)
 if not part then return 0 end
@@ -17,7 +17,7 @@ if bid and state == DEAD and redis.call('HEXISTS', key_batch(bid), 'cancelled_at
 end
 
 if to == 'dead' then bury({ payload }, now) end
-take(place, part, payload)
+take(place, name, part, payload)
 if place ~= 'dead' then
   local number = bid and member_number(jid)
   if bid and may_become(state_of(slots_of(bid), number), state) then

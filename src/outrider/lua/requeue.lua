@@ -14,7 +14,7 @@ local dead = bid and state_of(slots_of(bid), member_number(jid)) == DEAD
 if bid and place == 'dead' and (is_cancelled_in_line(bid) or redis.call('ZSCORE', key_cancelled, bid)) then return -1 end
 
 push_all(queue or 'default', { stamp(changed, now) })
-take(place, part, payload)
+take(place, '', part, payload)
 if bid then void_audit(bid) end
 if dead then advance(bid, { member_number(jid), FAILING }, now) end
 if cb then revive_callback(cb) end

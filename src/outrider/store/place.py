@@ -21,10 +21,15 @@ SetName = Literal["schedule", "retry", "dead"]
 
 
 class Place(NamedTuple):
-    """A queue by its name, or one of the sets, which have none."""
+    """A queue, or what is held for a job, by its name; or one of the sets, which have none."""
 
-    kind: Literal["queue", "schedule", "retry", "dead"]
+    kind: Literal["queue", "held", "schedule", "retry", "dead"]
     name: str = ""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether jobs lie there in a line, not by time."""
+        return self.kind in ("queue", "held")
 
     def is_goal(self, moving: str) -> bool:
         """Whether what is on its way under this name comes here."""
@@ -32,7 +37,7 @@ class Place(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A payload as it lies there, with its score in a set, or its position in the line of a queue.
+    """A payload as it lies there, with its score in a set, or its position in a line.
 
     `is_coming` says that it is still on its way there.
     """
@@ -44,7 +49,7 @@ class Entry(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A page of a queue, from position `first` on: `lying` jobs lie there, the others are coming.
+    """A page of a line, from position `first` on: `lying` jobs lie there, the others are coming.
 
     `follows` says that it begins after the job that was asked for.
     """
@@ -68,7 +73,7 @@ def remove(
 ) -> bool:
     """Delete one job, or move it to the dead set with `to` "dead".
 
-    False when it is not there; in a queue, when it is not there near `at`, its position when it was
+    False when it is not there; in a line, when it is not there near `at`, its position when it was
     seen. `failure` is what is noted of a member that dies.
     """
     raise NotImplementedError
@@ -87,8 +92,8 @@ def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
 
 
 @script(decode=lambda answer: Line(answer[0], bool(answer[1]), answer[2], answer[3:]))
-def queued(keys: Keys, *, queue: str, start: int, last: bytes, count: int) -> Line:
-    """So many jobs of a queue from this position on; at 0 is the one to be taken first.
+def queued(keys: Keys, *, place: str, name: str, start: int, last: bytes, count: int) -> Line:
+    """So many jobs of a line from this position on; at 0 is the one to be taken first.
 
     `last` was the job before: if it is now elsewhere near there, those that follow it are given; if
     it is not, as many more as fill two pages before.
@@ -146,7 +151,7 @@ def size(keys: Keys, place: Place) -> Call[int]:
 
 def lying(keys: Keys, place: Place) -> Call[int]:
     """How many jobs lie there, without those on their way."""
-    words = "LLEN" if place.kind == "queue" else "ZCARD"
+    words = "LLEN" if place.is_list else "ZCARD"
     return command(words, keys(*place), decode=int)
 
 

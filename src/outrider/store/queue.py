@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
@@ -14,12 +14,15 @@ class Claimed(NamedTuple):
     """Jobs that a child now holds; `payloads[i]` has the token `first + i`.
 
     An empty payload stands for a job of a repeated request that is no longer held. `fenced` says
-    that the worker's lease has lapsed: it holds nothing any more.
+    that the worker's lease has lapsed: it holds nothing any more. `met` says that there were jobs,
+    though they may not run; `more`, that it did not look at all that may lie there.
     """
 
     fenced: bool
     first: int
     payloads: list[bytes]
+    met: bool = False
+    more: bool = False
 
 
 class Other(NamedTuple):
@@ -36,10 +39,11 @@ class Other(NamedTuple):
     failure: str = ""
 
 
-def _claimed(answer: list[int | bytes]) -> Claimed:
+def _claimed(answer: list[Any]) -> Claimed:
     if answer[0] == 0:
         return Claimed(True, 0, [])
-    return Claimed(False, answer[1], answer[2:])  # type: ignore[arg-type]
+    state, first, *payloads = answer
+    return Claimed(False, first, payloads, state >= 2, state == 3)
 
 
 @script(laned=True)
@@ -62,6 +66,7 @@ def claim(
     request: int,
     seen: int,
     now: int,
+    day: str,
     queues: list[str],
     want: int,
 ) -> Claimed:
@@ -144,6 +149,15 @@ def wait(keys: Keys, queue: str, seconds: float) -> Call[bool]:
 def is_paused(keys: Keys, queue: str) -> Call[bool]:
     """Whether the queue is paused."""
     return command("SISMEMBER", keys("paused"), queue, decode=bool)
+
+
+def paused(keys: Keys) -> Call[set[str]]:
+    """Names of all paused queues."""
+    return command(
+        "SMEMBERS",
+        keys("paused"),
+        decode=lambda answer: {name.decode("utf-8", "replace") for name in answer},
+    )
 
 
 def stands(keys: Keys, owner: str, token: int) -> Call[bool]:

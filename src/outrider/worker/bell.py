@@ -19,18 +19,48 @@ from outrider.store import queue as store
 
 BLOCK = 5.0
 MAX_REST = 0.1
-POLL = 1.0
+POLL = 0.8
+"""After so many seconds it is asked anew which queues are paused: a resumed one waits no longer."""
+
+
+class Pauses:
+    """Which queues are paused, for all the waiters of a process: one of them asks for all."""
+
+    def __init__(self, executor: Executor, keys: Keys) -> None:
+        self._executor = executor
+        self._keys = keys
+        self._lock = threading.Lock()
+        self._names: set[str] = set()
+        self._until = 0.0
+
+    def include(self, queue: str) -> bool:
+        """Whether a queue is paused, as of POLL seconds ago or less."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._names = self._executor.run(store.paused(self._keys))
+                self._until = time.monotonic() + POLL
+            return queue in self._names
+
+    def wait(self) -> None:
+        """Wait until it is time to ask again."""
+        time.sleep(max(0.0, self._until - time.monotonic()))
 
 
 class Bell:
     """One waiter for one queue, on a thread of its own. It rings at most once per `arm`."""
 
     def __init__(
-        self, executor: Executor, keys: Keys, queue: str, ring: Callable[[], None]
+        self,
+        executor: Executor,
+        keys: Keys,
+        queue: str,
+        pauses: Pauses,
+        ring: Callable[[], None],
     ) -> None:
         self._executor = executor
         self._keys = keys
         self._queue = queue
+        self._pauses = pauses
         self._ring = ring
         self._armed = threading.Event()
         self._losses = 0
@@ -42,7 +72,7 @@ class Bell:
         self._armed.set()
 
     def heard(self, useful: bool) -> None:
-        """Say whether the claim after the ring found a job, or others were faster."""
+        """Say whether the claim after the ring met a job, or others were faster."""
         if self._rang:
             self._rang = False
             self._losses = 0 if useful else self._losses + 1
@@ -62,8 +92,8 @@ class Bell:
     def _wait(self) -> None:
         if self._losses:
             # A paused queue that holds jobs would answer at once, for ever.
-            if self._executor.run(store.is_paused(self._keys, self._queue)):
-                time.sleep(POLL)
+            if self._pauses.include(self._queue):
+                self._pauses.wait()
                 return
             time.sleep(random.random() * min(MAX_REST, 0.001 * 2**self._losses))
         if self._executor.run(store.wait(self._keys, self._queue, BLOCK), timeout=BLOCK * 2):

@@ -18,7 +18,7 @@ from outrider.errors import StoreUnavailable
 from outrider.hub import Flow
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import life, queue, schedule
+from outrider.store import held, life, queue, schedule
 
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
@@ -38,9 +38,10 @@ class Loop(Protocol):
 class Scheduler:
     """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time.
 
-    In the same round trip it moves jobs of large blocks, a slice at a time, ends holds whose lease
-    is over, and hears of batches: whose running members are to be interrupted (`interrupt` is
-    called each round), and whose cancelling a process has left undone (`take_over`).
+    In the same round trip it moves jobs of large blocks, a slice at a time, and hands back those
+    that were held for a paused name which goes on; ends holds whose lease is over, and hears of
+    batches: whose running members are to be interrupted (`interrupt` is called each round), and
+    whose cancelling a process has left undone (`take_over`).
     """
 
     def __init__(
@@ -65,10 +66,10 @@ class Scheduler:
             schedule.promote(self._keys, name=name, now=now, limit=SLICE)
             for name in ("schedule", "retry")
         ]
-        move = queue.move_slice(self._keys)
+        moves = [queue.move_slice(self._keys), held.handback_slice(self._keys)]
         since = now - LEFT_UNDONE_MS
         look = life.upkeep(self._keys, limit=SLICE, since=since, heard=self._heard, now=now)
-        *found, moving, upkeep = self._executor.run_all([*calls, move, look])
+        *found, moving, held_back, upkeep = self._executor.run_all([*calls, *moves, look])
         if upkeep.heard is not None:
             self._heard = upkeep.heard
         self._interrupt(upkeep.interrupts)
@@ -76,7 +77,7 @@ class Scheduler:
             self._take_over(upkeep.undone)
         full = [upkeep.lapsed, len(upkeep.undone), len(upkeep.interrupts)]
         full += [one.moved for one in found]
-        if moving or SLICE in full:
+        if moving or held_back or SLICE in full:
             return 0.0
         ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
         return float(max(0.0, min([SCHEDULE, *ahead])))

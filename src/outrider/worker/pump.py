@@ -20,7 +20,7 @@ from outrider.keys import Keys
 from outrider.script import Call
 from outrider.store import queue as store
 from outrider.store.queue import Other
-from outrider.worker.bell import Bell
+from outrider.worker.bell import Bell, Pauses
 from outrider.worker.ledger import Ledger
 from outrider.worker.line import Line
 from outrider.worker.order import QueueOrder
@@ -66,7 +66,8 @@ class Pump:
         self._ledger = ledger
         self._event = threading.Event()
         self._urgent = threading.Event()
-        self._bells = [Bell(executor, keys, name, self.ring) for name in order.names]
+        pauses = Pauses(executor, keys)
+        self._bells = [Bell(executor, keys, name, pauses, self.ring) for name in order.names]
         self._request = 0
         self._dry = False
         self._rang = False
@@ -160,18 +161,7 @@ class Pump:
         if reported:
             calls.append(self._ack(runner.outcomes))
         if want:
-            self._request += 1
-            calls.append(
-                store.claim(
-                    self._keys,
-                    **self._owner,
-                    request=self._request,
-                    seen=self._ledger.seen,
-                    now=self._ledger.now(),
-                    queues=self._order.draw(),
-                    want=want,
-                )
-            )
+            calls.append(self._claim(want))
         if not calls:
             return False
         answers = self._line.send(*calls)
@@ -190,6 +180,20 @@ class Pump:
             log.warning("%d jobs were held here unknown to all: they go back", len(ghosts))
             runner.outcomes.extend(Other("release", token) for token in ghosts)
 
+    def _claim(self, want: int) -> Call[store.Claimed]:
+        self._request += 1
+        now = self._ledger.now()
+        return store.claim(
+            self._keys,
+            **self._owner,
+            request=self._request,
+            seen=self._ledger.seen,
+            now=now,
+            day=clock.utc_day(now),
+            queues=self._order.draw(),
+            want=want,
+        )
+
     def _take(self, runner: Runner, claimed: store.Claimed, want: int) -> None:
         if claimed.fenced:
             raise Fenced
@@ -198,10 +202,10 @@ class Pump:
         if self._rang:
             self._rang = False
             for bell in self._bells:
-                bell.heard(bool(found))
+                bell.heard(claimed.met)
         if found:
             runner.feed(found, self._rate.slots_for(len(found)))
-        if len(claimed.payloads) < want:
+        if len(claimed.payloads) < want and not claimed.more:
             self._dry = True
             for bell in self._bells:
                 bell.arm()

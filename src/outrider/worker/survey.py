@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from outrider.hub import Flow
 from outrider.keys import Keys
-from outrider.store import audit, process, queue
+from outrider.store import audit, held, process, queue
 from outrider.store.audit import END, GAP, PAGE, Survey
 
 HELD, BURIED = 1, 2
 TRIES = 3
 FIRST, BYTES = 32, 1 << 18
-ORDER = ("claims", "moving", "schedule", "retry", "dead", "queues", "dead")
+ORDER = ("claims", "moving", "schedule", "retry", "dead", "queues", "held", "dead")
 
 
 class Case:
@@ -50,6 +50,8 @@ def _places(keys: Keys, kind: str) -> Flow[list[str]]:
         return [keys("staged", name) for name in (yield queue.moving(keys))]
     if kind == "queues":
         return [keys("queue", name) for name in (yield queue.names(keys))]
+    if kind == "held":
+        return [keys("held", name) for name in (yield held.names(keys))]
     return [keys(kind)]
 
 

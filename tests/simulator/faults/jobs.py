@@ -49,8 +49,8 @@ JOBS: Faults = {
     "LTRIM one too few": [("0, -trim[2] - 1)", "0, -trim[2])")],
     "pause overlooked": [
         (
-            "if redis.call('SISMEMBER', key_paused, queue) == 0 then\n    local found",
-            "if true then\n    local found",
+            "if redis.call('SISMEMBER', key_paused, queue) == 0 then draw(queue) end",
+            "draw(queue)",
         )
     ],
     "repeated claim takes more": [("if request == tonumber(last) then", "if false then")],
@@ -65,7 +65,10 @@ JOBS: Faults = {
         ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
     ],
     "expired member not told to its batch": [
-        ("if state == WAITING then becomes(member.number, EXPIRED) end", "")
+        (
+            "if state == WAITING then becomes(member.number, EXPIRED); expired",
+            "if true then expired",
+        )
     ],
     "expired member of a forgotten batch runs": [
         (
@@ -91,6 +94,68 @@ JOBS: Faults = {
             "if not jid then table.insert(unreadable, payload); return false end",
             "if not jid then return false end",
         )
+    ],
+    "what is passed takes room": [
+        ("if payload and not lapsed then room = room - 1", "if true then room = room - 1")
+    ],
+    "nothing is said to be left": [("(room == 0 or past == PAST or size >= BYTES) and 3 or ", "")],
+    "copy of what expired runs": [
+        ("then set_state(slots, number, state) end\n  end", "then end\n  end")
+    ],
+    "expired jobs not counted": [
+        ("table.insert(unreadable, job.payload) else expired = expired + 1 end", "end")
+    ],
+    "the dead counted as expired": [
+        ("job.payload) else expired = expired + 1 end", "job.payload) end; expired = expired + 1")
+    ],
+    # -- paused names ----------------------------------------------------------------------
+    "paused name overlooked": [
+        ("if next(paused) and put_aside(payload, queue) then", "if false then")
+    ],
+    "no job held": [
+        ("if not name or not paused[name] then return false end", "name = name or 'Ruby'")
+    ],
+    "held at the wrong end": [
+        ("'LPUSH', key_held(name), payloads", "'RPUSH', key_held(name), payloads")
+    ],
+    "held list not named": [("  redis.call('SADD', key_heldnames, name)\n", "")],
+    "held job forgets its queue": [
+        ("if home ~= queue and not is_plain(payload) then payload", "if false then payload")
+    ],
+    "handed back while it is paused": [
+        (
+            "local names = redis.call('SDIFF', key_heldnames, key_pausednames)",
+            "local names = redis.call('SMEMBERS', key_heldnames)",
+        )
+    ],
+    "handed back to the wrong end": [
+        (
+            "  give_back(back)\n  for bid",
+            "  for _, one in ipairs(back) do push_all(one.queue, { one.payload }) end\n  for bid",
+        )
+    ],
+    "handed back in the wrong order": [
+        ("for i = #found, 1, -1 do\n    local _, queue", "for i = 1, #found do\n    local _, queue")
+    ],
+    "handed back and kept": [
+        ("  if #found > 0 then redis.call('LTRIM', key_held(name), #found, -1) end\n", "")
+    ],
+    "handed back without bounds": [("while limit > 0 and size < bytes do", "while true do")],
+    "emptied held list still named": [("  redis.call('SREM', key_heldnames, name)\n", "")],
+    "held list with jobs not named": [
+        ("if redis.call('EXISTS', key_held(name)) == 1 then return true end", "")
+    ],
+    "held list emptied by hand still named": [
+        ("  if place == 'held' then check_held(name) end\n", "")
+    ],
+    "drain leaves what comes back": [
+        ("  total = total + redis.call('LLEN', key_held(name))\n", "")
+    ],
+    "what comes back does not void an audit": [
+        ("  for bid in pairs(batches_of(back)) do void_audit(bid) end\n", "")
+    ],
+    "callback that comes back does not void an audit": [
+        ("if cb then found[string.match(cb, '^%x*')] = true end", "")
     ],
     # -- acknowledgements ------------------------------------------------------------------
     "ack without a claim": [
@@ -133,7 +198,7 @@ JOBS: Faults = {
         ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
     ],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
-    "retry leaves the job": [("take(place, part, payload)\nif bid", "if bid")],
+    "retry leaves the job": [("take(place, '', part, payload)\nif bid", "if bid")],
     "retried member still dead": [
         ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")
     ],

@@ -20,6 +20,8 @@ def lying(now: Snapshot, where: Place) -> list[bytes]:
     """What lies there, the first to be taken first."""
     if where.kind == "queue":
         return now.queues.get(where.name, [])[::-1]
+    if where.kind == "held":
+        return now.aside.get(where.name, [])[::-1]
     return by_time(now.scored(where.kind))
 
 
@@ -64,7 +66,7 @@ def stays(before: Snapshot, after: Snapshot, where: Place, gone: list[bytes]) ->
     found = lying(after, where)
     if sorted(found[: len(left)]) != sorted(left):
         raise Violation("neighbours are not touched", (where, gone))
-    if where.kind != "queue":
+    if not where.is_list:
         old, new = before.scored(where.kind), after.scored(where.kind)
         same("scores stay", {text: old[text] for text in left}, {text: new[text] for text in left})
 
@@ -196,21 +198,25 @@ class Clear(Message):
 
 @dataclass
 class LookAlong(Message):
-    """Somebody reads a page of a queue, after the job that was the last of the page before."""
+    """Somebody reads a page of a line, after the job that was the last of the page before."""
 
-    name: str
+    where: Place
     start: int
     last: bytes
     count: int
 
     def call(self) -> Call[Any]:
         return place.queued(
-            KEYS, queue=self.name, start=self.start, last=self.last, count=self.count
+            KEYS,
+            place=self.where.kind,
+            name=self.where.name,
+            start=self.start,
+            last=self.last,
+            count=self.count,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
-        where = Place("queue", self.name)
-        everyone = line(before, where)
+        everyone = line(before, self.where)
         # Of copies that are equal to the byte, the one that was meant comes first.
         there = [at for at, payload in enumerate(everyone, 1) if payload == self.last]
         follows = self.start == 0 or bool(there)
@@ -220,7 +226,7 @@ class LookAlong(Message):
             first = max(0, self.start - 2 * self.count)
             first = first if first < len(everyone) else 0
         jobs = everyone[first : first + self.count * (1 if follows else 3)]
-        own = max(0, len(lying(before, where)) - first)
+        own = max(0, len(lying(before, self.where)) - first)
         same("a page of a queue", Line(first, follows, min(own, len(jobs)), jobs), answer)
 
 

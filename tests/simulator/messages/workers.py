@@ -48,6 +48,7 @@ class Claim(Message):
             request=self.request,
             seen=self.seen,
             now=self.now,
+            day=DAY,
             queues=self.queues,
             want=self.want,
         )
@@ -59,42 +60,43 @@ class Claim(Message):
         elif self.request == child.request:
             held = before.held(self.child)
             again = [held.get(token, b"") for token in child.tokens]
-            same("a claim sent again is answered alike", (child.first, again), answer[1:])
+            same("a claim sent again is answered alike", (child.first, again), answer[1:3])
         else:
-            self._expect_jobs(model, child, before, answer)
+            self._expect_jobs(model, child, before, after, answer)
 
     def _expect_jobs(
-        self, model: Model, child: Child, before: Snapshot, answer: queue.Claimed
+        self,
+        model: Model,
+        child: Child,
+        before: Snapshot,
+        after: Snapshot,
+        answer: queue.Claimed,
     ) -> None:
-        changes: list[tuple[Job, int]] = []
-        jobs: list[Job] = []
-        expected = []
-        names = []
-        for name, payload in self._drawn(model, before):
+        jobs, expected, names = [], [], []
+        drawn, room = self._drawn(model, before)
+        for name, payload in drawn:
             job = read(payload)
             jobs.append(job)
-            place = self._fate(model, job, changes)
+            place = self._fate(model, job)
             model.take(job.id, "queue")
             if place:
                 model.put(job.id, place)
             if place == "claim":
                 expected.append(job.id)
                 names.append("" if is_plain(payload) else name)
-        for job, state in changes:
-            model.change(job, state)
         settle(model, jobs)
+        same(
+            "a claim says whether it met any, and more may lie there",
+            (bool(drawn), not room),
+            (answer.met, answer.more),
+        )
+        self._expect_held(drawn, model, before, after)
         same(
             "a claim takes the oldest jobs of the first queues",
             (False, expected),
             (answer.fenced, [read(payload).id for payload in answer.payloads]),
         )
-        for name, payload in zip(names, answer.payloads, strict=True):
-            job = read(payload)
-            gone = bool(job.member and job.member[0] not in model.batches)
-            if gone and b'"forgotten":true' not in payload:
-                raise Violation("a job is told that its batch is gone", payload)
-            if name and name not in homes(payload):
-                raise Violation("a job names the queue that it was taken from", (name, payload))
+        self._expect_texts(names, model, answer)
         above = max(model.last_token, self.seen)
         if expected and answer.first <= above:
             raise Violation("tokens are given out once", (above, answer.first))
@@ -102,38 +104,79 @@ class Claim(Message):
         child.tokens = list(range(answer.first, answer.first + len(expected)))
         model.last_token = max([model.last_token, *child.tokens])
 
-    def _drawn(self, model: Model, before: Snapshot) -> list[tuple[str, bytes]]:
-        drawn: list[tuple[str, bytes]] = []
-        for name in self.queues:
-            if name not in model.paused and len(drawn) < self.want:
-                jobs = before.queues.get(name, [])[::-1]
-                drawn += [(name, payload) for payload in jobs[: self.want - len(drawn)]]
-        return drawn
+    @staticmethod
+    def _expect_texts(names: list[str], model: Model, answer: queue.Claimed) -> None:
+        """What is spliced in: that the batch is gone, and where the job lay (`names`)."""
+        for name, payload in zip(names, answer.payloads, strict=True):
+            job = read(payload)
+            gone = bool(job.member and job.member[0] not in model.batches)
+            if gone and b'"forgotten":true' not in payload:
+                raise Violation("a job is told that its batch is gone", payload)
+            if name and name not in homes(payload):
+                raise Violation("a job names the queue that it was taken from", (name, payload))
 
-    def _fate(self, model: Model, job: Job, changes: list[tuple[Job, int]]) -> str:
-        lapsed = job.expiry is not None and job.expiry * 1000 < self.now
+    def _drawn(self, model: Model, before: Snapshot) -> tuple[list[tuple[str, bytes]], int]:
+        """All that it meets, and how many more it would take."""
+        drawn: list[tuple[str, bytes]] = []
+        room = self.want
+        for name in self.queues:
+            for payload in before.queues.get(name, [])[::-1] if name not in model.paused else ():
+                if room:
+                    job = read(payload)
+                    drawn.append((name, payload))
+                    passed = not job.readable or job.name in model.paused_names or self._late(job)
+                    room -= not passed
+        return drawn, room
+
+    def _late(self, job: Job) -> bool:
+        return job.expiry is not None and job.expiry * 1000 < self.now
+
+    @staticmethod
+    def _expect_held(
+        drawn: list[tuple[str, bytes]], model: Model, before: Snapshot, after: Snapshot
+    ) -> None:
+        """Those of paused names lie behind what is held already, in their order."""
+        for name in model.paused_names:
+            ids = [read(payload).id for _, payload in drawn if read(payload).name == name]
+            old = before.aside.get(name, [])
+            lying = after.aside.get(name, [])
+            found = [read(payload).id for payload in lying[: len(lying) - len(old)]]
+            same("jobs of a paused name are held", (ids[::-1], old), (found, lying[len(found) :]))
+        for queue_name, payload in drawn:
+            job = read(payload)
+            texts = [text for text in after.aside.get(job.name, []) if read(text).id == job.id]
+            named = is_plain(payload) or any(queue_name in homes(text) for text in texts)
+            if job.readable and job.name in model.paused_names and not named:
+                raise Violation("what is held names the queue that it comes back to", payload)
+
+    def _fate(self, model: Model, job: Job) -> str:
+        lapsed = self._late(job)
         state = model.state(job)
         if not job.readable:
             return "dead"
+        if job.name in model.paused_names:
+            return "held"
         if not state:
             if model.is_cancelled(job) or model.is_outlawed(job):
                 return ""
             if lapsed:
                 model.call_back(job, "dead" if job.tried else "expired")
+                model.expired += not job.tried
                 return "dead" if job.tried else ""
             model.revive_callback(job)
             return "claim"
         if model.is_cancelled(job):
-            changes.append((job, CANCELLED))
+            model.change(job, CANCELLED)
             return ""
         if state == DEAD:
-            changes.append((job, FAILING))
+            model.change(job, FAILING)
             state = FAILING
         if lapsed and state == FAILING:
-            changes.append((job, DEAD))
+            model.change(job, DEAD)
             return "dead"
         if lapsed and state == WAITING:
-            changes.append((job, EXPIRED))
+            model.expired += 1
+            model.change(job, EXPIRED)
         return "" if lapsed or state > FAILING else "claim"
 
 
@@ -290,5 +333,7 @@ class Outstanding(Message):
             if score * 1000 <= self.horizon
         ]
         held = sum(len(claims) for claims in before.claims.values())
+        back = [jobs for name, jobs in before.aside.items() if name not in model.paused_names]
+        held += sum(map(len, back))
         left = sum(waiting) + len(soon) + held + len(model.cancelling)
         same("outstanding counts right", left, answer)

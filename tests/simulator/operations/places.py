@@ -16,10 +16,11 @@ from tests.simulator.messages.places import (
 )
 from tests.simulator.operations.people import is_awaited
 from tests.simulator.operations.table import operation
-from tests.simulator.payloads import read, retried
+from tests.simulator.payloads import NAMES, read, retried
 from tests.simulator.simulation import SERVED, Simulation
 
 SETS = (Place("schedule"), Place("retry"), Place("dead"))
+LINES = (*(Place("queue", name) for name in SERVED), *(Place("held", name) for name in NAMES))
 
 
 def awaiting(sim: Simulation, places: list[Place]) -> Place:
@@ -55,8 +56,7 @@ def deliver(sim: Simulation, message: Message) -> None:
 @operation(4, calm=2)
 def remove(sim: Simulation) -> None:
     """Somebody deletes or kills a job."""
-    queues = [Place("queue", name) for name in SERVED]
-    if found := pick(sim, [*queues, *SETS]):
+    if found := pick(sim, [*LINES, *SETS]):
         where, payload = found
         kills = where.kind != "dead" and sim.chance(0.5)
         failure = '{"by":"hand"}' if kills and sim.chance(0.7) else ""
@@ -77,21 +77,20 @@ def requeue(sim: Simulation) -> None:
 @operation(1, calm=0)
 def clear(sim: Simulation) -> None:
     """Somebody clears a queue or a set, or begins to."""
-    queues = [Place("queue", name) for name in SERVED]
-    where = sim.rng.choice([*queues, *SETS])
+    where = sim.rng.choice([*LINES, *SETS])
     sim.send(Clear(where, sim.rng.choice((1, 2, 5, 250)), sim.clock()))
 
 
 @operation(4, calm=2)
 def look_along(sim: Simulation) -> None:
-    """Somebody looks through a queue."""
-    where = awaiting(sim, [Place("queue", name) for name in SERVED])
+    """Somebody looks through a queue, or what is held."""
+    where = awaiting(sim, [*LINES])
     jobs = line(sim.before, where)
     start = sim.rng.choice((0, sim.rng.randint(0, len(jobs) + 2)))
     last = sim.rng.choice((b"gone", *jobs)) if sim.chance(0.4) else b""
     if not last and start <= len(jobs):
         last = jobs[start - 1] if start else b""
-    sim.send(LookAlong(where.name, start, last, sim.rng.choice((2, 250))))
+    sim.send(LookAlong(where, start, last, sim.rng.choice((2, 250))))
 
 
 @operation(3, calm=1)

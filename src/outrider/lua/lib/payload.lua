@@ -32,6 +32,20 @@ local function read(payload)
   return job.jid, text(job.queue), bid, text(job.cb), tonumber(job.expiry)
 end
 
+-- The name of the job, by which it may be paused; nil when it is no job.
+local EARLY = { '^"bid":"%x+",()', '^"cb":"[%w:]+",()', '^"expiry":[%d.]+,()' }
+
+local function name_of(payload)
+  local at = string.match(payload, '^{"jid":"[^"\\]+",()')
+  for _, field in ipairs(EARLY) do at = at and (string.match(payload, field, at) or at) end
+  local name = at and string.match(payload, '^"class":"([^"\\]+)","queue":"[^"\\]+"', at)
+  if name then return name end
+  local ok, job = pcall(cjson.decode, payload)
+  if ok and type(job) == 'table' and type(job.jid) == 'string' and type(job.class) == 'string' then
+    return job.class
+  end
+end
+
 -- Batch, number and queue of a member whose payload is as ours are when they have no deadline: all in
 -- its place. nil for all others, members among them.
 local function member_of(payload)

@@ -1,11 +1,14 @@
 --- @include "lib/moving"
--- Where a job lies when people act on it: a queue by its name, or one of the time-ordered sets. What is
--- on its way there belongs to it. A queue is one line of jobs, its own before those that are coming: a
+-- Where a job lies when people act on it: a queue by its name, the held list of a job's name, or one of the
+-- time-ordered sets. What is on its way there belongs to it. A queue is one line of jobs, its own before those that are coming: a
 -- job that is moved on keeps its position in that line.
 local function lies(place, name)
   if place == 'queue' then return key_queue(name) end
+  if place == 'held' then return key_held(name) end
   return prefix .. place
 end
+
+local function is_list(place) return place == 'queue' or place == 'held' end
 
 -- The lists or sets of a place, its own first; those on their way have a name.
 local function parts(place, name)
@@ -16,7 +19,7 @@ local function parts(place, name)
   return found
 end
 
--- Looks for a job in the line of a queue, in ever wider surroundings of a position: to search all of it
+-- Looks for a job in the line of a queue or held list, in ever wider surroundings of a position: to search all of it
 -- would hold up the server. Returns the part where it lies, its index there, and its position.
 local NEAR = { 0, 500, 2000 }
 
