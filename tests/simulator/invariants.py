@@ -253,7 +253,7 @@ def check_leftovers(after: Snapshot) -> None:
         head, _, name = key.removeprefix("o:").partition(":")
         if not key.startswith("o:") or key in _LIFELESS or head in {"owners", "claims"}:
             continue
-        if head == "lane" and ttl > 0:
+        if head in {"lane", "scheduler"} and ttl > 0:
             continue
         if head == "staged" and (name.encode() in after.scored("o:moving")) == (ttl < 0):
             continue

@@ -146,6 +146,7 @@ class Model:
     leases: dict[str, int] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     last_token: int = 0
+    scheduler: tuple[str, int] = ("", 0)
     virtual: int = 0
     last_tick: int | None = None
     processed: int = 0

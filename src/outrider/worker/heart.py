@@ -47,12 +47,12 @@ class Heart:
         self._children = children
         self._info = json.dumps(self._about(order))
         self._register = 1
-        self._ahead = 0
+        self._ahead = clock.now_ms() - int(time.monotonic() * 1000)
         self._rtt_us = 0
 
     def now(self) -> int:
-        """The server's time in ms, as far as known: the clocks of hosts differ."""
-        return clock.now_ms() + self._ahead
+        """The server's time in ms, as of the last beat: the clocks of hosts differ, and jump."""
+        return int(time.monotonic() * 1000) + self._ahead
 
     def tick(self) -> float:
         """Beat once, and give back a slice of the jobs of a worker whose lease has lapsed."""
@@ -74,7 +74,7 @@ class Heart:
         reap = process.reap(self._keys, limit=SLICE, override=0)
         beat, lost = self._executor.run_all([call, reap])
         self._rtt_us = int((time.perf_counter() - started) * 1e6)
-        self._ahead = beat.now - clock.now_ms()
+        self._ahead = beat.now - int(time.monotonic() * 1000)
         if not beat.alive:
             log.error("the lease had lapsed, and jobs held here were given to others; registering")
             self._register = 1

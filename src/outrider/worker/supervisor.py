@@ -136,19 +136,19 @@ class Supervisor:
             self._executor, self._keys, self._order, slots, lambda: list(self._children)
         )
         self._heart.tick()
-        self._handover = Handover(self._executor, self._keys, self._heart.identity, self._let_in)
-        now = self._heart.now
+        identity, now = self._heart.identity, self._heart.now
+        self._handover = Handover(self._executor, self._keys, identity, self._let_in)
         loops: list[Loop] = [
             self._heart,
             self._handover,
-            Scheduler(self._executor, self._keys, now, self._interrupt, self._take_over),
+            Scheduler(self._executor, self._keys, identity, now, self._interrupt, self._take_over),
         ]
         if options.drain:
             queues = self._order.names
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
         self._keeper = Keeper(loops)
         self._canceller = Canceller(self._executor, self._keys)
-        audit = Audit(self._executor, self._keys, self._heart.identity, now)
+        audit = Audit(self._executor, self._keys, identity, now)
         self._janitor = Keeper([audit, self._canceller], "outrider-janitor")
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",

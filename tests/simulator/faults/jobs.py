@@ -239,8 +239,11 @@ JOBS: Faults = {
     "lapsed worker gets a child": [
         ("if not redis.call('ZSCORE', key_leases, identity) then return 0 end", "")
     ],
-    "promote leaves the job": [("if #due > 0 then redis.call('ZREM', set, unpack(due)) end", "")],
-    "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    if", "if")],
+    "promote leaves the job": [("redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)\n", "")],
+    "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
+    "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],
+    "more than a script may read": [("if size >= bytes then break end", "")],
+    "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    local", "local")],
     "any bid and jid make a member": [
         (
             "return string.sub(jid, 1, -9) == bid and",
