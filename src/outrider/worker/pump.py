@@ -61,6 +61,7 @@ class Pump:
         self._quiet = False
         self._deadline = math.inf
         self._away = False
+        self._released: set[int] = set()
 
     def notify(self) -> None:
         """Look again: there is an outcome, or a free slot."""
@@ -126,6 +127,7 @@ class Pump:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
         want = 0 if self._quiet or self._dry else self._want(runner)
+        runner.look(want)
         calls: list[Call[Any]] = []
         reported = min(len(runner.outcomes), MOST)
         if reported:
@@ -147,7 +149,7 @@ class Pump:
         answers = self._send(calls)
         if reported:
             self._measure(reported)
-            _report_late(answers[0])
+            _report_late([token for token in answers[0] if token not in self._released])
         if want:
             self._take(runner, answers[-1], want)
         return True
@@ -219,6 +221,8 @@ class Pump:
                 done.append(outcome)
             else:
                 others.append(outcome)
+        # What goes back unrun may have been taken from us already.
+        self._released = {other.token for other in others if other.kind == "release"}
         self._request += 1
         now = clock.now_ms()
         return store.ack(

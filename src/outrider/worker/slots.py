@@ -1,16 +1,21 @@
 """The slot table: what each slot of a child runs since when, in memory shared with the supervisor.
 
 A few bytes are written per job and no server is asked. From it the supervisor knows which jobs had
-started when a child dies, and shows the running ones with its heartbeat.
+started when a child dies, and shows the running ones with its heartbeat. Its header says when the
+pump looked last, and which jobs the supervisor has taken back: see docs/internals.md, Look-ahead.
 """
 
 from __future__ import annotations
 
 import mmap
 import struct
+import time
 from typing import NamedTuple
 
+_HEAD = struct.Struct("=QQ")
+_REVOKED = struct.Struct("=Q")
 _ENTRY = struct.Struct("=QQ")
+_FIRST = _HEAD.size + _REVOKED.size
 
 
 class Running(NamedTuple):
@@ -31,21 +36,42 @@ class SlotTable:
     @staticmethod
     def size_for(slots: int) -> int:
         """Bytes that a table of so many slots takes."""
-        return slots * _ENTRY.size
+        return _FIRST + slots * _ENTRY.size
 
-    def start(self, slot: int, token: int, now_ms: int) -> None:
-        """Note that a slot begins a job."""
-        _ENTRY.pack_into(self._memory, slot * _ENTRY.size, token, now_ms)
+    def start(self, slot: int, token: int, now_ms: int) -> bool:
+        """Note that a slot begins a job; False when the job was revoked, and must not run."""
+        _ENTRY.pack_into(self._memory, _FIRST + slot * _ENTRY.size, token, now_ms)
+        # In this order: who revokes looks at what has begun after he has written.
+        return token > int(_REVOKED.unpack_from(self._memory, _HEAD.size)[0])
 
     def clear(self, slot: int) -> None:
-        """Note that a slot is free."""
-        _ENTRY.pack_into(self._memory, slot * _ENTRY.size, 0, 0)
+        """Note that a slot is free. Its last token stays: what has ended has begun."""
+        at = _FIRST + slot * _ENTRY.size
+        _ENTRY.pack_into(self._memory, at, _ENTRY.unpack_from(self._memory, at)[0], 0)
 
     def running(self) -> list[Running]:
         """What runs now."""
-        found = []
-        for slot in range(self._slots):
-            token, started_at = _ENTRY.unpack_from(self._memory, slot * _ENTRY.size)
-            if token:
-                found.append(Running(slot, token, started_at))
-        return found
+        return [Running(slot, *entry) for slot, entry in enumerate(self._entries()) if entry[1]]
+
+    def begun(self) -> int:
+        """The highest token that has begun. Jobs begin in order, so all lower ones have too."""
+        return max(token for token, _ in self._entries())
+
+    def look(self, waiting: int) -> None:
+        """Note that the pump is at work, and how many jobs wait for a slot, or may have come."""
+        _HEAD.pack_into(self._memory, 0, time.monotonic_ns(), waiting)
+
+    def silence(self) -> float:
+        """For how many seconds jobs may have waited without a look of the pump."""
+        looked, waiting = _HEAD.unpack_from(self._memory, 0)
+        return (time.monotonic_ns() - looked) / 1e9 if waiting else 0.0
+
+    def revoke(self, token: int) -> None:
+        """Have no job begin any more that was claimed under this token or a lower one."""
+        _REVOKED.pack_into(self._memory, _HEAD.size, token)
+
+    def _entries(self) -> list[tuple[int, int]]:
+        return [
+            _ENTRY.unpack_from(self._memory, _FIRST + slot * _ENTRY.size)
+            for slot in range(self._slots)
+        ]

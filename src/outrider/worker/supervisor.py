@@ -29,6 +29,7 @@ from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
 from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler
 from outrider.worker.order import QueueOrder
+from outrider.worker.relief import Relief
 
 log = logging.getLogger("outrider.worker")
 KILL_GRACE = 5.0
@@ -141,6 +142,7 @@ class Supervisor:
         loops: list[Loop] = [
             self._heart,
             self._handover,
+            Relief(self._executor, self._keys, identity, lambda: list(self._children)),
             Scheduler(self._executor, self._keys, identity, now, self._interrupt, self._take_over),
         ]
         if options.drain:
