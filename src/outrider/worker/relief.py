@@ -61,4 +61,6 @@ class Relief:
             moved = self._executor.run(call)
             total += moved
         if total:
-            log.warning("child %s does not react: %d jobs it had not begun go back", child.name, total)
+            log.warning(
+                "child %s does not react: %d jobs it had not begun go back", child.name, total
+            )

@@ -239,6 +239,16 @@ JOBS: Faults = {
     "lapsed worker gets a child": [
         ("if not redis.call('ZSCORE', key_leases, identity) then return 0 end", "")
     ],
+    "relief of what has begun": [("if token > begun and", "if")],
+    "relief of what was claimed since": [("token > begun and token <= revoked", "token > begun")],
+    "relief leaves the claim": [("redis.call('HDEL', claims, unpack(tokens, 1, #jobs))\n", "")],
+    "relief takes the oldest": [("return one > other end)\nfor", "return one < other end)\nfor")],
+    "cancelled job relieved without a word": [
+        (
+            "redis.call('ZINCRBY', key_cancelling, 1, bid)\n  end\n  table",
+            "redis.call('EXISTS', bid)\n  end\n  table",
+        )
+    ],
     "promote leaves the job": [("redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)\n", "")],
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
     "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],
