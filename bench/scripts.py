@@ -130,7 +130,8 @@ def _promote(rig: Rig) -> None:
     _listen(rig)
     for _ in range(CALLS):
         soon = clock.now_ms() + 60_000
-        app.perform(schedule.promote(app.keys, name="retry", now=soon, limit=SLICE))
+        call = schedule.promote_slice(app.keys, name="retry", identity=OWNER["identity"], now=soon)
+        app.perform(call)
 
 
 def _recall(rig: Rig) -> None:

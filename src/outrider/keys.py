@@ -53,6 +53,7 @@ TABLE: dict[str, KeySpec] = {
     "deaths": KeySpec("o:deaths", "zset", "none", "bids with dead members, by the last change, ms"),
     "audit": KeySpec("o:audit", "zset", "none", "bids not at rest -> when they were audited, ms"),
     "auditor": KeySpec("o:auditor", "string", "minutes", "the worker whose turn to audit it is"),
+    "scheduler": KeySpec("o:scheduler", "string", "10 min", "who moved due jobs last: ms identity"),
     "holds": KeySpec("o:holds", "zset", "none", "bid:hold -> end of its lease, virtual ms"),
     "cancelling": KeySpec("o:cancelling", "zset", "none", "bids whose cancelling is under way, ms"),
     "interrupts": KeySpec("o:interrupts", "zset", "none", "bids to interrupt, by mark: virtual ms"),

@@ -28,6 +28,8 @@ from outrider.keys import GUARD, TABLE, Keys
 T = TypeVar("T")
 P = ParamSpec("P")
 Word = str | bytes | int | float
+BYTES = 1 << 18
+"""How many bytes of payloads a script may read, which has to be brief."""
 LANE = (("lane", str), ("number", int), ("digest", bytes))
 
 _INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.MULTILINE)

@@ -14,8 +14,9 @@ from outrider.ids import member_jid
 from outrider.io.exchange import Lane, _words
 from outrider.payload import decode
 from outrider.script import Call, command
-from outrider.store import batch, process, queue
+from outrider.store import batch, process, queue, schedule
 from outrider.store.queue import Claimed, Other
+from outrider.store.schedule import Promoted
 
 NOW = 1_800_000_000_000
 DAY = utc_day(NOW)
@@ -257,3 +258,9 @@ def inside(app: App, text: str | bytes, token: int = 0, owner: str = "") -> Iter
         yield job
     finally:
         running.reset(mark)
+
+
+def promote(app: App, name: str, now: int = NOW, identity: str = IDENTITY) -> Promoted:
+    """Have a worker's scheduler move what is due in a set."""
+    call = schedule.promote_slice(app.keys, name=name, identity=identity, now=now)
+    return app.perform(call)

@@ -15,10 +15,10 @@ import outrider
 from outrider import App, Batch, BatchStatus
 from outrider.clock import now_ms
 from outrider.job import Job
-from outrider.store import queue, schedule
+from outrider.store import queue
 from outrider.store.queue import Other
 from tests.app.conftest import Way
-from tests.app.hands import Hands, commit, inside, keys_of, listed, raw
+from tests.app.hands import Hands, commit, inside, keys_of, listed, promote, raw
 from tests.app.runs import Runs
 from tests.app.test_cancel import has_fired
 
@@ -174,7 +174,7 @@ def test_a_retry_stays_the_same_job(app: App, hands: Hands) -> None:
     for attempt in range(3):
         assert [one.end for one in runs.run_all("low")] == ["retry"]
         later = now_ms() + 60_000
-        assert app.perform(schedule.promote(app.keys, name="retry", now=later, limit=9)).moved == 1
+        assert promote(app, "retry", later).moved == 1
         again = json.loads(listed(app, "low")[0])
         assert again["retry_count"] == attempt
         same = ("jid", "bid", "queue", "args", "kwargs", "tags", "class")

@@ -11,9 +11,8 @@ import pytest
 
 from outrider import App, BatchStatus, Discard, PayloadTooLarge
 from outrider.job import Job
-from outrider.store import schedule
 from tests.app.conftest import Way
-from tests.app.hands import inside, listed, raw
+from tests.app.hands import inside, listed, promote, raw
 from tests.app.runs import Runs
 from tests.app.test_contract_callbacks import fails_once
 
@@ -77,7 +76,7 @@ def test_a_failing_callback_that_comes_too_late_is_dead(app: App, runs: Runs) ->
         pass
     assert [one.end for one in runs.run_all()] == ["retry"]
     later = runs.now + 86_400_000
-    assert app.perform(schedule.promote(app.keys, name="retry", now=later, limit=9)).moved == 1
+    assert promote(app, "retry", later).moved == 1
     assert runs.claim(now=runs.now + 61_000).payloads == []
     status = app.batches[batch.bid]
     assert ([one.state for one in status.callbacks], len(app.dead)) == (["dead"], 1)

@@ -67,7 +67,10 @@ def test_a_scheduled_one_has_its_time_from_when_it_is_due(
     """It expires though a scheduler brings it, which knows nothing of producers (P157)."""
     job.using(expires_in=60).enqueue_in(3600, 1)
     due = now + 3_600_000 + 1000
-    assert app.perform(schedule.promote(app.keys, name="schedule", now=due, limit=10)).moved == 1
+    assert (
+        app.perform(schedule.promote_slice(app.keys, identity="", name="schedule", now=due)).moved
+        == 1
+    )
     claimed = hands.claim(now=due + (61_000 if late else 50_000))
     assert (len(claimed.payloads), app.stats.expired) == ((0, 1) if late else (1, 0))
 
@@ -97,7 +100,7 @@ def failed(app: App, hands: Hands, now: int) -> str:
 
 
 def promote(app: App, now: int) -> None:
-    app.perform(schedule.promote(app.keys, name="retry", now=now, limit=10))
+    app.perform(schedule.promote_slice(app.keys, identity="", name="retry", now=now))
 
 
 @pytest.mark.parametrize("is_member", [False, True], ids=["plain", "member"])
@@ -157,7 +160,7 @@ def test_what_has_not_run_expires_still(
     with batch.jobs():
         job.using(expires_in=60).enqueue(1)
     hands.ack(Other(kind, hands.take(), "", now))
-    app.perform(schedule.promote(app.keys, name="schedule", now=now + MINUTE, limit=10))
+    app.perform(schedule.promote_slice(app.keys, identity="", name="schedule", now=now + MINUTE))
     assert hands.claim(now=now + 2 * MINUTE).payloads == []
     assert (counts(app, batch.bid), app.stats.expired) == ({EXPIRED: 1}, 1)
     assert raw(app, "ZCARD", "dead") == 0

@@ -8,9 +8,10 @@ from hypothesis.strategies import DataObject
 
 from outrider import BatchCancelled, BatchFinished, Discard, Kill, Snooze
 from outrider.payload import decode
-from outrider.store import process, schedule
+from outrider.store import process
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
+from tests.app.hands import promote
 from tests.machine.base import Run
 from tests.machine.model import WORKERS, Callback, Copy, Member
 from tests.machine.producers import Producers
@@ -115,8 +116,7 @@ class Workers(Producers):
         for name in ("schedule", "retry"):
             at = self.stage.now / 1000
             due = [raw for raw, score in self.seen.scored(name).items() if score <= at]
-            call = schedule.promote(self.app.keys, name=name, now=self.stage.now, limit=LIMIT)
-            assert self.app.perform(call).moved == len(due)
+            assert promote(self.app, name, self.stage.now).moved == len(due)
             self.model.promote(read(raw, name) for raw in due)
             if due:
                 self.note("promote", name)

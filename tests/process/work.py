@@ -104,6 +104,13 @@ async def anap(i: int, seconds: float) -> None:
 
 
 @app.job
+async def ablock(i: int, seconds: float) -> None:
+    """Hold up the event loop, but not the interpreter."""
+    time.sleep(seconds)  # noqa: ASYNC251
+    await anote("ran", i)
+
+
+@app.job
 def offline(folder: str) -> None:
     """Run until a test opens the gate, without the server; leave traces in files."""
     with Path(folder, "offline").open("a") as trace:
@@ -156,6 +163,13 @@ def hold(seconds: float) -> None:
     note("started", "hold")
     ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
     note("ran", "hold")
+
+
+@app.job
+def grab(i: int, seconds: float) -> None:
+    """Hold the interpreter from the first moment on."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    note("ran", i)
 
 
 @app.job

@@ -65,7 +65,9 @@ def reap_others(sim: Simulation, worker: Worker) -> bool:
 def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
     """Promote, claim and report until all is quiet."""
     sim.now += 400_000
-    moved = sum(sim.send(Promote(name, sim.now, 250)).moved for name in ("schedule", "retry"))
+    identity = worker.key[0]
+    promotes = [Promote(name, identity, sim.now, 250) for name in ("schedule", "retry")]
+    moved = sum(sim.send(message).moved for message in promotes)
     moved += sim.send(Move(1000, 1 << 18))
     moved += sim.send(Handback(500, 1 << 18))
     answer = sim.claim(worker, sim.next_claim(worker, 40, list(SERVED)))

@@ -267,7 +267,7 @@ def check_leftovers(after: Snapshot) -> None:
         head, _, name = key.removeprefix("o:").partition(":")
         if not key.startswith("o:") or key in _LIFELESS or head in {"owners", "claims"}:
             continue
-        if head == "lane" and ttl > 0:
+        if head in {"lane", "scheduler"} and ttl > 0:
             continue
         if head == "held" and name in after.aside and ttl < 0:
             continue

@@ -149,6 +149,7 @@ class Model:
     paused: set[str] = field(default_factory=set)
     paused_names: set[str] = field(default_factory=set)
     last_token: int = 0
+    scheduler: tuple[str, int] = ("", 0)
     virtual: int = 0
     last_tick: int | None = None
     processed: int = 0

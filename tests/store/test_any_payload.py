@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from outrider import App
 from outrider.payload import Draft, decode, encode
-from outrider.store import schedule
 from outrider.store.queue import Other
-from tests.app.hands import NOW, Hands, listed, put, raw, scored
+from tests.app.hands import NOW, Hands, listed, promote, put, raw, scored
 
 NAMES = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters='"\\'),
@@ -66,7 +65,7 @@ def test_payloads_keep_their_bytes(app: App, drafts: list[Draft]) -> None:
     texts = [text_of(draft, number) for number, draft in enumerate(drafts)]
     words: list[Any] = [word for text in texts for word in (NOW / 1000, text)]
     raw(app, "ZADD", "schedule", *words)
-    app.perform(schedule.promote(app.keys, name="schedule", now=NOW, limit=250))
+    promote(app, "schedule")
     stamped = [f'{text[:-1]},"enqueued_at":{NOW / 1000:.3f}}}' for text in texts]
     assert listed(app) == stamped
     hands = Hands(app)

@@ -115,7 +115,7 @@ def test_forged_payloads(
     put(app, "default", texts[0])
     if words:
         raw(app, "ZADD", "schedule", *words)
-    app.perform(schedule.promote(app.keys, name="schedule", now=NOW, limit=250))
+    app.perform(schedule.promote_slice(app.keys, identity="", name="schedule", now=NOW))
     assert set(homes(app)) == set(range(len(forged)))
     for turn in range(3):
         hands = Hands(app, child=str(turn))
@@ -133,5 +133,5 @@ def test_forged_payloads(
         lost = {number for number in held if number not in after}
         assert lost <= over, (before, after)
         for name in ("schedule", "retry"):
-            app.perform(schedule.promote(app.keys, name=name, now=LATER, limit=250))
+            app.perform(schedule.promote_slice(app.keys, identity="", name=name, now=LATER))
     assert sum(counts(app).values()) == int(fields(app)["total"]) == MEMBERS

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from outrider import App
-from outrider.store import schedule
 from outrider.store.queue import Other
 from outrider.store.schedule import Promoted
-from tests.app.hands import NOW, Hands, listed, put, raw, scored, write
+from tests.app.hands import IDENTITY, NOW, Hands, listed, promote, put, raw, scored, write
 
 SETS = ["schedule", "retry"]
 DAY_MS = 86_400_000
@@ -20,10 +19,6 @@ def add(app: App, name: str, *due: tuple[float, str]) -> None:
     raw(app, "ZADD", app.keys(name), *words)
 
 
-def promote(app: App, name: str, now: int = NOW, limit: int = 250) -> Promoted:
-    return app.perform(schedule.promote(app.keys, name=name, now=now, limit=limit))
-
-
 def stamped(text: str) -> str:
     return f'{text[:-1]},"enqueued_at":{NOW / 1000:.3f}}}'
 
@@ -33,7 +28,7 @@ def test_what_is_due_moves_to_its_queue(app: App, name: str) -> None:
     """Each to its own queue, in the order of its time; the rest stays, and its time is told."""
     add(app, name, (NOW, write("b")), (NOW - 1, write("a")), (NOW - 2, write("l", "low")))
     add(app, name, (NOW + 1, write("z")), (NOW + 5000, write("y")))
-    assert promote(app, name) == Promoted(3, NOW + 1)
+    assert promote(app, name) == Promoted(3, NOW + 1, True)
     assert listed(app) == [stamped(write("a")), stamped(write("b"))]
     assert listed(app, "low") == [stamped(write("l", "low"))]
     assert [text for text, _ in scored(app, name)] == [write("z"), write("y")]
@@ -44,8 +39,8 @@ def test_what_is_due_moves_to_its_queue(app: App, name: str) -> None:
 def test_a_second_request_moves_nothing(app: App, name: str) -> None:
     """After a lost reply the jobs are not there any more: none goes twice."""
     add(app, name, (NOW, write("a")))
-    assert promote(app, name) == Promoted(1, -1)
-    assert promote(app, name) == Promoted(0, -1)
+    assert promote(app, name) == Promoted(1, -1, True)
+    assert promote(app, name) == Promoted(0, -1, True)
     assert listed(app) == [stamped(write("a"))]
 
 
@@ -64,27 +59,46 @@ def test_slices_of_250(app: App) -> None:
     add(app, "schedule", *((NOW - 600 + number, text) for number, text in enumerate(texts)))
     moved = [promote(app, "schedule") for _ in range(4)]
     assert moved == [
-        Promoted(250, NOW - 600 + 250),
-        Promoted(250, NOW - 600 + 500),
-        Promoted(100, -1),
-        Promoted(0, -1),
+        Promoted(250, NOW - 600 + 250, True),
+        Promoted(250, NOW - 600 + 500, True),
+        Promoted(100, -1, True),
+        Promoted(0, -1, True),
     ]
     assert listed(app) == [stamped(text) for text in texts]
 
 
 def test_equal_times(app: App) -> None:
-    """Any number of jobs may be due in the same moment; each is moved once, over all slices."""
-    texts = [write(f"{number:04}") for number in range(600)]
-    add(app, "retry", *((NOW, text) for text in texts))
-    assert [promote(app, "retry").moved for _ in range(4)] == [250, 250, 100, 0]
+    """10,000 jobs may be due in the same moment: each is moved once, over all slices (P155)."""
+    texts = [write(f"{number:05}") for number in range(10_000)]
+    for at in range(0, len(texts), 1000):
+        add(app, "retry", *((NOW, text) for text in texts[at : at + 1000]))
+    assert [promote(app, "retry").moved for _ in range(41)] == [250] * 40 + [0]
     assert sorted(listed(app)) == sorted(stamped(text) for text in texts)
+
+
+def test_as_many_as_fill_a_script(app: App) -> None:
+    """Payloads may be large, and a script has to be brief: it moves fewer then (P156)."""
+    sizes = [0] * 20 + [100_000] * 10 + [0] * 300
+    texts = [write(f"{at:03}", pad="x" * size) for at, size in enumerate(sizes)]
+    add(app, "schedule", *((NOW - 600 + at, text) for at, text in enumerate(texts)))
+    moved = [promote(app, "schedule").moved for _ in range(6)]
+    assert moved == [23, 3, 3, 250, 51, 0]
+    assert listed(app) == [stamped(text) for text in texts]
+
+
+def test_a_payload_larger_than_a_script_moves(app: App) -> None:
+    """One is moved at least."""
+    texts = [write(f"{number}", pad="x" * (1 << 20)) for number in range(2)]
+    add(app, "schedule", *((NOW - 2 + at, text) for at, text in enumerate(texts)))
+    assert [promote(app, "schedule").moved for _ in range(3)] == [1, 1, 0]
+    assert listed(app) == [stamped(text) for text in texts]
 
 
 @pytest.mark.parametrize("text", ["", "no job", "[]", '{"jid":"x"}', '{"class":"A"}'], ids=repr)
 def test_what_is_no_job_goes_to_the_dead_set(app: App, text: str) -> None:
     """As it is, so that it neither blocks the others nor gets lost."""
     add(app, "schedule", (NOW - 1, text), (NOW, write("a")))
-    assert promote(app, "schedule") == Promoted(2, -1)
+    assert promote(app, "schedule") == Promoted(2, -1, True)
     assert listed(app) == [stamped(write("a"))]
     assert scored(app, "dead") == [(text, NOW / 1000)]
 
@@ -110,10 +124,62 @@ def test_only_the_stamp_is_added(app: App, text: str, kept: str | None) -> None:
 
 def test_nothing_is_due(app: App) -> None:
     """An empty set and one of the future move nothing and create nothing."""
-    assert promote(app, "schedule") == Promoted(0, -1)
+    assert promote(app, "schedule") == Promoted(0, -1, True)
     add(app, "schedule", (NOW + 1, write("a")))
-    assert promote(app, "schedule") == Promoted(0, NOW + 1)
+    assert promote(app, "schedule") == Promoted(0, NOW + 1, True)
     assert raw(app, "KEYS", "*") == [b"schedule"]
+
+
+# -- many workers ---------------------------------------------------------------------------------
+
+
+def test_one_worker_moves_and_the_others_leave_it_to_him(app: App) -> None:
+    """Whoever moved jobs last leads, whichever set they were of; a crowd does no useless work."""
+    for name in SETS:
+        add(app, name, *((NOW + at, write(f"{name}{at}")) for at in (0, 100, 499, 500)))
+    assert promote(app, "schedule") == Promoted(1, NOW + 100, True)
+    assert promote(app, "retry", NOW, "other") == Promoted(0, NOW, False)
+    assert promote(app, "retry", NOW + 100) == Promoted(2, NOW + 499, True)
+    assert promote(app, "schedule", NOW + 599, "other") == Promoted(0, NOW + 100, False)
+    assert 0 < raw(app, "TTL", "o:scheduler") <= 600
+
+
+def test_who_moved_nothing_for_half_a_second_leads_no_more(app: App) -> None:
+    """It may be gone, so another worker does it, and leads from then on."""
+    add(app, "schedule", (NOW, write("a")), (NOW + 500, write("b")), (NOW + 600, write("c")))
+    promote(app, "schedule")
+    assert promote(app, "schedule", NOW + 500, "other") == Promoted(1, NOW + 600, True)
+    assert promote(app, "schedule", NOW + 600) == Promoted(0, NOW + 600, False)
+    assert promote(app, "schedule", NOW + 600, "other") == Promoted(1, -1, True)
+    assert promote(app, "schedule", NOW + 600) == Promoted(0, -1, False)
+
+
+@pytest.mark.parametrize("jump", [-3_600_000, 3_600_000])
+def test_a_clock_that_jumps_keeps_nothing_back(app: App, jump: int) -> None:
+    """Who leads by a time that is far away leads no more."""
+    add(app, "schedule", (NOW + jump - 1, write("a")))
+    raw(app, "SET", "o:scheduler", f"{NOW} other", "EX", 9)
+    assert promote(app, "schedule", NOW + jump).moved == 1
+    assert raw(app, "GET", "o:scheduler") == f"{NOW + jump} {IDENTITY}".encode()
+
+
+def test_a_queue_that_is_none_stops_nobody(app: App) -> None:
+    """Another program's key of that name: its jobs go to the dead set, all others move (P154)."""
+    raw(app, "SET", "queue:odd", "x")
+    add(app, "schedule", (NOW - 1, write("a", "odd")), (NOW, write("b")))
+    assert promote(app, "schedule") == Promoted(2, -1, True)
+    assert listed(app) == [stamped(write("b"))]
+    assert scored(app, "dead") == [(write("a", "odd"), NOW / 1000)]
+
+
+@pytest.mark.parametrize(("score", "moved"), [("-inf", 2), ("+inf", 1)])
+def test_times_that_are_none(app: App, score: str, moved: int) -> None:
+    """What was always due is moved, what never is stays, and both let others pass."""
+    raw(app, "ZADD", "schedule", score, write("a"))
+    add(app, "schedule", (NOW, write("b")))
+    found = promote(app, "schedule")
+    assert found.moved == moved
+    assert not 0 <= found.next_at <= NOW
 
 
 # -- the dead set ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from outrider import App, StoreError
 from outrider.embedded import Server
 from outrider.script import SCRIPTS, Call
-from outrider.store import batch, process, queue, schedule
+from outrider.store import batch, process, queue
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -25,6 +25,7 @@ from tests.app.hands import (
     listed,
     live,
     member,
+    promote,
     put,
     raw,
     scored,
@@ -147,7 +148,7 @@ def test_a_full_server_is_worked_empty(full: App) -> None:
     )
     assert lost == []
     for name in ("schedule", "retry"):
-        full.perform(schedule.promote(full.keys, name=name, now=NOW, limit=250))
+        promote(full, name)
     jobs = [job["jid"] for job in hands.work()]
     assert sorted(jobs) == sorted(["b", "c", "s", f"{BID}00000002", f"{BID}f0000000"])
     assert counts(full) == {3: 3, 6: 1}

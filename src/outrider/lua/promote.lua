@@ -2,24 +2,54 @@
 --- @include "lib/dead"
 --- @include "lib/payload"
 --- @include "lib/lists"
--- Moves up to `limit` due jobs of `schedule` or `retry` to their queues, bytes unchanged but for the
--- spliced enqueued_at. What is no job goes to the dead set as it is.
--- Returns {how many were due, when the next one is due in ms or -1}.
+--- @include "lib/within"
+-- Moves up to `limit` due jobs (or those that fill `bytes`) of `schedule` or `retry` to their queues, bytes
+-- unchanged but for the spliced enqueued_at. What is no job goes to the dead set as it is. Whoever moved
+-- jobs last leads: while it is at it, others leave what is due to it.
+-- Returns {how many were moved, when the next one is due in ms or -1, 1 unless another worker leads}.
+local TURN, KEPT = 500, 600
 local set = prefix .. name
-local due = redis.call('ZRANGE', set, '-inf', seconds(now), 'BYSCORE', 'LIMIT', 0, limit)
+local at, leader = string.match(redis.call('GET', key_scheduler) or '', '^(%d+) (.*)$')
+local leads = not leader or leader == identity
+
+-- What another program keeps under the name of a queue takes no jobs.
+local function is_queue(queue)
+  local kind = redis.call('TYPE', key_queue(queue))['ok']
+  return kind == 'list' or kind == 'none'
+end
+
+local function next_at()
+  local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+  -- Others write times of any precision: it is due in the millisecond after.
+  return first[2] and math.ceil(tonumber(first[2]) * 1000 - 0.001) or -1
+end
+
+local due = redis.call('ZCOUNT', set, '-inf', seconds(now))
+-- A clock that has jumped must not keep jobs back: a turn begins within half a second of now.
+if due == 0 or (not leads and math.abs(now - at) < TURN) then return { 0, next_at(), leads and 1 or 0 } end
+
+local found = within(math.min(limit, due), bytes, function(first, last)
+  return redis.call('ZRANGE', set, first, last)
+end)
 local by_queue, order, unreadable = {}, {}, {}
-for _, payload in ipairs(due) do
+local stamped = stamp_of(now)
+for _, payload in ipairs(found) do
   local jid, queue = read(payload)
   if not jid then
     table.insert(unreadable, payload)
   else
     queue = queue or 'default'
-    if not by_queue[queue] then by_queue[queue] = {}; table.insert(order, queue) end
-    table.insert(by_queue[queue], stamp(payload, now))
+    local list = by_queue[queue]
+    if not list then
+      list = is_queue(queue) and {} or unreadable
+      by_queue[queue] = list
+      if list ~= unreadable then table.insert(order, queue) end
+    end
+    list[#list + 1] = list == unreadable and payload or append(payload, stamped)
   end
 end
 for _, queue in ipairs(order) do push_all(queue, by_queue[queue]) end
 bury(unreadable, now)
-if #due > 0 then redis.call('ZREM', set, unpack(due)) end
-local following = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-return { #due, following[2] and math.floor(tonumber(following[2]) * 1000) or -1 }
+redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)
+redis.call('SET', key_scheduler, string.format('%d %s', now, identity), 'EX', KEPT)
+return { #found, next_at(), 1 }

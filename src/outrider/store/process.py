@@ -86,6 +86,18 @@ def recall(
     raise NotImplementedError
 
 
+@script()
+def relieve(
+    keys: Keys, *, identity: str, child: str, begun: int, revoked: int, limit: int, bytes: int
+) -> int:
+    """Give jobs of a living child with tokens above `begun`, up to `revoked`, back to the front of
+    their queues, up to `limit` or as many as fill `bytes`; how many it did.
+
+    The child must have been told that it may not start them.
+    """
+    raise NotImplementedError
+
+
 @script(decode=lambda answer: Reaped(answer[0].decode(), answer[1]))
 def reap(keys: Keys, *, limit: int, override: int) -> Reaped:
     """Give back jobs of one worker whose lease has lapsed, blaming those that ran; a slice."""
@@ -96,6 +108,11 @@ def reap(keys: Keys, *, limit: int, override: int) -> Reaped:
 def farewell(keys: Keys, *, identity: str, limit: int) -> int:
     """Take a worker off the lists, and give back what it holds, a slice; 0 when none is left."""
     raise NotImplementedError
+
+
+def last_token(keys: Keys) -> Call[int]:
+    """The highest token that was given out."""
+    return command("GET", keys("tokens"), decode=lambda answer: int(answer or 0))
 
 
 def workers(keys: Keys) -> Call[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from outrider.keys import Keys
-from outrider.script import Call, command, script
+from outrider.script import BYTES, Call, command, script
 
 QueueGroup = tuple[str, list[str]]
 
@@ -116,7 +116,7 @@ def move(keys: Keys, *, limit: int, bytes: int) -> int:
 
 def move_slice(keys: Keys) -> Call[int]:
     """Move as much as one script may."""
-    return move(keys, limit=1000, bytes=1 << 18)
+    return move(keys, limit=1000, bytes=BYTES)
 
 
 def moving(keys: Keys) -> Call[list[str]]:

@@ -7,6 +7,7 @@ those that must be on time, and none of them may take long; another one runs tho
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import deque
@@ -22,6 +23,9 @@ from outrider.store import held, life, queue, schedule
 
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
+GATHER, AGAIN = 0.02, 0.5
+SETS = ("schedule", "retry")
+AT_ONCE = 4
 SLICE = 250
 LEFT_UNDONE_MS = 30_000
 IDLE = 3600.0
@@ -38,6 +42,9 @@ class Loop(Protocol):
 class Scheduler:
     """Moves due jobs of `schedule` and `retry` to their queues, within a second of their time.
 
+    The worker that did so last leads: it comes when the next job is due. The others look once a
+    second, in case that it is gone or a job has come before those that it knows.
+
     In the same round trip it moves jobs of large blocks, a slice at a time, and hands back those
     that were held for a paused name which goes on; ends holds whose lease is over, and hears of
     batches: whose running members are to be interrupted (`interrupt` is called each round), and
@@ -48,23 +55,27 @@ class Scheduler:
         self,
         executor: Executor,
         keys: Keys,
+        identity: str,
         now: Callable[[], int],
         interrupt: Callable[[list[str]], None],
         take_over: Callable[[list[str]], None],
     ) -> None:
         self._executor = executor
         self._keys = keys
+        self._identity = identity
         self._now = now
         self._interrupt = interrupt
         self._take_over = take_over
         self._heard = 0
+        self._full: set[str] = set()
 
     def tick(self) -> float:
-        """Move one slice of each."""
+        """Move one slice of each, or some of a set that held more."""
         now = self._now()
+        names = [name for name in SETS for _ in range(AT_ONCE if name in self._full else 1)]
         calls = [
-            schedule.promote(self._keys, name=name, now=now, limit=SLICE)
-            for name in ("schedule", "retry")
+            schedule.promote_slice(self._keys, name=name, identity=self._identity, now=now)
+            for name in names
         ]
         moves = [queue.move_slice(self._keys), held.handback_slice(self._keys)]
         since = now - LEFT_UNDONE_MS
@@ -75,12 +86,20 @@ class Scheduler:
         self._interrupt(upkeep.interrupts)
         if upkeep.undone:
             self._take_over(upkeep.undone)
+        patience = self._patience(dict(zip(names, found, strict=True)), now)
         full = [upkeep.lapsed, len(upkeep.undone), len(upkeep.interrupts)]
-        full += [one.moved for one in found]
-        if moving or held_back or SLICE in full:
-            return 0.0
-        ahead = [(one.next_at - now) / 1000 for one in found if one.next_at >= 0]
-        return float(max(0.0, min([SCHEDULE, *ahead])))
+        return 0.0 if moving or held_back or SLICE in full else patience
+
+    def _patience(self, found: dict[str, schedule.Promoted], now: int) -> float:
+        """Seconds until the next look at the sets, as they were found."""
+        full = {name for name, one in found.items() if 0 <= one.next_at <= now}
+        if not any(one.leads for one in found.values()):
+            # All workers look at different times, so that one of them is soon there.
+            self._full = set()
+            return AGAIN if full else SCHEDULE * random.uniform(0.8, 1.0)
+        self._full = full
+        ahead = [(one.next_at - now) / 1000 for one in found.values() if one.next_at >= 0]
+        return 0.0 if full else max(GATHER, min([SCHEDULE, *ahead]))
 
 
 class Canceller:

@@ -78,6 +78,7 @@ class Pump:
         self._quarantine = Quarantine(replace)
         self._quiet = False
         self._retiring = False
+        self._released: set[int] = set()
 
     def notify(self) -> None:
         """Look again: there is an outcome, or a free slot."""
@@ -156,6 +157,7 @@ class Pump:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
         want = 0 if self._quiet or self._dry or barred else self._rate.want(runner)
+        runner.look(want)
         calls: list[Call[Any]] = []
         reported = min(len(runner.outcomes), MOST)
         if reported:
@@ -167,7 +169,7 @@ class Pump:
         answers = self._line.send(*calls)
         if reported:
             self._rate.measure(reported)
-            _report_late(answers[0])
+            _report_late([token for token in answers[0] if token not in self._released])
         if want:
             self._take(runner, answers[-1], want)
         return True
@@ -246,6 +248,8 @@ class Pump:
         self._jobs += len(done) + sum(other.kind != "release" for other in others)
         if self._jobs >= self._max_jobs:
             self._replace(f"it has run {self._jobs} jobs (--max-jobs)")
+        # What goes back unrun may have been taken from us already.
+        self._released = {other.token for other in others if other.kind == "release"}
         self._request += 1
         self._ledger.reported([*done, *(other.token for other in others)])
         now = self._ledger.now()

@@ -76,6 +76,10 @@ class Runner:
                 return
             self._assign(slot)
 
+    def look(self, coming: int) -> None:
+        """Have the supervisor know that jobs are looked after; `coming` may be claimed now."""
+        self._table.look(len(self.ready) + coming)
+
     def running(self) -> list[int]:
         """Tokens of the jobs that run now."""
         return [job.token for job in self._table.running()]
@@ -145,15 +149,14 @@ class Runner:
             self._work(slot)
 
     def _work(self, slot: int) -> None:
-        ready, outcomes, performer, table = self.ready, self.outcomes, self._performer, self._table
+        ready, outcomes, performer = self.ready, self.outcomes, self._performer
         while True:
             try:
                 item = ready.popleft()
             except IndexError:
                 self._release(slot)
                 return
-            table.start(slot, item.token, clock.now_ms())
-            prepared = performer.prepare(item.payload, item.token)
+            prepared = self._begin(slot, item)
             if isinstance(prepared, Other):
                 outcomes.append(prepared)
             elif prepared.code.is_async:
@@ -163,6 +166,12 @@ class Runner:
                 prepared.slot = slot
                 outcomes.append(performer.run(prepared))
             self._notify()
+
+    def _begin(self, slot: int, item: Item) -> Prepared | Other:
+        """Note that a slot takes a job, and read it; an outcome at once when it is not to run."""
+        if not self._table.start(slot, item.token, clock.now_ms()):
+            return Other("release", item.token)
+        return self._performer.prepare(item.payload, item.token)
 
     def _release(self, slot: int) -> None:
         self._table.clear(slot)
@@ -210,8 +219,7 @@ class Runner:
             except IndexError:
                 self._release(slot)
                 return
-            self._table.start(slot, item.token, clock.now_ms())
-            prepared = self._performer.prepare(item.payload, item.token)
+            prepared = self._begin(slot, item)
             if isinstance(prepared, Other):
                 self.outcomes.append(prepared)
             elif prepared.code.is_async:

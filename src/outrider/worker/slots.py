@@ -2,17 +2,23 @@
 
 A few bytes are written per job and no server is asked. From it the supervisor knows which jobs had
 started when a child dies, shows the running ones with its heartbeat, and sees whose time is over
-even while something holds the child's interpreter.
+even while something holds the child's interpreter. Its header says when the pump looked last, and
+which jobs the supervisor has taken back: see docs/internals.md, Look-ahead.
 """
 
 from __future__ import annotations
 
 import mmap
 import struct
+import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
+_HEAD = struct.Struct("=QQ")
+_REVOKED = struct.Struct("=Q")
 _ENTRY = struct.Struct("=dQQ")
 _DEADLINE = struct.Struct("=d")
+_FIRST = _HEAD.size + _REVOKED.size
 
 
 class Running(NamedTuple):
@@ -41,27 +47,54 @@ class SlotTable:
     @staticmethod
     def size_for(slots: int) -> int:
         """Bytes that a table of so many slots takes."""
-        return slots * _ENTRY.size
+        return _FIRST + slots * _ENTRY.size
 
-    def start(self, slot: int, token: int, now_ms: int) -> None:
-        """Note that a slot begins a job, without a deadline so far."""
+    def start(self, slot: int, token: int, now_ms: int) -> bool:
+        """Note that a slot begins a job, without a deadline so far.
+
+        False when the job was revoked, and must not run.
+        """
         # In an entry that is half written, the new token must not stand beside the old deadline.
         self.limit(slot, 0.0)
-        _ENTRY.pack_into(self._memory, slot * _ENTRY.size, 0.0, token, now_ms)
+        _ENTRY.pack_into(self._memory, _at(slot), 0.0, token, now_ms)
+        # In this order: who revokes looks at what has begun after he has written.
+        return token > int(_REVOKED.unpack_from(self._memory, _HEAD.size)[0])
 
     def limit(self, slot: int, deadline: float) -> None:
         """Note by when the job of a slot must have ended; 0 when its time no longer counts."""
-        _DEADLINE.pack_into(self._memory, slot * _ENTRY.size, deadline)
+        _DEADLINE.pack_into(self._memory, _at(slot), deadline)
 
     def clear(self, slot: int) -> None:
-        """Note that a slot is free."""
-        _ENTRY.pack_into(self._memory, slot * _ENTRY.size, 0.0, 0, 0)
+        """Note that a slot is free. Its last token stays: what has ended has begun."""
+        _, token, _ = _ENTRY.unpack_from(self._memory, _at(slot))
+        _ENTRY.pack_into(self._memory, _at(slot), 0.0, token, 0)
 
     def running(self) -> list[Running]:
         """What runs now."""
-        found = []
+        return [one for one in self._entries() if one.started_at]
+
+    def begun(self) -> int:
+        """The highest token that has begun. Jobs begin in order, so all lower ones have too."""
+        return max(one.token for one in self._entries())
+
+    def look(self, waiting: int) -> None:
+        """Note that the pump is at work, and how many jobs wait for a slot, or may have come."""
+        _HEAD.pack_into(self._memory, 0, time.monotonic_ns(), waiting)
+
+    def silence(self) -> float:
+        """For how many seconds jobs may have waited without a look of the pump."""
+        looked, waiting = _HEAD.unpack_from(self._memory, 0)
+        return (time.monotonic_ns() - looked) / 1e9 if waiting else 0.0
+
+    def revoke(self, token: int) -> None:
+        """Have no job begin any more that was claimed under this token or a lower one."""
+        _REVOKED.pack_into(self._memory, _HEAD.size, token)
+
+    def _entries(self) -> Iterator[Running]:
         for slot in range(self._slots):
-            deadline, token, started_at = _ENTRY.unpack_from(self._memory, slot * _ENTRY.size)
-            if token:
-                found.append(Running(slot, token, started_at, deadline))
-        return found
+            deadline, token, started_at = _ENTRY.unpack_from(self._memory, _at(slot))
+            yield Running(slot, token, started_at, deadline)
+
+
+def _at(slot: int) -> int:
+    return _FIRST + slot * _ENTRY.size

@@ -30,6 +30,7 @@ from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Sched
 from outrider.worker.limits import Limits
 from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
+from outrider.worker.relief import Relief
 
 log = logging.getLogger("outrider.worker")
 STOPS = frozenset((signal.SIGTERM, signal.SIGINT))
@@ -117,29 +118,31 @@ class Supervisor:
         slots = options.concurrency * options.processes
         self._heart = Heart(self._executor, self._keys, self._order, slots, self._children.living)
         self._heart.tick()
-        now = self._heart.now
-        self._handover = Handover(
-            self._executor, self._keys, self._heart.identity, now, self._let_in
-        )
+        identity, now = self._heart.identity, self._heart.now
+        self._handover = Handover(self._executor, self._keys, identity, now, self._let_in)
         loops: list[Loop] = [
             self._heart,
             self._handover,
-            Scheduler(self._executor, self._keys, now, self._children.interrupt, self._take_over),
+            Relief(self._executor, self._keys, identity, self._children.living),
+            Scheduler(
+                self._executor,
+                self._keys,
+                identity,
+                now,
+                self._children.interrupt,
+                self._take_over,
+            ),
         ]
         if options.drain:
             queues = self._order.names
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
         self._keeper = Keeper(loops)
         self._canceller = Canceller(self._executor, self._keys)
-        audit = Audit(self._executor, self._keys, self._heart.identity, now)
+        audit = Audit(self._executor, self._keys, identity, now)
         self._janitor = Keeper([audit, self._canceller], "outrider-janitor")
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
-            self._heart.identity,
-            options.target,
-            " ".join(self._order.names),
-            slots,
-            options.processes,
+            *(identity, options.target, " ".join(self._order.names), slots, options.processes),
         )
 
     def _let_in(self, child: Child) -> None:

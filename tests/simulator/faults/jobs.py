@@ -335,8 +335,21 @@ JOBS: Faults = {
     "lapsed worker gets a child": [
         ("if not redis.call('ZSCORE', key_leases, identity) then return 0 end", "")
     ],
-    "promote leaves the job": [("if #due > 0 then redis.call('ZREM', set, unpack(due)) end", "")],
-    "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    if", "if")],
+    "relief of what has begun": [("if token > begun and", "if")],
+    "relief of what was claimed since": [("token > begun and token <= revoked", "token > begun")],
+    "relief leaves the claim": [("redis.call('HDEL', claims, unpack(tokens, 1, #jobs))\n", "")],
+    "relief takes the oldest": [("return one > other end)\nfor", "return one < other end)\nfor")],
+    "cancelled job relieved without a word": [
+        (
+            "redis.call('ZINCRBY', key_cancelling, 1, bid)\n  end\n  table",
+            "redis.call('EXISTS', bid)\n  end\n  table",
+        )
+    ],
+    "promote leaves the job": [("redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)\n", "")],
+    "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
+    "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],
+    "more than a script may read": [("if size >= bytes then break end", "")],
+    "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    local", "local")],
     "any bid and jid make a member": [
         (
             "return string.sub(jid, 1, -9) == bid and",

@@ -37,6 +37,15 @@ class Message:
         raise NotImplementedError
 
 
+def within(payloads: list[bytes], limit: int, size: int) -> list[bytes]:
+    """So many of them, but no more than fill so many bytes, and one at least."""
+    for at, payload in enumerate(payloads[:limit], 1):
+        size -= len(payload)
+        if size <= 0:
+            return payloads[:at]
+    return payloads[:limit]
+
+
 def in_front(before: Snapshot, after: Snapshot, backs: list[list[bytes]]) -> None:
     """Jobs given back lie at the front of their queues, the last first; new ones behind."""
     most = sum(len(back) for back in backs)

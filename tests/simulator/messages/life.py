@@ -8,7 +8,7 @@ from typing import Any
 
 from outrider.script import Call
 from outrider.store import process
-from tests.simulator.messages.base import Message, in_front, same
+from tests.simulator.messages.base import Message, in_front, same, within
 from tests.simulator.model import Child, Model
 from tests.simulator.payloads import read, told
 from tests.simulator.world import KEYS, Snapshot, Violation, Wire, pairs
@@ -196,6 +196,43 @@ class Recall(Message):
             model.children[self.child].gone = True
             if held <= self.limit:
                 del model.children[self.child]
+
+
+@dataclass
+class Relieve(Message):
+    """A supervisor gives back what a child will not begin."""
+
+    child: tuple[str, str]
+    begun: int
+    revoked: int
+    limit: int
+    bytes: int
+
+    def call(self) -> Call[Any]:
+        return process.relieve(
+            KEYS,
+            identity=self.child[0],
+            child=self.child[1],
+            begun=self.begun,
+            revoked=self.revoked,
+            limit=self.limit,
+            bytes=self.bytes,
+        )
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        held = before.held(self.child)
+        tokens = [t for t in sorted(held, reverse=True) if self.begun < t <= self.revoked]
+        back = within([held[token] for token in tokens], self.limit, self.bytes)
+        gone = set(tokens[: len(back)])
+        same("a slice of relief moves what it may", len(back), answer)
+        left = {token: text for token, text in held.items() if token not in gone}
+        same("a child keeps what it has begun", left, after.held(self.child))
+        for job in map(read, back):
+            if (known := model.batch_of(job)) and known.cancelled:
+                model.cancelling.add(known.bid)
+            model.take(job.id, "claim")
+            model.put(job.id, "queue")
+        in_front(before, after, [back])
 
 
 @dataclass

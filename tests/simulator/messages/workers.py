@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from outrider.script import Call
+from outrider.script import BYTES, Call
 from outrider.store import queue, schedule
-from tests.simulator.messages.base import Message, in_front, same
+from tests.simulator.messages.base import Message, in_front, same, within
 from tests.simulator.model import (
     CANCELLED,
     DEAD,
@@ -21,6 +22,8 @@ from tests.simulator.model import (
 )
 from tests.simulator.payloads import Job, homes, is_plain, read
 from tests.simulator.world import DAY, KEYS, Snapshot, Violation
+
+TURN = 500
 
 
 def settle(model: Model, jobs: list[Job]) -> None:
@@ -293,21 +296,37 @@ class Promote(Message):
     """Due jobs go to their queues."""
 
     name: str
+    identity: str
     now: int
     limit: int
+    bytes: int = BYTES
 
     def call(self) -> Call[Any]:
-        return schedule.promote(KEYS, name=self.name, now=self.now, limit=self.limit)
+        return schedule.promote(
+            KEYS,
+            name=self.name,
+            identity=self.identity,
+            now=self.now,
+            limit=self.limit,
+            bytes=self.bytes,
+        )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         ordered = sorted((score, payload) for payload, score in before.scored(self.name).items())
-        due = [payload for score, payload in ordered if score * 1000 <= self.now][: self.limit]
+        due = [payload for score, payload in ordered if score * 1000 <= self.now]
+        due = within(due, self.limit, self.bytes)
+        who, at = model.scheduler
+        if who != self.identity and who and abs(at - self.now) < TURN:
+            due = []
+        if due:
+            model.scheduler = self.identity, self.now
         for job in map(read, due):
             model.take(job.id, self.name)
             model.put(job.id, "queue" if job.readable else "dead")
         in_front(before, after, [])
-        later = [int(score * 1000) for score, _ in ordered[len(due) :]]
-        same("what is due is promoted", (len(due), (later or [-1])[0]), tuple(answer))
+        later = [math.ceil(score * 1000 - 0.001) for score, _ in ordered[len(due) :]]
+        leads = model.scheduler[0] in {"", self.identity}
+        same("what is due is promoted", (len(due), (later or [-1])[0], leads), tuple(answer))
 
 
 @dataclass

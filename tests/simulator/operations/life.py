@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from outrider.script import BYTES
 from outrider.store.queue import Other
+from tests.simulator.messages.closing import Cancel
 from tests.simulator.messages.life import (
     Beat,
     Check,
@@ -10,11 +12,14 @@ from tests.simulator.messages.life import (
     Farewell,
     Reap,
     Recall,
+    Relieve,
     Rollback,
     Upgrade,
 )
 from tests.simulator.messages.workers import Ack
+from tests.simulator.operations.closing import finish
 from tests.simulator.operations.table import operation
+from tests.simulator.payloads import read
 from tests.simulator.simulation import LIFE, Simulation, Worker
 
 DAY = 86_400_000
@@ -99,6 +104,38 @@ def recall(sim: Simulation) -> None:
         ran = [token for token in tokens if sim.chance(0.6)]
         killed_for = [token for token in tokens if sim.chance(0.1)]
         sim.send(Recall(key, sim.rng.choice((1, 2, 250)), ran, killed_for, later(sim)))
+
+
+@operation(3)
+def relieve(sim: Simulation) -> None:
+    """A child's pump is silent: what has not begun there is revoked, and goes back in slices."""
+    able = [worker for worker in sim.workers if worker.held]
+    if not able:
+        return
+    worker = sim.rng.choice(able)
+    begun = sim.rng.choice((0, *worker.held))
+    if sim.chance(0.1):
+        pass_over(sim, worker)
+        begun = 0
+    revoked = sim.rng.choice((sim.model.last_token, *worker.held))
+    limit, size = sim.rng.choice((1, 2, 250)), sim.rng.choice((150, BYTES))
+    sim.send(Relieve(worker.key, begun, revoked, limit, size))
+    # It learns of it when it goes on, and gives back what it finds revoked: late, or never.
+    unrun = [token for token in worker.held if begun < token <= revoked]
+    for token in unrun:
+        del worker.held[token]
+    if sim.chance(0.5):
+        worker.acked += 1
+        others = [Other("release", token) for token in unrun]
+        sim.send(Ack(worker.key, worker.acked, sim.clock(), [], others), "revoked: ")
+
+
+def pass_over(sim: Simulation, worker: Worker) -> None:
+    """Somebody cancels a batch, and passes over the member of it that this child holds."""
+    jobs = [read(payload) for payload in worker.held.values()]
+    bids = [job.member[0] for job in jobs if job.member and sim.model.batch_of(job)]
+    if bids and sim.send(Cancel(bids[0], False, sim.clock())).answer == 1:
+        finish(sim, bids[:1], at_once=True)
 
 
 @operation(1, calm=0)

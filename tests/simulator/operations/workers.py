@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outrider.script import BYTES
 from outrider.store.queue import Other
 from tests.simulator.messages.workers import Ack, Outstanding, Promote
 from tests.simulator.operations.table import operation
@@ -106,9 +107,10 @@ def late_claim(sim: Simulation) -> None:
 
 @operation(8, calm=12)
 def promote(sim: Simulation) -> None:
-    """The scheduler moves what is due."""
-    name = sim.rng.choice(("schedule", "retry"))
-    sim.send(Promote(name, sim.clock(), sim.rng.choice((1, 3, 250))))
+    """Some worker's scheduler moves what is due."""
+    name, who = sim.rng.choice(("schedule", "retry")), sim.rng.choice(("host:1:a", "host:2:b"))
+    limit, size = sim.rng.choice((1, 3, 250)), sim.rng.choice((100, 500, BYTES))
+    sim.send(Promote(name, who, sim.clock(), limit, size))
 
 
 @operation(1)

@@ -69,10 +69,10 @@ local function seconds(ms) return string.format('%.3f', ms / 1000) end
 
 -- Adds a last field by splicing text; other clients may end a payload with blanks, or too early.
 local function append(payload, field)
-  if string.sub(payload, -1) ~= '}' then payload = string.match(payload, '^(.*})%s*$') or payload .. '}' end
+  if string.byte(payload, -1) ~= 125 then payload = string.match(payload, '^(.*})%s*$') or payload .. '}' end
   return string.sub(payload, 1, -2) .. ',' .. field .. '}'
 end
 
-local function stamp(payload, ms)
-  return append(payload, '"enqueued_at":' .. seconds(ms))
-end
+local function stamp_of(ms) return '"enqueued_at":' .. seconds(ms) end
+
+local function stamp(payload, ms) return append(payload, stamp_of(ms)) end
