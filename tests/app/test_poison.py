@@ -9,6 +9,7 @@ import pytest
 
 from outrider import App, RunningJob, current_job
 from outrider.clock import now_ms
+from outrider.job import Job
 from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.worker.blame import LIMIT, is_suspect
@@ -46,7 +47,7 @@ class Ward:
         def noted(job: RunningJob, error: BaseException) -> None:
             self.deaths.append((job.jid, type(error).__name__))
 
-        self.jobs = {"plain": plain, "coroutine": coroutine}
+        self.jobs: dict[str, Job[..., Any]] = {"plain": plain, "coroutine": coroutine}
         self.runs = Runs(app)
 
     def die(self, times: int = 1) -> None:
@@ -69,16 +70,17 @@ def ward(app: App) -> Ward:
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine"])
 def test_the_third_death_is_the_last(app: App, ward: Ward, kind: str) -> None:
-    """Two leave it running, and it may know; after the third it is dead, unrun (P111, P2)."""
+    """Two leave it running, and it may know; after the third it is dead, unrun (P109, P111)."""
     ward.jobs[kind].enqueue(1)
     ward.die(LIMIT - 1)
     assert is_suspect(listed(app)[0].encode(), now_ms())
     assert ward.work() == ["success"]
     assert ward.ran == [(1, 2)]
-    jid = ward.jobs[kind].enqueue(2).jid
+    job = ward.jobs[kind].enqueue(2)
     ward.die(LIMIT)
     assert ward.work() == ["dead"]
-    assert (ward.ran, ward.deaths) == ([(1, 2)], [(jid, "PoisonPill")])
+    assert job is not None
+    assert (ward.ran, ward.deaths) == ([(1, 2)], [(job.jid, "PoisonPill")])
     ((payload, _),) = scored(app, "dead")
     found = json.loads(payload)
     assert (found["error_class"], found["retry_count"]) == (PILL, 0)
@@ -95,6 +97,7 @@ def test_it_says_so_in_the_log(app: App, ward: Ward, caplog: pytest.LogCaptureFi
     (record,) = [record for record in caplog.records if record.name == "outrider.job"]
     assert record.message == "failed for good, dead"
     assert vars(record)["job"] == "plain"
+    assert record.exc_info is None
     assert vars(record)["error"].startswith("PoisonPill: 3 processes died")
 
 
@@ -120,6 +123,7 @@ def test_its_batch_is_told(app: App, ward: Ward, way: Way) -> None:
     status = app.batches[batch.bid]
     assert (status.dead, status.pending, status.is_settled) == (1, 1, True)
     (info,) = status.failure_info
+    assert job is not None
     assert (info.jid, info.error_class) == (job.jid, PILL)
     assert way(app.dead, "retry", job.jid)
     assert "blamed" not in listed(app)[0]
@@ -235,7 +239,7 @@ def test_a_time_out_waits_as_the_job_says(app: App) -> None:
 
 @pytest.mark.parametrize("days", [5, -5])
 def test_a_host_whose_clock_is_days_off(app: App, ward: Ward, days: int) -> None:
-    """Judging and failing go by the time that the performer is given, the server's (C1)."""
+    """Judging and failing go by the time that the performer is given, the server's."""
     ward.jobs["plain"].enqueue(-1)
     ward.die(LIMIT)
     ahead = days * 86_400_000

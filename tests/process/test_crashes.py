@@ -158,7 +158,7 @@ def test_children_end_with_their_supervisor(
 def test_a_lost_workers_lease_lapses_by_itself(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """The same in real time: within 40 seconds of its death a lost worker's job runs again."""
+    """The same in real time: within 40 seconds of its death its job runs again (P121)."""
     lost = worker("-c", "1")
     work.gated.enqueue(1, "gate")
     until(lambda: length(app, "started") == 1, "it runs")

@@ -44,7 +44,7 @@ def test_a_job_that_kills_its_process_takes_nobody_with_it(
     (dead,) = [json.loads(payload) for payload in ask(app, "ZRANGE", "dead", 0, -1)]
     assert dead["class"] == "work.culprit"
     assert dead["error_class"] == "outrider.errors.PoisonPill"
-    assert listed(app, "died") == ["work.culprit PoisonPill"]
+    assert listed(app, "deaths") == ["work.culprit PoisonPill"]
     status = app.batches[batch.bid]
     assert (status.pending, status.dead, status.is_complete) == (1, 1, True)
     assert claimed(app) == 0

@@ -70,7 +70,7 @@ def test_a_job_that_does_not_end_is_ended_with_its_process(
     assert "timeout of 0.3 s" in dead["error_message"]
     assert dead["retry_count"] == 0
     assert "timed_out" not in dead
-    assert listed(app, "died") == [f"work.{job} TimeoutError"]
+    assert listed(app, "deaths") == [f"work.{job} TimeoutError"]
     assert Counter(listed(app, "fired")) == Counter(["complete", "death"])
     status = app.batches[batch.bid]
     assert (status.pending, status.failures, status.dead) == (1, 1, 1)
@@ -120,7 +120,7 @@ def test_what_follows_a_job_is_not_on_its_time(
     work.mourned.enqueue(2.0)
     one = worker("--drain", ready=False, hasty=True)
     assert one.wait() == 0
-    assert listed(app, "died") == ["work.mourned ValueError"]
+    assert listed(app, "deaths") == ["work.mourned ValueError"]
     assert not one.said("is to replace")
     assert app.stats.failed == 1
 

@@ -207,8 +207,30 @@ def _crash(kind: str, again: bool) -> None:
         note("ran", kind)
     elif kind == "os._exit":
         os._exit(1)
+    elif kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
     else:
         ctypes.string_at(0)
+
+
+@app.job
+def toxic(kind: str) -> None:
+    """End the whole process, each time, once other jobs have run beside it."""
+    before, patience = _length("ran"), time.monotonic() + 1.0
+    while _length("ran") < before + 8 and time.monotonic() < patience:
+        time.sleep(0.001)
+    _crash(kind, again=True)
+
+
+def _length(key: str) -> int:
+    return app.perform(command("LLEN", key, decode=int))
+
+
+@app.on_death
+def died(job: RunningJob, error: BaseException) -> None:
+    """Leave a trace, after a while where that is wanted."""
+    time.sleep(job.args[0] if job.name.endswith("mourned") else 0)
+    note("deaths", f"{job.name} {type(error).__name__}")
 
 
 @app.job
@@ -326,13 +348,6 @@ def asking(i: int) -> None:
     while valid_within_batch():
         time.sleep(0.01)
     note("ran", i)
-
-
-@app.on_death
-def died(job: RunningJob, error: BaseException) -> None:
-    """Leave a trace of each death, after a while where that is wanted."""
-    time.sleep(job.args[0] if job.name.endswith("mourned") else 0)
-    note("died", f"{job.name} {type(error).__name__}")
 
 
 @app.job(timeout=0.3, retry=0)

@@ -152,7 +152,7 @@ def test_the_first_failure_is_written_into_the_payload() -> None:
 
 def test_what_a_payload_is_told_of_deaths() -> None:
     """A failure keeps the blame and drops the time-out, which it is; a poison pill drops both."""
-    told = {"blamed": [NOW / 1000, NOW / 1000], "timed_out": 5}
+    told: dict[str, Any] = {"blamed": [NOW / 1000, NOW / 1000], "timed_out": 5}
     for error, left in ((BOOM, {"blamed"}), (Snooze(3), {"blamed"}), (Kill("x"), {"blamed"})):
         assert told.keys() & json.loads(outcome(error, **told).payload).keys() == left
     assert not told.keys() & json.loads(outcome(PoisonPill("x"), **told).payload).keys()

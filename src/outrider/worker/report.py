@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from outrider.errors import Steer, UnknownJob
+from outrider.errors import PoisonPill, Steer, UnknownJob
 from outrider.payload import Job
 from outrider.store.queue import Other
 
@@ -42,6 +42,6 @@ def report(
         log.info("%s: %s", _WORDS[outcome.kind], error, extra=extra)
         return
     extra["error"] = f"{type(error).__name__}: {error}"
-    trace = None if isinstance(error, Steer | UnknownJob) else error
+    trace = None if isinstance(error, Steer | UnknownJob | PoisonPill) else error
     word = "failed, cancelled with its batch" if cancelled else _WORDS[outcome.kind]
     log.warning(word, extra=extra, exc_info=trace)
