@@ -18,7 +18,7 @@ def test_two_threads_may_send() -> None:
         for _ in range(50):
             assert here.send(words=name * 100_000)
 
-    threads = [threading.Thread(target=send, args=(name,)) for name in "abc"]
+    threads = [threading.Thread(target=send, args=(name,), daemon=True) for name in "abc"]
     for thread in threads:
         thread.start()
     received = there.messages()
