@@ -132,6 +132,7 @@ def test_where_no_other_child_starts_suspects_run_in_place(
     until(lambda: one.said("can't start"), "no other child starts")
     sent = 0
     while ask(app, "LLEN", "queue:default") == 0:
+        assert sent < 100
         work.innocent.enqueue(sent)
         sent += 1
         time.sleep(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections import Counter
@@ -83,6 +84,26 @@ def test_children_are_replaced_after_so_many_jobs(
     # What is known of those that have left does not stay on the server.
     until(lambda: ask(app, "HLEN", f"o:owners:{one.identity}") <= 4, "they are forgotten")
     assert one.stop() == 0
+
+
+def test_a_stop_while_children_are_replaced(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """At any moment: each job has run once or is queued, and no process is left."""
+    random.seed(4)
+    with load(work) as sent:
+        for _ in range(4):
+            one = worker("-c", "2", "-p", "2", "--max-jobs", "10")
+            before = length(app, "where")
+            reach(app, "where", before + random.randrange(10, 60))
+            seen = one.children
+            assert one.stop() == 0
+            assert all(map(ended, seen))
+            assert claimed(app) == 0
+            assert not one.said("ended with status")
+    assert worker("-c", "10", "--drain", ready=False).wait() == 0
+    assert sorted(int(line.split()[1]) for line in listed(app, "where")) == list(range(sent[0]))
+    assert app.stats.processed == sent[0]
 
 
 def test_a_child_with_too_much_memory_is_replaced(

@@ -62,6 +62,9 @@ def test_a_job_that_does_not_end_is_ended_with_its_process(
     one = worker("-c", "4", hasty=True)
     until(lambda: one.said("is killed"), "it is killed")
     until(lambda: ask(app, "ZCARD", "dead") == 1, "it is dead")
+    until(lambda: claimed(app) == 3, "the others run again")
+    held = [ask(app, "HVALS", key) for key in ask(app, "KEYS", "o:claims:*")]
+    assert b"blamed" not in b"".join(payload for payloads in held for payload in payloads)
     ask(app, "SET", "gate", 1)
     until(lambda: length(app, "ran") == 3, "the others end")
     until(lambda: length(app, "fired") == 2, "callbacks run")
@@ -100,7 +103,7 @@ def test_a_worker_that_was_stopped_does_not_kill_at_once(
     one = worker("-c", "1", hasty=True)
     (child,) = one.children
     work.obedient.enqueue(False)
-    until(lambda: claimed(app) == 1, "it runs")
+    until(lambda: length(app, "started") == 1, "it runs")
     for pid in (one.pid, child):
         os.kill(pid, signal.SIGSTOP)
     time.sleep(2.0)  # its time and more than the grace

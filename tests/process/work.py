@@ -466,6 +466,7 @@ def obedient(fails: bool) -> None:
     left = job.time_left
     assert left is not None
     assert 0.0 < left <= 0.3
+    note("started", left)
     while not job.timed_out:
         time.sleep(0.01)
     note("ran", job.time_left)

@@ -6,6 +6,7 @@ import socket
 import threading
 
 from outrider.worker.channel import Channel
+from outrider.worker.crew import Child
 
 
 def test_two_threads_may_send() -> None:
@@ -18,7 +19,7 @@ def test_two_threads_may_send() -> None:
         for _ in range(50):
             assert here.send(words=name * 100_000)
 
-    threads = [threading.Thread(target=send, args=(name,)) for name in "abc"]
+    threads = [threading.Thread(target=send, args=(name,), daemon=True) for name in "abc"]
     for thread in threads:
         thread.start()
     received = there.messages()
@@ -43,3 +44,13 @@ def test_what_there_is_to_hear() -> None:
     assert here.receive() is None
     here.close()
     assert not here.has_words()
+
+
+def test_a_child_that_could_not_start_has_said_why() -> None:
+    """Also where its end is noticed before its words."""
+    child = Child(1, "there_is_no_such_module", 1, "info")
+    child.process.wait()
+    child.hear_last_words()
+    assert "no module 'there_is_no_such_module'" in child.failure
+    child.close()
+    child.hear_last_words()

@@ -50,13 +50,13 @@ def cli() -> None:
     "--max-jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Replace a process that has run so many jobs.",
+    help="Replace a process that has run so many jobs, once another works.",
 )
 @click.option(
     "--max-memory",
     type=click.IntRange(1),
     metavar="MB",
-    help="Replace a process that holds more memory than this (Linux).",
+    help="The same for one that holds more memory than this (Linux).",
 )
 @click.option("--drain", is_flag=True, help="Stop once nothing is left to do.")
 @click.option(
