@@ -63,7 +63,7 @@ def test_jobs_finish_within_the_time_given(
 def test_unfinished_jobs_go_to_the_front_and_run_again(
     app: App, work: ModuleType, worker: StartWorker, number: signal.Signals
 ) -> None:
-    """What still runs after --timeout goes back before all others, and the next worker runs it."""
+    """What still runs after --timeout goes back before all others, and runs again (P133)."""
     one = worker("-c", "2", "--timeout", "1")
     work.gated.enqueue(1, "gate")
     work.agated.enqueue(2, "gate")
@@ -115,7 +115,7 @@ def test_an_idle_worker_stops_at_once(app: App, work: ModuleType, worker: StartW
 
 
 def test_a_second_signal_stops_at_once(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """TERM twice does not wait for the jobs; they go back to their queue."""
+    """TERM twice does not wait for the jobs; they go back to their queue (P119)."""
     one = worker("--timeout", "60")
     work.gated.enqueue(1, "never")
     work.agated.enqueue(2, "never")
@@ -177,7 +177,7 @@ def test_many_stack_dumps_do_not_disturb_the_work(
 def test_a_job_that_ends_at_the_deadline_counts_once(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """Ended or given back, never both: whatever ends in the very moment is counted once (P28)."""
+    """Ended or given back, never both: what ends in the very moment is counted once (P28, P125)."""
     batch = work.app.batch()
     with batch.jobs():
         for i in range(40):
