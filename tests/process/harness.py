@@ -131,7 +131,12 @@ class Worker:
     """One `outrider worker`, with its log in a file."""
 
     def __init__(
-        self, folder: Path, app: App, *options: str, target: str = "work", **settings: str
+        self,
+        folder: Path,
+        app: App,
+        *options: str,
+        target: str = "work",
+        settings: dict[str, str] | None = None,
     ) -> None:
         self._app = app
         self.log_path = folder / f"worker-{time.monotonic_ns()}.log"
@@ -139,7 +144,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [*OUTRIDER, "worker", target, *options],
                 cwd=folder,
-                env=environment(**settings),
+                env=environment(**(settings or {})),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -32,7 +32,7 @@ def on_host(tmp_path: Path, app: App, work: ModuleType) -> Iterator[StartWorker]
         folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(_HOST.format(name=name))
         path = os.pathsep.join(filter(None, [str(folder), *sys.path]))
-        workers.append(Worker(tmp_path, app, *options, PYTHONPATH=path))
+        workers.append(Worker(tmp_path, app, *options, settings={"PYTHONPATH": path}))
         return workers[-1].ready()
 
     yield start

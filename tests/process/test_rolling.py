@@ -67,7 +67,9 @@ class Site:
 
     def _start(self, release: int, *options: str) -> Worker:
         settings = self._settings[release]
-        one = Worker(self._folder, self._app, *OPTIONS, *options, target="steady", **settings)
+        one = Worker(
+            self._folder, self._app, *OPTIONS, *options, target="steady", settings=settings
+        )
         self.workers.append(one)
         return one if options else one.ready()
 
