@@ -8,6 +8,7 @@ from outrider.io import Executor
 from outrider.worker.audit import Audit, Missing
 from tests.simulator.messages.audit import Audited, Delete, Lose, LoseQueue, Vanish
 from tests.simulator.messages.closing import Cancel
+from tests.simulator.messages.held import Handback, PauseName
 from tests.simulator.messages.producers import Reserve
 from tests.simulator.operations.batches import Tree
 from tests.simulator.operations.closing import finish
@@ -82,9 +83,31 @@ def audit(sim: Simulation) -> None:
         if one.over:
             known = sim.model.batches
             alive = [bid for bid in known if bid.encode() in sim.before.scored("o:audit")]
+            held = [bid for bid in alive if bid in aside(sim)]
+            alive = held if held and sim.chance(0.4) else alive
             some = sim.rng.sample(sorted(alive), min(FEW, len(alive)))
             one.begin(some if sim.chance(0.8) else [])
         one.go_on(sim, sim.rng.choice((1, 2, 3, 5, 8)))
+
+
+def aside(sim: Simulation) -> dict[str, str]:
+    """Batches with jobs or callbacks that are held, each with a name of these: of its callbacks."""
+    held = [(name, read(text)) for name, jobs in sim.before.aside.items() for text in jobs]
+    members = {job.member[0]: name for name, job in held if job.member}
+    return members | {job.callback[0]: name for name, job in held if job.callback}
+
+
+@operation(6, calm=6)
+def hand_back_behind(sim: Simulation) -> None:
+    """A name goes on, and what an audit looks for is handed back in the middle of it."""
+    held = aside(sim)
+    able = [one for one in sim.audits if not one.over and any(bid in held for bid in one.bids)]
+    if able:
+        one: Auditor = sim.rng.choice(able)
+        name = sim.rng.choice([held[bid] for bid in one.bids if bid in held])
+        sim.send(PauseName(name, on=False))
+        sim.send(Handback(500, 1 << 18))
+        one.go_on(sim, sim.rng.choice((0, 5, 30)))
 
 
 @operation(4, calm=3)
