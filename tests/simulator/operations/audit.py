@@ -83,29 +83,31 @@ def audit(sim: Simulation) -> None:
         if one.over:
             known = sim.model.batches
             alive = [bid for bid in known if bid.encode() in sim.before.scored("o:audit")]
-            held = [bid for bid in alive if bid in aside(sim)]
-            alive = held if held and sim.chance(0.4) else alive
             some = sim.rng.sample(sorted(alive), min(FEW, len(alive)))
             one.begin(some if sim.chance(0.8) else [])
         one.go_on(sim, sim.rng.choice((1, 2, 3, 5, 8)))
 
 
 def aside(sim: Simulation) -> dict[str, str]:
-    """Batches with jobs or callbacks that are held, each with a name of these: of its callbacks."""
+    """Live batches with jobs or callbacks that are held, each with a name: of its callbacks."""
     held = [(name, read(text)) for name, jobs in sim.before.aside.items() for text in jobs]
-    members = {job.member[0]: name for name, job in held if job.member}
-    return members | {job.callback[0]: name for name, job in held if job.callback}
+    found = {job.member[0]: name for name, job in held if job.member}
+    found |= {job.callback[0]: name for name, job in held if job.callback}
+    alive = sim.before.scored("o:audit")
+    return {bid: name for bid, name in sorted(found.items()) if bid.encode() in alive}
 
 
-@operation(6, calm=6)
+@operation(5, calm=5)
 def hand_back_behind(sim: Simulation) -> None:
     """A name goes on, and what an audit looks for is handed back in the middle of it."""
     held = aside(sim)
-    able = [one for one in sim.audits if not one.over and any(bid in held for bid in one.bids)]
-    if able:
-        one: Auditor = sim.rng.choice(able)
-        name = sim.rng.choice([held[bid] for bid in one.bids if bid in held])
-        sim.send(PauseName(name, on=False))
+    if held and sim.audits:
+        one: Auditor = sim.rng.choice(sim.audits)
+        if one.over:
+            one.begin(sim.rng.sample([*held], min(FEW, len(held))))
+            one.go_on(sim, sim.rng.randint(1, 25))
+        names = [held[bid] for bid in one.bids if bid in held]
+        sim.send(PauseName(sim.rng.choice(names or [*held.values()]), on=False))
         sim.send(Handback(500, 1 << 18))
         one.go_on(sim, sim.rng.choice((0, 5, 30)))
 
