@@ -8,6 +8,7 @@ from outrider.io import Executor
 from outrider.worker.audit import Audit, Missing
 from tests.simulator.messages.audit import Audited, Delete, Lose, LoseQueue, Vanish
 from tests.simulator.messages.closing import Cancel
+from tests.simulator.messages.held import Handback, PauseName
 from tests.simulator.messages.producers import Reserve
 from tests.simulator.operations.batches import Tree
 from tests.simulator.operations.closing import finish
@@ -85,6 +86,30 @@ def audit(sim: Simulation) -> None:
             some = sim.rng.sample(sorted(alive), min(FEW, len(alive)))
             one.begin(some if sim.chance(0.8) else [])
         one.go_on(sim, sim.rng.choice((1, 2, 3, 5, 8)))
+
+
+def aside(sim: Simulation) -> dict[str, str]:
+    """Live batches with jobs or callbacks that are held, each with a name: of its callbacks."""
+    held = [(name, read(text)) for name, jobs in sim.before.aside.items() for text in jobs]
+    found = {job.member[0]: name for name, job in held if job.member}
+    found |= {job.callback[0]: name for name, job in held if job.callback}
+    alive = sim.before.scored("o:audit")
+    return {bid: name for bid, name in sorted(found.items()) if bid.encode() in alive}
+
+
+@operation(5, calm=5)
+def hand_back_behind(sim: Simulation) -> None:
+    """A name goes on, and what an audit looks for is handed back in the middle of it."""
+    held = aside(sim)
+    if held and sim.audits:
+        one: Auditor = sim.rng.choice(sim.audits)
+        if one.over:
+            one.begin(sim.rng.sample([*held], min(FEW, len(held))))
+            one.go_on(sim, sim.rng.randint(1, 25))
+        names = [held[bid] for bid in one.bids if bid in held]
+        sim.send(PauseName(sim.rng.choice(names or [*held.values()]), on=False))
+        sim.send(Handback(500, 1 << 18))
+        one.go_on(sim, sim.rng.choice((0, 5, 30)))
 
 
 @operation(4, calm=3)
