@@ -70,7 +70,7 @@ def ward(app: App) -> Ward:
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine"])
 def test_the_third_death_is_the_last(app: App, ward: Ward, kind: str) -> None:
-    """Two leave it running, and it may know; after the third it is dead, unrun (P111, P2)."""
+    """Two leave it running, and it may know; after the third it is dead, unrun (P109, P111)."""
     ward.jobs[kind].enqueue(1)
     ward.die(LIMIT - 1)
     assert is_suspect(listed(app)[0].encode(), now_ms())
@@ -97,6 +97,7 @@ def test_it_says_so_in_the_log(app: App, ward: Ward, caplog: pytest.LogCaptureFi
     (record,) = [record for record in caplog.records if record.name == "outrider.job"]
     assert record.message == "failed for good, dead"
     assert vars(record)["job"] == "plain"
+    assert record.exc_info is None
     assert vars(record)["error"].startswith("PoisonPill: 3 processes died")
 
 
@@ -238,7 +239,7 @@ def test_a_time_out_waits_as_the_job_says(app: App) -> None:
 
 @pytest.mark.parametrize("days", [5, -5])
 def test_a_host_whose_clock_is_days_off(app: App, ward: Ward, days: int) -> None:
-    """Judging and failing go by the time that the performer is given, the server's (C1)."""
+    """Judging and failing go by the time that the performer is given, the server's."""
     ward.jobs["plain"].enqueue(-1)
     ward.die(LIMIT)
     ahead = days * 86_400_000

@@ -8,6 +8,7 @@ from collections import Counter
 from types import ModuleType
 
 from outrider import App
+from outrider.store import process
 from tests.process.conftest import StartWorker
 from tests.process.harness import Worker, ask, claimed, length, listed, until
 
@@ -73,3 +74,19 @@ def test_an_idle_worker_whose_lease_lapsed_works_again(
     assert frozen.stop() == 0
     assert claimed(app) == 0
     assert ask(app, "SCARD", "processes") == 0
+
+
+def test_a_busy_child_that_is_fenced_is_cut_short(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """It compares notes while its job runs, and leaves: others do its job again."""
+    one = worker("-c", "1")
+    work.gated.enqueue(1, "gate")
+    until(lambda: length(app, "started") == 1, "it runs")
+    app.perform(process.farewell(app.keys, identity=one.identity, limit=10))
+    until(lambda: one.said("ended with status 4"), "the child leaves", 25)
+    until(lambda: length(app, "started") == 2, "the job runs again", 15)
+    ask(app, "SET", "gate", 1)
+    until(lambda: listed(app, "ran") == ["1"], "it ends")
+    assert one.stop() == 0
+    assert (listed(app, "ran"), length(app, "deaths"), claimed(app)) == (["1"], 0, 0)

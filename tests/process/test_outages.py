@@ -124,6 +124,26 @@ def test_a_long_outage_is_told_once_and_survived(own: Own, tmp_path: Path) -> No
     assert not one.said("ended with status")
 
 
+def test_all_slots_outlast_an_outage(own: Own) -> None:
+    """Longer than a request is tried, with all slots at work: afterwards all work again (P115)."""
+    one = own.start("-c", "4")
+    for i in range(4):
+        (own.work.gated if i % 2 else own.work.agated).enqueue(i, "gate")
+    reach(own.app, "started", 4)
+    own.app.close()
+    own.server.kill()
+    until(lambda: one.said(AWAY) >= 2, "supervisor and child have noticed", 30)
+    own.server.restart()
+    # What ran has failed, as it asked the server itself; four others at once take every slot.
+    for i in range(10, 14):
+        (own.work.gated if i % 2 else own.work.agated).enqueue(i, "other gate")
+    until(lambda: len({*listed(own.app, "started")} & {"10", "11", "12", "13"}) == 4, "all run", 40)
+    ask(own.app, "SET", "other gate", 1)
+    until(lambda: {"10", "11", "12", "13"} <= {*listed(own.app, "ran")}, "all end")
+    assert one.stop() == 0
+    assert not one.said("ended with status")
+
+
 def test_an_idle_worker_finds_a_server_that_returns(own: Own) -> None:
     """Nothing was running: after the outage a job still starts at once."""
     one = own.start()
@@ -136,7 +156,10 @@ def test_an_idle_worker_finds_a_server_that_returns(own: Own) -> None:
 
 
 def test_a_stop_during_an_outage_ends_in_time(own: Own) -> None:
-    """TERM while the server is away: the worker ends soon after its time, and says what is left."""
+    """TERM while the server is away: the worker ends soon after its time, and says what is left.
+
+    P127.
+    """
     one = own.start("--timeout", "1")
     own.app.close()
     own.server.kill()
@@ -150,7 +173,7 @@ def test_a_stop_during_an_outage_ends_in_time(own: Own) -> None:
 def test_work_survives_a_server_that_forgets_its_scripts(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """SCRIPT FLUSH, again and again: scripts are sent anew, nothing is lost or done twice."""
+    """SCRIPT FLUSH, again and again: scripts are sent anew, nothing is lost or doubled (P127)."""
     work.brief.enqueue_many([(i,) for i in range(400)])
     one = worker("-c", "4")
     while length(app, "ran") < 400:

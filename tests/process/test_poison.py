@@ -25,7 +25,7 @@ STATUS = {"kill": -signal.SIGKILL, "segfault": -signal.SIGSEGV}
 def test_a_job_that_kills_its_process_dies_of_it(
     app: App, work: ModuleType, worker: StartWorker, kind: str
 ) -> None:
-    """After the third process it is dead, once; the batch and handlers hear of it (P111, P2)."""
+    """After the third process it is dead, once; the batch and handlers hear of it (P111)."""
     batch = work.app.batch()
     for event in ("death", "complete", "settled", "success"):
         batch.on(event, work.fired, tag=event)
@@ -98,7 +98,7 @@ def test_a_stop_blames_nobody(app: App, work: ModuleType, worker: StartWorker) -
 
 
 def test_a_claim_that_nobody_knows_of_runs(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """As a server's crash leaves it, which lost a report: within two audits it goes back (P116)."""
+    """As a server's crash leaves it, which lost a report: within two audits it goes back (P123)."""
     one = worker("-c", "1")
     work.mark.enqueue(7)
     until(lambda: listed(app, "ran") == ["7"], "it works")
@@ -119,7 +119,7 @@ def _both(app: App, end: int) -> bool:
 def test_a_supervisor_that_stands_still_loses_nothing(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """Stopped for longer than a lease while another worker beats: its children keep it (P8)."""
+    """Stopped for longer than a lease while another worker beats: its children keep it."""
     one = worker("-c", "1")
     work.gated.enqueue(1, "gate")
     until(lambda: length(app, "started") == 1, "it runs")
@@ -157,7 +157,7 @@ def test_a_host_whose_clock_is_a_day_off(
     monkeypatch: pytest.MonkeyPatch,
     days: int,
 ) -> None:
-    """What expires, and when what failed comes again, goes by the server's time (C1)."""
+    """What expires, and when what failed comes again, goes by the server's time."""
     (tmp_path / "clock").mkdir()
     (tmp_path / "clock" / "sitecustomize.py").write_text(_CLOCK.format(days=days))
     known = os.pathsep.join(filter(None, [str(tmp_path / "clock"), *sys.path]))

@@ -13,7 +13,7 @@ import pytest
 
 from outrider import App
 from tests.process.conftest import StartWorker
-from tests.process.harness import Worker, ask, claimed, length, listed, until
+from tests.process.harness import Worker, ask, claimed, length, listed, load_work, until
 
 BOOT_LIMIT = 3.0
 
@@ -63,7 +63,7 @@ def test_jobs_finish_within_the_time_given(
 def test_unfinished_jobs_go_to_the_front_and_run_again(
     app: App, work: ModuleType, worker: StartWorker, number: signal.Signals
 ) -> None:
-    """What still runs after --timeout goes back before all others, and the next worker runs it."""
+    """What still runs after --timeout goes back before all others, and runs again (P133)."""
     one = worker("-c", "2", "--timeout", "1")
     work.gated.enqueue(1, "gate")
     work.agated.enqueue(2, "gate")
@@ -81,8 +81,41 @@ def test_unfinished_jobs_go_to_the_front_and_run_again(
     assert ask(app, "GET", "stat:processed") == b"3"
 
 
+def test_a_coroutine_may_clean_up(app: App, tmp_path: Path) -> None:
+    """At the deadline it is cancelled, may await in `finally`, and runs again as first attempt."""
+    extremes = load_work(tmp_path, app.url, name="extremes")
+    extremes.tidy.enqueue(0.4)
+    one = Worker(tmp_path, app, "--timeout", "0.2", target="extremes")
+    last = None
+    try:
+        until(lambda: length(app, "started") == 1, "it runs")
+        assert one.stop() == 0
+        assert listed(app, "tidied") == ["1"]
+        assert ask(app, "LLEN", "queue:default") == 1
+        last = Worker(tmp_path, app, "--drain", target="extremes")
+        assert last.wait() == 0
+    finally:
+        extremes.app.close()
+        for started in filter(None, [one, last]):
+            started.end()
+    assert listed(app, "started") == ["1", "1"]
+    assert listed(app, "ran") == ["tidy"]
+    assert (app.stats.processed, app.stats.failed) == (1, 0)
+
+
+def test_an_idle_worker_stops_at_once(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """It waits for jobs in a request of five seconds; a stop does not wait for that (P119)."""
+    one = worker("-p", "2")
+    work.mark.enqueue(1)
+    until(lambda: length(app, "ran") == 1, "it has worked")
+    time.sleep(0.3)
+    started = time.monotonic()
+    assert one.stop() == 0
+    assert time.monotonic() - started < 3.0
+
+
 def test_a_second_signal_stops_at_once(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """TERM twice does not wait for the jobs; they go back to their queue."""
+    """TERM twice does not wait for the jobs; they go back to their queue (P119)."""
     one = worker("--timeout", "60")
     work.gated.enqueue(1, "never")
     work.agated.enqueue(2, "never")
@@ -144,7 +177,7 @@ def test_many_stack_dumps_do_not_disturb_the_work(
 def test_a_job_that_ends_at_the_deadline_counts_once(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """Ended or given back, never both: whatever ends in the very moment is counted once (P28)."""
+    """Ended or given back, never both: what ends in the very moment is counted once (P28, P125)."""
     batch = work.app.batch()
     with batch.jobs():
         for i in range(40):

@@ -97,7 +97,7 @@ def test_a_job_without_new_bytes_keeps_its_own(app: App) -> None:
 
 
 def test_a_claim_that_no_longer_stands_changes_nothing(app: App) -> None:
-    """Tokens that were given back come back as lost; their jobs are others' now."""
+    """Tokens that were given back come back as lost; their jobs are others' now (P116)."""
     put(app, "default", write("a"), write("b"))
     hands = Hands(app)
     first = hands.claim().first

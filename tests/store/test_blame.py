@@ -76,6 +76,8 @@ def test_blame_adds_up_for_three_days(app: App) -> None:
 
 
 FOREIGN = [
+    '{"class":"Ruby","jid":"r","queue":"default","meta":{"a":1,"blamed":[9000000000]}}',
+    '{"class":"Ruby","jid":"r","queue":"default","args":["x,\\"blamed\\":[9000000000]"],"a":1}',
     '{"class":"Ruby","jid":"r","queue":"default","args":[],"blamed":7} \n',
     '{"class":"Ruby","jid":"r","queue":"default","args":[],"blamed":[null,"x",{}]}',
     '{"class":"Ruby","jid":"r","queue":"default","args":["\\"blamed\\":[9e9]"]}',
@@ -94,9 +96,10 @@ def test_payloads_of_others(app: App, payload: str) -> None:
     assert json.loads(found)["blamed"] == [NOW / 1000]
 
 
-def test_a_broken_payload_is_blamed_too(app: App) -> None:
+@pytest.mark.parametrize("end", ["", '","blamed":[1,,2.3.4]}', '","blamed":[[1]]}'])
+def test_a_broken_payload_is_blamed_too(app: App, end: str) -> None:
     """One with our beginning and no end: no script fails, and the worker will find out."""
-    put(app, "default", write("a")[:-3])
+    put(app, "default", write("a")[:-3] + end)
     hands = Hands(app)
     assert hands.recall(blamed=[hands.take()]) == 1
     assert listed(app)[0].endswith(f',"blamed":[{NOW / 1000:.3f}]}}')
@@ -250,7 +253,7 @@ def test_it_hears_the_servers_own_time(app: App) -> None:
 
 
 def test_a_supervisor_that_is_held_up_loses_nothing(app: App) -> None:
-    """While its children compare notes the lease stands, though only another worker beats (P8)."""
+    """While its children compare notes the lease stands, though only another worker beats."""
     put(app, "default", write("a"))
     hands, other = Hands(app), Hands(app, OTHER)
     hands.take()
@@ -284,7 +287,7 @@ def test_a_child_that_is_fenced_hears_it_and_renews_nothing(app: App) -> None:
 
 
 def test_what_nobody_knows_of_goes_back_unblamed(app: App) -> None:
-    """A claim whose acknowledgement the server has lost: it is released by its token (P116)."""
+    """A claim whose acknowledgement the server has lost: it is released by its token (P123)."""
     put(app, "default", write("a"), write("b"))
     hands = Hands(app)
     token = hands.take()

@@ -60,7 +60,7 @@ LAPSES: list[tuple[list[int], bool]] = [
 
 @pytest.mark.parametrize(("times", "lapses"), LAPSES, ids=range(len(LAPSES)))
 def test_when_a_lease_lapses(app: App, times: list[int], lapses: bool) -> None:
-    """After 30 s that ticked in steps of at most 10 s: neither an outage nor a jump ages anyone."""
+    """After 30 s that ticked in steps of at most 10 s: no outage and no jump ages anyone (P121)."""
     beat(app, 0, register=1)
     seen = [tick(app, at) for at in times]
     assert seen[:-1] == [NOBODY] * (len(times) - 1)
@@ -181,6 +181,23 @@ def test_reaping_returns_everything_and_forgets(app: App, hands: Hands, limit: i
     assert all(reaped.moved <= limit for reaped in seen)
     check_returned(app)
     assert raw(app, "KEYS", f"*{IDENTITY}*") == []
+
+
+def test_names_that_look_like_ours(app: App) -> None:
+    """Hosts and queues may be named with what we join names by: each job finds home (P118)."""
+    homes = ["a", "a_b", "a|b", "a:b", "a:0", "queue:a"]
+    workers = ["ho|st_1:1:ab", "ho|st_1:1:ab:0", "ho|st:1:1:ab"]
+    for home in homes:
+        put(app, home, *(write(f"{home} {number}", home) for number in range(3)))
+    for identity in workers:
+        Hands(app, identity).claim(*homes, want=6)
+    app.perform(process.farewell(app.keys, identity=workers[0], limit=100))
+    left = app.perform(process.workers(app.keys))
+    assert sorted(left) == sorted(workers[1:])
+    for identity in workers[1:]:
+        app.perform(process.farewell(app.keys, identity=identity, limit=100))
+    for home in homes:
+        assert listed(app, home) == [write(f"{home} {number}", home) for number in range(3)]
 
 
 def test_many_large_jobs_return_in_their_order(app: App) -> None:

@@ -163,6 +163,8 @@ def test_workers_live_and_leave_on_a_full_server(full: App) -> None:
     other, third = Hands(full, child="1"), Hands(full, "other:2:cd")
     for one in (hands, other, third):
         one.claim(want=2)
+    check = process.check(full.keys, **third.owner, life=30_000, override=0)
+    assert len(full.perform(check).tokens) == 2
     assert other.recall(10) == 2
     live(full, "other:2:cd", life=-1)
     assert full.perform(process.reap(full.keys, limit=10, override=0)).moved == 2

@@ -54,7 +54,7 @@ def test_when_to_compare(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_servers_time(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This host's clock serves until the first answer; then it may say anything (C1)."""
+    """This host's clock serves until the first answer; then it may say anything."""
     assert abs(ledger.now() - clock.now_ms()) < 60_000
     ledger.compare(Checked(True, 1_000_000, set()))
     monkeypatch.setattr(clock, "now_ms", lambda: 7)
