@@ -36,6 +36,7 @@ class Nemesis:
         self.workers = [start(), start()]
         self._acts = [self.child] * 3 + [
             self.freeze,
+            self.still,
             self.supervisor,
             self.lost,
             self.suspended,
@@ -70,6 +71,10 @@ class Nemesis:
     def freeze(self) -> None:
         """Freeze a child until the next strike."""
         self._freeze(self._any_child())
+
+    def still(self) -> None:
+        """Freeze a supervisor until the next strike."""
+        self._freeze([self.random.choice(self.workers).pid])
 
     def supervisor(self) -> None:
         """Kill a supervisor, and start another worker."""
