@@ -1,7 +1,7 @@
 """Takes jobs that were claimed ahead from a child whose interpreter is held.
 
-Its own pump gives them back, but it can't while a job holds the interpreter, in C code that does not
-let it go. Why no job is lost by it, or runs twice: docs/internals.md, Look-ahead.
+Its own pump gives them back, but it can't while a job holds the interpreter, in C code that does
+not let it go. Why no job is lost by it, or runs twice: docs/internals.md, Look-ahead.
 """
 
 from __future__ import annotations
