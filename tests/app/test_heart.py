@@ -62,7 +62,7 @@ def test_a_large_payload_is_not_shown_whole(
     app: App, job: Job[..., None], hands: Hands, heart: Heart, table: SlotTable
 ) -> None:
     """To encode it anew at each beat would hold up the server."""
-    jid = job.enqueue("x" * 100_000).jid
+    (jid,) = job.enqueue_many([("x" * 100_000,)])
     table.start(0, hands.claim().first, clock.now_ms() - 1000)
     heart.tick()
     (run,) = app.work
