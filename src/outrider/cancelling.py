@@ -16,10 +16,12 @@ from outrider.errors import UnreadablePayload
 from outrider.hub import Flow
 from outrider.keys import Keys
 from outrider.payload import decode
+from outrider.script import FIRST, portion
 from outrider.store import life as store
 from outrider.store import process
 
 SLICE = 500
+PAGE = 250
 Slices = dict[tuple[str, int], list[int]]
 """Numbers of members by their batch and their slice."""
 
@@ -61,9 +63,10 @@ def _finish(keys: Keys, marked: dict[str, store.Marked]) -> Flow[None]:
             )
             slot += 1
     for name in ("schedule", "retry"):
-        cursor = yield store.purge(keys, name=name, cursor=0)
-        while cursor:
-            cursor = yield store.purge(keys, name=name, cursor=cursor)
+        cursor, count, more = 0, FIRST, True
+        while more:
+            cursor, size = yield store.purge(keys, name=name, cursor=cursor, count=count)
+            count, more = portion(count, size, PAGE), cursor != 0
     for bid, mark in marks.items():
         yield store.cancelled(keys, bid=bid, mark=mark)
 

@@ -13,11 +13,13 @@ from outrider import clock
 from outrider.errors import BatchCancelled, UnreadablePayload
 from outrider.hub import Flow, Hub
 from outrider.payload import by_hand, decode
+from outrider.script import FIRST, portion
 from outrider.standing import not_found
 from outrider.store import batch as batches
 from outrider.store import place as store
 
 BYTES = 1 << 22
+PAGE = 500
 _Pair = tuple[str, str]
 
 
@@ -27,12 +29,15 @@ def retry_failed(hub: Hub, bid: str) -> Flow[int]:
     number, seen = 0, set[str]()
     # What dies while the first set is scanned is met in the second.
     for name in ("retry", "dead"):
-        cursor, more = "0", True
+        cursor, count, more = "0", FIRST, True
         while more:
-            page: store.Sought = yield store.seek(hub.keys, name=name, bid=bid, cursor=cursor)
+            page: store.Sought = yield store.seek(
+                hub.keys, name=name, bid=bid, cursor=cursor, count=count
+            )
             for jobs in _slices(_fresh(page.payloads, seen)):
                 number += yield from _bring(hub, bid, name, jobs)
             cursor, more = page.cursor, page.cursor != "0"
+            count = portion(count, page.size, PAGE)
     return number
 
 

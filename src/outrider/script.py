@@ -30,6 +30,7 @@ P = ParamSpec("P")
 Word = str | bytes | int | float
 BYTES = 1 << 18
 """How many bytes of payloads a script may read, which has to be brief."""
+FIRST = 8
 LANE = (("lane", str), ("number", int), ("digest", bytes))
 
 _INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.MULTILINE)
@@ -59,6 +60,14 @@ class Call(Generic[T]):
     words: tuple[Word, ...]
     decode: Callable[[Any], T]
     laned: bool = False
+
+
+def portion(count: int, size: int, most: int) -> int:
+    """How many payloads the next page of a scan may have, after one of `count` with `size` bytes.
+
+    Nobody can tell how large they are before he has read some: it begins with FIRST.
+    """
+    return min(most, max(FIRST, min(8 * count, count * BYTES // (size + 1))))
 
 
 def command(*words: Word, decode: Callable[[Any], T]) -> Call[T]:

@@ -39,7 +39,7 @@ def test_strict_order_holds_while_the_higher_queue_is_refilled(
 
 
 def test_weights_give_shares(app: App, work: ModuleType, worker: StartWorker) -> None:
-    """While both queues hold jobs, 3 to 1 is about what each gets."""
+    """While both queues hold jobs, 3 to 1 is about what each gets, also of quick ones."""
     for i in range(600):
         work.brief.using(queue="high").enqueue(i)
         work.brief.using(queue="low").enqueue(1000 + i)
@@ -49,6 +49,45 @@ def test_weights_give_shares(app: App, work: ModuleType, worker: StartWorker) ->
     share = ran[0] / 400
     measured(f"share of the queue with weight 3 of 4: {share:.2f}")
     assert 0.6 < share < 0.9
+    assert one.stop() == 0
+
+
+def test_shares_follow_the_weights(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """3 to 2 to 1, by a chi-square test over 300 claims of one job each (P105, P117)."""
+    weights = {"high": 3, "default": 2, "low": 1}
+    for name in weights:
+        work.dull.using(queue=name).enqueue_many([(name,)] * 300)
+    options = [word for name, weight in weights.items() for word in ("-q", f"{name},{weight}")]
+    one = worker("-c", "1", "-p", "2", *options)
+    until(lambda: length(app, "ran") >= 300, "300 have run")
+    ran = Counter(listed(app, "ran")[:300])
+    measured(f"shares of 300 claims at weights 3, 2, 1: {dict(ran)}")
+    expected = {name: 300 * weight / 6 for name, weight in weights.items()}
+    chi_square = sum((ran[name] - mean) ** 2 / mean for name, mean in expected.items())
+    assert chi_square < 20  # by chance once in 20,000 runs; equal shares give 67
+    assert one.stop() == 0
+
+
+def test_no_queue_starves(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """Where a heavy queue always holds quick jobs, a light one has its turn all the same (P105)."""
+    work.noop.using(queue="high").enqueue_many([(i,) for i in range(20_000)])
+    for i in range(20):
+        work.low.enqueue(i)
+    one = worker("-c", "2", "-q", "high,20", "-q", "low,1")
+    until(lambda: length(app, "ran") == 20, "the light queue is served")
+    left = length(app, "queue:high")
+    measured(f"of 20,000 quick jobs {left} were left when the light queue was empty")
+    assert left > 0
+    assert one.stop() == 0
+
+
+def test_equal_weights_are_no_strict_order(app: App, work: ModuleType, worker: StartWorker) -> None:
+    """`-q a,1 -q b,1` serves both while both hold jobs (P126)."""
+    for name in ("high", "low"):
+        work.dull.using(queue=name).enqueue_many([(name,)] * 60)
+    one = worker("-c", "1", "-q", "high,1", "-q", "low,1")
+    until(lambda: length(app, "ran") >= 60, "half have run")
+    assert 10 <= Counter(listed(app, "ran")[:60])["low"] <= 50
     assert one.stop() == 0
 
 

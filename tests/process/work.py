@@ -79,6 +79,13 @@ def brief(i: int) -> None:
 
 
 @app.job
+def dull(text: str) -> None:
+    """Take so long that no job is claimed ahead."""
+    note("ran", text)
+    time.sleep(0.03)
+
+
+@app.job
 def noop(i: int) -> None:
     """Do nothing."""
 

@@ -164,3 +164,20 @@ def test_all_that_a_child_holds(app: App) -> None:
     assert found == {write(f"{number:05}").encode() for number in range(1500)}
     assert app.perform(process.workers(app.keys)) == [IDENTITY]
     assert app.perform(process.children(app.keys, IDENTITY)) == ["0"]
+
+
+@pytest.mark.parametrize("kind", ["schedule", "retry", "dead"])
+def test_a_page_of_large_payloads_is_short(app: App, kind: str) -> None:
+    """A script has to be brief: it gives as many as fill 256 KiB, and all in the end."""
+    texts = [write(f"{at:03}", pad="x" * (100_000 if at < 5 else 10)) for at in range(260)]
+    raw(app, "ZADD", kind, *(word for at, text in enumerate(texts) for word in (NOW + at, text)))
+    found: list[str] = []
+    sizes = []
+    score, last = "-inf", b""
+    while page := app.perform(
+        place.timed(app.keys, place=kind, score=score, payload=last, count=250)
+    ):
+        sizes.append(len(page))
+        found += [entry.payload.decode() for entry in page]
+        score, last = repr(page[-1].score), page[-1].payload
+    assert (sizes, found) == ([3, 250, 7], texts)

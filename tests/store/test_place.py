@@ -369,3 +369,13 @@ def test_clearing_the_dead_tells_nobody(app: App) -> None:
     before = fields(app)
     assert clear(app, Place("dead")) == 1
     assert fields(app) == before
+
+
+@pytest.mark.parametrize("where", PLACES, ids=lambda where: where.kind)
+def test_large_payloads_are_cleared_a_few_at_a_time(app: App, where: Place) -> None:
+    """A script has to be brief: those that fill 256 KiB, the first to be taken at first."""
+    texts = [write(f"{at:03}", pad="x" * (100_000 if at < 5 else 10)) for at in range(20)]
+    lay(app, where, *texts)
+    assert clear(app, where) == 3
+    assert lying(app, where) == texts[3:]
+    assert [clear(app, where) for _ in range(3)] == [17, 0, 0]

@@ -60,7 +60,12 @@ class Server:
         self.asked.append(name)
         if len(self.asked) == self._fails:
             raise StoreUnavailable("away", executed=None)
-        answers: dict[str, Any] = {"cancel": Marked(1, "7", False), "HSCAN": (0, []), "ZRANGE": []}
+        answers: dict[str, Any] = {
+            "cancel": Marked(1, "7", False),
+            "HSCAN": (0, []),
+            "ZRANGE": [],
+            "purge": (0, 0),
+        }
         return answers.get(name, 0)
 
 

@@ -2,13 +2,18 @@
 --- @include "lib/batch"
 --- @include "lib/held"
 --- @include "lib/place"
--- Deletes up to `limit` jobs, those first that would be taken first, and tells their batches. What
+--- @include "lib/within"
+-- Deletes up to `limit` jobs (or those that fill a script), those first that would be taken first, and tells their batches. What
 -- leaves the dead set was told when it died. Returns how many it has deleted.
 local key, found = lies(place, name), nil
 if is_list(place) then
-  found = redis.call('LRANGE', key, -limit, -1)
+  found = within(limit, BYTES, function(first, last)
+    local jobs = redis.call('LRANGE', key, -last - 1, -first - 1)
+    for i = 1, math.floor(#jobs / 2) do jobs[i], jobs[#jobs + 1 - i] = jobs[#jobs + 1 - i], jobs[i] end
+    return jobs
+  end)
 else
-  found = redis.call('ZRANGE', key, 0, limit - 1)
+  found = within(limit, BYTES, function(first, last) return redis.call('ZRANGE', key, first, last) end)
 end
 if #found == 0 then return 0 end
 local changes, callbacks = {}, {}

@@ -1,7 +1,8 @@
 #!lua flags=no-writes
 --- @include "lib/place"
--- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them,
--- those on their way there at their places among the others. Returns for the set, and for each that is
+--- @include "lib/within"
+-- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them
+-- (or as many as fill a script), those on their way there at their places among the others. Returns for the set, and for each that is
 -- on its way, {1 when there are more, payload, score ...}; what comes after the first end of those with
 -- more is not of this page.
 -- Equal scores are in the order of bytes; Lua's own comparison goes by the locale.
@@ -30,7 +31,14 @@ local all, answer = parts(place, ''), {}
 local each = math.max(math.floor(count / #all), 1)
 for i, part in ipairs(all) do
   local first = rank_after(part.key)
-  local found = redis.call('ZRANGE', part.key, first, first + each - 1, 'WITHSCORES')
-  answer[i] = { #found == 2 * each and 1 or 0, unpack(found) }
+  local found = within(each, BYTES / #all, function(from, to)
+    return redis.call('ZRANGE', part.key, first + from, first + to)
+  end)
+  local scores = #found > 0 and redis.call('ZMSCORE', part.key, unpack(found)) or {}
+  answer[i] = { redis.call('ZCARD', part.key) > first + #found and 1 or 0 }
+  for at, payload in ipairs(found) do
+    table.insert(answer[i], payload)
+    table.insert(answer[i], scores[at])
+  end
 end
 return answer

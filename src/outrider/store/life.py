@@ -83,9 +83,12 @@ def cancel_members(
     raise NotImplementedError
 
 
-@script()
-def purge(keys: Keys, *, name: str, cursor: int) -> int:
-    """Remove members of cancelled batches from a page of `schedule` or `retry`; the next cursor."""
+@script(decode=tuple)
+def purge(keys: Keys, *, name: str, cursor: int, count: int) -> tuple[int, int]:
+    """Remove members of cancelled batches from a page of `schedule` or `retry`.
+
+    The next cursor, and how many bytes it has read. `count` is about the size of the page.
+    """
     raise NotImplementedError
 
 

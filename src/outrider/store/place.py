@@ -61,9 +61,13 @@ class Line(NamedTuple):
 
 
 class Sought(NamedTuple):
-    """Payloads that a page of a scan gave, and where the next one begins ("0": nowhere)."""
+    """Payloads that a page of a scan gave, and where the next one begins ("0": nowhere).
+
+    `size` is how many bytes it has read.
+    """
 
     cursor: str
+    size: int
     payloads: list[bytes]
 
 
@@ -126,9 +130,9 @@ def timed(keys: Keys, *, place: str, score: str, payload: bytes, count: int) -> 
     raise NotImplementedError
 
 
-@script(decode=lambda answer: Sought(answer[0].decode(), answer[1:]))
-def seek(keys: Keys, *, name: str, bid: str, cursor: str) -> Sought:
-    """A page of a scan of `retry` or `dead` for members and callbacks of a batch."""
+@script(decode=lambda answer: Sought(answer[0].decode(), answer[1], answer[2:]))
+def seek(keys: Keys, *, name: str, bid: str, cursor: str, count: int) -> Sought:
+    """A page, of about `count`, of a scan of `retry` or `dead` for jobs of a batch."""
     raise NotImplementedError
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from outrider.hub import Flow
 from outrider.keys import Keys
+from outrider.script import FIRST, portion
 from outrider.store import audit, held, process, queue
 from outrider.store.audit import END, GAP, PAGE, Survey
 
 HELD, BURIED = 1, 2
 TRIES = 3
-FIRST, BYTES = 32, 1 << 18
 ORDER = ("claims", "moving", "schedule", "retry", "dead", "queues", "held", "dead")
 
 
@@ -61,9 +61,7 @@ def _read(keys: Keys, key: str, cases: dict[str, Case], mark: int, limit: int) -
         while True:
             page = yield audit.survey(keys, key=key, cursor=page.cursor, limit=size, edge=page.edge)
             _note(page, cases, mark)
-            # Payloads may be large: a script has to be brief.
-            fits = size * BYTES // (page.size + 1)
-            size = min(limit, max(FIRST, min(8 * size, fits)))
+            size = portion(size, page.size, limit)
             if page.cursor == END:
                 return True
             if page.cursor == GAP:

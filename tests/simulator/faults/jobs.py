@@ -213,8 +213,8 @@ JOBS: Faults = {
     ],
     "clear takes the newest": [
         (
-            "found = redis.call('LRANGE', key, -limit, -1)",
-            "found = redis.call('LRANGE', key, 0, limit - 1)",
+            "local jobs = redis.call('LRANGE', key, -last - 1, -first - 1)",
+            "local jobs = redis.call('LRANGE', key, first, last)",
         )
     ],
     "what is on its way overlooked": [

@@ -189,15 +189,17 @@ class Purge(Message):
     name: str
 
     def call(self) -> Call[Any]:
-        return life.purge(KEYS, name=self.name, cursor=0)
+        return life.purge(KEYS, name=self.name, cursor=0, count=250)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         for payload in before.scored(self.name):
             job = read(payload)
             if model.is_cancelled(job):
                 model.take(job.id, self.name)
-                if payload in after.scored(self.name) and not answer:
+                if payload in after.scored(self.name) and not answer[0]:
                     raise Violation("a scan finds all", payload)
+        if not answer[0] and answer[1] < sum(map(len, before.scored(self.name))):
+            raise Violation("a scan tells its size", answer)
         in_front(before, after, [])
 
 

@@ -29,11 +29,12 @@ class Seek(Message):
     bid: str
 
     def call(self) -> Call[Any]:
-        return place.seek(KEYS, name=self.where.kind, bid=self.bid, cursor="0")
+        return place.seek(KEYS, name=self.where.kind, bid=self.bid, cursor="0", count=500)
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         theirs = [one for one in lying(before, self.where) if belongs(read(one), self.bid)]
         if answer.cursor == "0":
+            same("a search reads all", sum(map(len, lying(before, self.where))), answer.size)
             same("a search finds all of a batch", sorted(theirs), sorted(answer.payloads))
         elif not set(answer.payloads) <= set(theirs):
             raise Violation("a search finds nobody else", (self.bid, answer.payloads))

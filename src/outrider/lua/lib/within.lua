@@ -1,7 +1,7 @@
 -- Payloads may be a mebibyte each, and a script has to be brief: reads up to `limit` of them, but no more
 -- than fill `bytes`, and one at least. `fetch` gives those from one place to another, counted from 0; a few
 -- at a time, as nobody can tell the size of what he has not read.
-local STEP = 10
+local STEP, BYTES = 10, 262144
 
 local function within(limit, bytes, fetch)
   local found, size, step = {}, 0, 1
