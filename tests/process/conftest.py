@@ -28,7 +28,7 @@ def worker(tmp_path: Path, app: App, work: ModuleType) -> Iterator[StartWorker]:
     workers: list[Worker] = []
 
     def start(*options: str, ready: bool = True, hasty: bool = False) -> Worker:
-        workers.append(Worker(tmp_path, app, *options, hasty=hasty))
+        workers.append(Worker(tmp_path, app, *options, target=work.__name__, hasty=hasty))
         return workers[-1].ready() if ready else workers[-1]
 
     yield start

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,7 @@ import pytest
 
 from outrider import App
 from tests.process.conftest import StartWorker
-from tests.process.harness import Worker, ask, children, claimed, measured, until
+from tests.process.harness import Worker, ask, children, claimed, load_work, measured, until
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 BATCH = 1000
@@ -157,6 +157,14 @@ class Load:
     def ran(self) -> Counter[int]:
         """How often each job has left its trace."""
         return Counter(map(int, _lines(self.path)))
+
+
+@pytest.fixture
+def work(tmp_path: Path, app: App) -> Iterator[ModuleType]:
+    """The jobs, in the folder where workers run."""
+    module = load_work(tmp_path, app.url, name="filed")
+    yield module
+    module.app.close()
 
 
 def _lines(path: str) -> list[str]:

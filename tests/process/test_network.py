@@ -37,9 +37,11 @@ def start(tmp_path: Path, app: App) -> Iterator[Callable[..., tuple[ModuleType, 
     """Starts a worker that reaches the server by a URL; gives its jobs too."""
     modules, workers = [], []
 
-    def start(url: str, *options: str, timeout: float = 5.0) -> tuple[ModuleType, Worker]:
-        modules.append(load_work(tmp_path, url, timeout))
-        workers.append(Worker(tmp_path, app, *options))
+    def start(
+        url: str, *options: str, name: str = "work", timeout: float = 5.0
+    ) -> tuple[ModuleType, Worker]:
+        modules.append(load_work(tmp_path, url, timeout, name))
+        workers.append(Worker(tmp_path, app, *options, target=name))
         return modules[-1], workers[-1].ready()
 
     yield start
@@ -53,7 +55,7 @@ def test_cut_requests_and_lost_replies_count_once(
     app: App, proxy: Proxy, start: Callable[..., tuple[ModuleType, Worker]], tmp_path: Path
 ) -> None:
     """Each fifth request comes to harm, producers' too: each job is there once, and runs once."""
-    work, one = start(proxy.url, "-c", "4")
+    work, one = start(proxy.url, "-c", "4", name="filed")
     proxy.every = 5
     batch = work.app.batch().on("success", work.trace, path=str(tmp_path / "fired"))
     with batch.jobs():

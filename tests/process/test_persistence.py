@@ -39,10 +39,10 @@ def test_a_killed_server_forgets_no_more_than_it_says(
 ) -> None:
     """With appendfsync always nothing; with everysec the newest two seconds at most, no others."""
     server = start(appendonly="yes", appendfsync=policy)
-    work = load_work(tmp_path, server.url)
+    work = load_work(tmp_path, server.url, name="filed")
     pushed: list[float] = []
     while not pushed or pushed[-1] < pushed[0] + SECONDS:
-        work.mark.enqueue(len(pushed))
+        work.line.enqueue(len(pushed), "")
         pushed.append(time.monotonic())
     server.kill()
     killed = time.monotonic()
@@ -60,7 +60,7 @@ def test_a_killed_server_forgets_no_more_than_it_says(
 def test_a_full_server_is_drained(start: Callable[..., Server], tmp_path: Path) -> None:
     """Pushes are refused; what is there runs, fails, is retried and calls back all the same."""
     server = start()
-    work = load_work(tmp_path, server.url)
+    work = load_work(tmp_path, server.url, name="filed")
     app: App = work.app
     ran, fired = tmp_path / "ran", tmp_path / "fired"
     batch = app.batch().on("success", work.trace, path=str(fired))
@@ -71,7 +71,7 @@ def test_a_full_server_is_drained(start: Callable[..., Server], tmp_path: Path) 
     ask(app, "CONFIG", "SET", "maxmemory", "1mb")
     with pytest.raises(StoreError, match="maxmemory"):
         work.line.enqueue(999, str(ran))
-    one = Worker(tmp_path, app, "-c", "4")
+    one = Worker(tmp_path, app, "-c", "4", target="filed")
     try:
         one.ready()
         until(fired.exists, "the callback runs")

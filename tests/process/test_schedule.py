@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 from outrider import App
 from tests.process.conftest import StartWorker
-from tests.process.harness import Worker, ask, claimed, measured, until
+from tests.process.harness import Worker, ask, claimed, load_work, measured, until
 
 JOBS = 3000
 KILLS = 3
 SLOTS = 4
 # Seconds from the first job that falls due to the last.
 SPREAD = 4.0
+
+
+@pytest.fixture
+def work(tmp_path: Path, app: App) -> Iterator[ModuleType]:
+    """The jobs, in the folder where workers run."""
+    module = load_work(tmp_path, app.url, name="filed")
+    yield module
+    module.app.close()
 
 
 def _kill(app: App, one: Worker) -> None:
