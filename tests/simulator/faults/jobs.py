@@ -103,7 +103,7 @@ JOBS: Faults = {
         ("then set_state(slots, number, state) end\n  end", "then end\n  end")
     ],
     "expired jobs not counted": [
-        ("table.insert(unreadable, job.payload) else expired = expired + 1 end", "end")
+        ("job.payload) else expired = expired + 1 end", "job.payload) end")
     ],
     "the dead counted as expired": [
         ("job.payload) else expired = expired + 1 end", "job.payload) end; expired = expired + 1")
