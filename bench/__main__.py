@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.rig import Figure, Rig, open_rig
 
-NAMES = ("drain", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
+NAMES = ("drain", "ahead", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
 
 
 def main() -> None:
