@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.rig import Figure, Rig, open_rig
 
-NAMES = ("drain", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
+NAMES = ("drain", "ahead", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
 # Only when it is asked for: it takes minutes, most of them waiting for what does not come.
 ASKED = ("kill",)
 KNOWN = NAMES + ASKED

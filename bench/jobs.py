@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import time
@@ -35,6 +36,12 @@ def stamp(number: int) -> None:
 def hold(number: int) -> None:
     """Run until somebody notes this number."""
     _stamps().wait(number)
+
+
+@app.job
+def grab(seconds: float) -> None:
+    """Hold the interpreter, as C code does that does not let it go."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
 
 
 @app.job

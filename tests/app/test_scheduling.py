@@ -69,7 +69,7 @@ def latest(app: App) -> float:
 def test_a_crowd_looks_as_rarely_as_it_may(app: App) -> None:
     """60 workers, a job every 100 ms: one moves them at their time, the others look once a second.
 
-    When it is gone another one takes its place, and no job is more than a second late.
+    When it is gone another one takes its place, and no job is more than a second late (P150).
     """
     crowd = Crowd(app, 60)
     times = [at / 10 for at in range(20, 200)]

@@ -131,7 +131,7 @@ def test_a_paused_queue_waits(app: App, work: ModuleType, worker: StartWorker) -
 def test_a_job_pushed_by_another_program_wakes_an_idle_worker(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """A plain LPUSH of a Sidekiq payload is all it takes."""
+    """A plain LPUSH of a Sidekiq payload is all it takes (P114)."""
     one = worker("-q", "default")
     work.mark.enqueue(1)
     until(lambda: length(app, "ran") == 1, "it has worked, and is idle")

@@ -60,7 +60,7 @@ def text_of(draft: Draft, number: int) -> str:
 )
 @given(drafts=st.lists(DRAFTS, min_size=1, max_size=5))
 def test_payloads_keep_their_bytes(app: App, drafts: list[Draft]) -> None:
-    """From the schedule to a queue, to a worker and back: only the stamp is added, at its place."""
+    """From the schedule to a queue, to a worker and back: only the stamp is added (P158)."""
     raw(app, "FLUSHALL")
     texts = [text_of(draft, number) for number, draft in enumerate(drafts)]
     words: list[Any] = [word for text in texts for word in (NOW / 1000, text)]
@@ -95,3 +95,22 @@ def test_any_bytes_leave_the_queue(app: App, payloads: list[bytes]) -> None:
     assert len(claimed.payloads) + len(dead) == len(payloads)
     assert set(dead) <= set(payloads)
     assert raw(app, "LLEN", "queue:default") == 0
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(payloads=st.lists(st.binary(max_size=60) | DRAFTS, min_size=1, max_size=9, unique_by=id))
+def test_any_bytes_leave_the_schedule(app: App, payloads: list[bytes | Draft]) -> None:
+    """Nothing that lies there stops it: it comes to its queue, or to the dead set (P152, P154)."""
+    raw(app, "FLUSHALL")
+    texts = {
+        text_of(one, number).encode() if isinstance(one, Draft) else one
+        for number, one in enumerate(payloads)
+    }
+    raw(app, "ZADD", "schedule", *(word for text in texts for word in (NOW / 1000, text)))
+    assert promote(app, "schedule").moved == len(texts)
+    dead = raw(app, "ZRANGE", "dead", 0, -1)
+    assert set(dead) <= {one for one in payloads if isinstance(one, bytes)}
+    assert len(listed(app)) + len(dead) == len(texts)
+    assert raw(app, "ZCARD", "schedule") == 0

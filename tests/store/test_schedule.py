@@ -37,7 +37,7 @@ def test_what_is_due_moves_to_its_queue(app: App, name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_second_request_moves_nothing(app: App, name: str) -> None:
-    """After a lost reply the jobs are not there any more: none goes twice."""
+    """After a lost reply the jobs are not there any more: none goes twice (P160)."""
     add(app, name, (NOW, write("a")))
     assert promote(app, name) == Promoted(1, -1, True)
     assert promote(app, name) == Promoted(0, -1, True)
@@ -54,7 +54,7 @@ def test_the_sets_do_not_touch_each_other(app: App) -> None:
 
 
 def test_slices_of_250(app: App) -> None:
-    """A long outage makes many jobs due at once: no request moves more than its share."""
+    """A long outage makes many jobs due at once: no request moves more than its share (P150)."""
     texts = [write(f"{number:04}") for number in range(600)]
     add(app, "schedule", *((NOW - 600 + number, text) for number, text in enumerate(texts)))
     moved = [promote(app, "schedule") for _ in range(4)]
@@ -96,7 +96,7 @@ def test_a_payload_larger_than_a_script_moves(app: App) -> None:
 
 @pytest.mark.parametrize("text", ["", "no job", "[]", '{"jid":"x"}', '{"class":"A"}'], ids=repr)
 def test_what_is_no_job_goes_to_the_dead_set(app: App, text: str) -> None:
-    """As it is, so that it neither blocks the others nor gets lost."""
+    """As it is, so that it neither blocks the others nor gets lost (P154)."""
     add(app, "schedule", (NOW - 1, text), (NOW, write("a")))
     assert promote(app, "schedule") == Promoted(2, -1, True)
     assert listed(app) == [stamped(write("a"))]
@@ -110,13 +110,15 @@ SPLICED = [
     ('{"class":"A","args":[],"jid":"x"}', None),
     ('{"class":"A","args":[],"jid":"x"} \n', '{"class":"A","args":[],"jid":"x"}'),
     ('{"class":"A","args":[],"jid":"x","queue":null}', None),
+    ('{"class":"A","args":[],"jid":"x","enqueued_at":"2026-01-02T03:04:05Z"}', None),
+    ('{"class":"A","args":[123456789012345678],"jid":"x","enqueued_at":{}}', None),
     ('{"class":"A","args":[],"jid":"x","bid":"","expiry":"soon"}', None),
 ]
 
 
 @pytest.mark.parametrize(("text", "kept"), SPLICED, ids=range(len(SPLICED)))
 def test_only_the_stamp_is_added(app: App, text: str, kept: str | None) -> None:
-    """All other bytes stay, whoever wrote them and however; without a queue it is `default`."""
+    """All other bytes stay; a job without a queue goes to `default` (P152, P158, P159)."""
     add(app, "schedule", (NOW, text))
     promote(app, "schedule")
     assert listed(app) == [stamped(kept or text)]

@@ -46,7 +46,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("options", "message"), WRONG, ids=str)
 def test_wrong_options_are_refused(options: list[str], message: str) -> None:
-    """Each mistake has one clear line."""
+    """Each mistake has one clear line; no queue can be named twice (P128)."""
     with pytest.raises(ConfigError) as caught:
         QueueOrder.parse(options)
     assert message in str(caught.value)

@@ -357,6 +357,6 @@ JOBS: Faults = {
         )
     ],
     "blanks at the end spoil a splice": [
-        ("if string.sub(payload, -1) ~= '}' then", "if false then")
+        ("if string.byte(payload, -1) ~= 125 then", "if false then")
     ],
 }
