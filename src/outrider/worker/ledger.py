@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from itertools import compress, count
 
 from outrider import clock
 from outrider.keys import Keys
@@ -40,9 +41,7 @@ class Ledger:
     def took(self, claimed: Claimed) -> None:
         """Note what a claim has brought."""
         self.seen = max(self.seen, claimed.first + len(claimed.payloads) - 1)
-        self._held.update(
-            claimed.first + i for i, payload in enumerate(claimed.payloads) if payload
-        )
+        self._held.update(compress(count(claimed.first), claimed.payloads))
 
     def reported(self, tokens: Iterable[int]) -> None:
         """Note what is reported, and so held no more."""
