@@ -199,12 +199,14 @@ class Worker:
 
     def ready(self) -> Worker:
         """Wait until it has registered and its first child may claim."""
-        until(lambda: self._registered() or self.process.poll() is not None, "registered")
+        until(lambda: self.registered or self.process.poll() is not None, "registered")
         assert self.process.poll() is None, self.log
         self.children  # noqa: B018  (notes their pids)
         return self
 
-    def _registered(self) -> bool:
+    @property
+    def registered(self) -> bool:
+        """Whether it has registered and a child of it may claim."""
         identity = self.identity
         return bool(identity) and bool(ask(self._app, "EXISTS", f"o:owners:{identity}"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,10 +25,28 @@ def extremes(tmp_path: Path, app: App) -> Iterator[ModuleType]:
     module.app.close()
 
 
+@pytest.fixture
+def drained(tmp_path: Path, app: App, extremes: ModuleType) -> Iterator[Callable[[], Worker]]:
+    """Has a worker do all there is, one job at a time; it has ended when it is given back."""
+    workers: list[Worker] = []
+
+    def drain() -> Worker:
+        options = ("-c", "1", "--drain", "--log-level", "debug")
+        workers.append(Worker(tmp_path, app, *options, target="extremes"))
+        assert workers[-1].wait(60) == 0, workers[-1].log
+        return workers[-1]
+
+    yield drain
+    for one in workers:
+        one.end()
+
+
 LOUD = ("failing", "afailing", "retrying", "too_long", "picky", "putting_off", "crashing", "fine")
 
 
-def test_no_argument_is_logged(app: App, extremes: ModuleType, tmp_path: Path) -> None:
+def test_no_argument_is_logged(
+    app: App, extremes: ModuleType, drained: Callable[[], Worker]
+) -> None:
     """Of jobs that end in any way; but what a job's own error says is its own affair."""
     for name in LOUD:  # by name, so that a wrong argument is not refused here
         options = getattr(extremes, name).options
@@ -36,8 +54,7 @@ def test_no_argument_is_logged(app: App, extremes: ModuleType, tmp_path: Path) -
         app.enqueue(f"extremes.{name}", [SECRET], {"token": SECRET}, **limits)
     app.enqueue("extremes.nobody_knows", [SECRET], {"token": SECRET})
     app.enqueue("extremes.fine", [SECRET], {SECRET: SECRET})
-    one = Worker(tmp_path, app, "-c", "1", "--drain", "--log-level", "debug", target="extremes")
-    assert one.wait(60) == 0, one.log
+    one = drained()
     lines = [json.loads(line) for line in one.log.splitlines()]
     seen = {line["job"].partition(".")[2] for line in lines if "job" in line}
     assert seen == {*LOUD, "nobody_knows"}
@@ -50,12 +67,11 @@ def test_no_argument_is_logged(app: App, extremes: ModuleType, tmp_path: Path) -
     assert not any("arguments" in line for line in lines)
 
 
-def test_what_a_job_tells_is_logged(app: App, extremes: ModuleType, tmp_path: Path) -> None:
+def test_what_a_job_tells_is_logged(extremes: ModuleType, drained: Callable[[], Worker]) -> None:
     """The text of its own error, and the arguments that it allows, by their names."""
     extremes.telling.enqueue("aloud", token=SECRET)
     extremes.open_about.enqueue(SECRET, amount=17, token=SECRET)
-    one = Worker(tmp_path, app, "--drain", target="extremes")
-    assert one.wait(60) == 0, one.log
+    one = drained()
     lines = [json.loads(line) for line in one.log.splitlines()]
     assert [line["error"] for line in lines if "error" in line] == ["ValueError: told aloud"]
     assert [line["arguments"] for line in lines if "arguments" in line] == [{"amount": 17}]

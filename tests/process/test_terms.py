@@ -52,7 +52,7 @@ class Seat:
             at += chance.uniform(0.0, TIMEOUT)
 
     def _elapsed(self) -> float:
-        if self._since is None and " serves " in self.worker.log:
+        if self._since is None and self.worker.registered:
             self._since = time.monotonic()
         return -1.0 if self._since is None else time.monotonic() - self._since
 
@@ -96,7 +96,9 @@ def _stop_at_random(
     fed = 0
     try:
         seats = [Seat(folder, app, chance) for _ in range(SEATS)]
-        while sum(len(seat.ended) for seat in seats) < stops or fed < stops // 5:
+        while (done := sum(len(seat.ended) for seat in seats)) < stops or (
+            fed < stops // 5 and done < 2 * stops
+        ):
             if ask(app, "LLEN", "queue:default") < 20:
                 steady.feed(fed, chance.uniform(0.05, 0.5))
                 fed += 1
