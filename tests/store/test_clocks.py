@@ -62,7 +62,7 @@ def test_what_is_delayed_comes_once(app: App, name: str, jump: int) -> None:
     for at in due:
         raw(app, "ZADD", name, at / 1000, write(f"{at}"))
     for now in (NOW, NOW + jump, NOW, NOW - HOUR, NOW + HOUR):
-        app.perform(schedule.promote(app.keys, name=name, now=now, limit=250))
+        app.perform(schedule.promote_slice(app.keys, name=name, identity="", now=now))
         expected = [at for at in due if at <= now]
         assert len(listed(app)) >= len(expected)
     assert len(listed(app)) == 1

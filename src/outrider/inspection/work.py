@@ -48,8 +48,9 @@ class RunRecord(JobRecord):
 class Work:
     """The jobs that run now, on all workers, ours and Ruby's.
 
-    Workers show them with each beat, so what is read is up to 5 s old (Ruby's: 10 s): shorter jobs
-    are hardly ever seen, and one that is shown may have ended. Iterating goes on page by page.
+    Workers show what has run for half a second, within another, and what is shorter with each beat
+    of 5 s (Ruby's: 10 s for all), so one that is shown may have ended. Iterating goes on page by
+    page.
     """
 
     def __init__(self, hub: Hub) -> None:

@@ -1,7 +1,19 @@
 #!lua flags=allow-oom
+--- @include "lib/payload"
 --- @include "lib/time"
 -- Renews a worker's lease and shows it to people. `register` is 1 for the first beat; later, a
 -- lease that lapsed meanwhile is an answer: {0, now, ''}. Else {1, server's time in ms, signal or ''}.
+local BOARD_BYTES = 16384
+
+-- What people see of a job: to encode a large payload anew would hold up the server.
+local function shown(payload)
+  if #payload <= BOARD_BYTES then return payload end
+  local jid, queue = read(payload)
+  if not jid then return '{}' end
+  local size = string.format('(a payload of %d bytes)', #payload)
+  return cjson.encode({ jid = jid, class = name_of(payload), queue = queue, args = { size } })
+end
+
 local now = server_now(override)
 local vt = tick(now)
 if register == 0 and not redis.call('ZSCORE', key_leases, identity) then return { 0, now, '' } end
@@ -17,7 +29,7 @@ for _, job in ipairs(work) do
   if payload then
     local queue = string.match(payload, '"queue":"([^"\\]+)"') or ''
     redis.call('HSET', board, job[1], string.format('{"queue":%s,"payload":%s,"run_at":%d}',
-      cjson.encode(queue), cjson.encode(payload), job[4]))
+      cjson.encode(queue), cjson.encode(shown(payload)), job[4]))
   end
 end
 -- Whoever reaps this worker blames these. Without a child there is no record of owners.

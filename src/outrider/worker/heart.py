@@ -23,14 +23,19 @@ from outrider.worker.crew import Child
 from outrider.worker.keeping import SLICE
 from outrider.worker.memory import rss_kb
 from outrider.worker.order import QueueOrder
+from outrider.worker.slots import Running
 
 log = logging.getLogger("outrider.worker")
-BEAT = 5.0
+BEAT, LOOK = 5.0, 0.5
 SIGNALS = {"TSTP": signal.SIGTSTP, "TERM": signal.SIGTERM, "TTIN": signal.SIGTTIN}
 
 
 class Heart:
-    """Beats every 5 seconds; also the worker's idea of the server's time."""
+    """Beats every 5 seconds; also the worker's idea of the server's time.
+
+    It beats sooner when a job has begun or ended that runs for half a second or longer: so people
+    see it, and it is blamed should this host be lost.
+    """
 
     def __init__(
         self,
@@ -50,17 +55,21 @@ class Heart:
         self._register = 1
         self._ahead = clock.now_ms() - int(time.monotonic() * 1000)
         self._rtt_us = 0
+        self._beat_at = 0.0
+        self._shown: set[int] = set()
+        self._lasting: set[int] = set()
 
     def now(self) -> int:
         """The server's time in ms, as of the last beat: the clocks of hosts differ, and jump."""
         return int(time.monotonic() * 1000) + self._ahead
 
     def tick(self) -> float:
-        """Beat once, and give back a slice of the jobs of a worker whose lease has lapsed."""
+        """Beat if it is time, and give back a slice of the jobs of a worker that is lost."""
+        running = [(child.name, job) for child in self._children() for job in child.table.running()]
+        if not self._is_due([job for _, job in running]):
+            return LOOK
         work = [
-            (f"{child.name}-{job.slot}", child.name, job.token, job.started_at // 1000)
-            for child in self._children()
-            for job in child.table.running()
+            (f"{name}-{job.slot}", name, job.token, job.started_at // 1000) for name, job in running
         ]
         started = time.perf_counter()
         call = process.beat(
@@ -79,14 +88,32 @@ class Heart:
         if not beat.alive:
             log.error("the lease had lapsed, and jobs held here were given to others; registering")
             self._register = 1
+            self._beat_at = 0.0
             return 0.0
         self._register = 0
+        self._beat_at = time.monotonic() + BEAT
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])
         if lost.identity:
             log.warning("worker %s is lost: %d of its jobs go back", lost.identity, lost.moved)
+            self._beat_at = 0.0
             return 0.0
-        return BEAT
+        return LOOK
+
+    def _is_due(self, running: list[Running]) -> bool:
+        """Whether to beat now; if so, these are the jobs that it shows."""
+        now = {job.token for job in running}
+        since = clock.now_ms() - int(LOOK * 1000)
+        lasting = {job.token for job in running if job.started_at <= since}
+        is_due = (
+            time.monotonic() >= self._beat_at
+            or not lasting <= self._shown
+            or not self._lasting <= now
+        )
+        self._lasting = lasting
+        if is_due:
+            self._shown = now
+        return is_due
 
     def _fields(self, busy: int) -> list[str | int]:
         pids = [os.getpid(), *(child.process.pid for child in self._children())]
