@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 
 from outrider import App
+from outrider.job import Job
 from tests.process.conftest import StartWorker
 from tests.process.harness import Worker, ask, children, claimed, load_work, measured, until
 
@@ -27,11 +28,14 @@ LEASE_PATIENCE = 90.0
 class Nemesis:
     """Does harm, drawn at random from a seed."""
 
-    def __init__(self, app: App, start: Callable[[], Worker], seed: int) -> None:
+    def __init__(
+        self, app: App, start: Callable[[], Worker], job: Job[..., None], seed: int
+    ) -> None:
         self.random = random.Random(seed)
         self.done: Counter[str] = Counter()
         self._app = app
         self._start = start
+        self._job = job
         self._frozen: set[int] = set()
         self.workers = [start(), start()]
         self._acts = [self.child] * 3 + [
@@ -44,6 +48,7 @@ class Nemesis:
             self.flush,
             self.cut,
             self.pause,
+            self.pause_name,
         ]
 
     def strike(self) -> None:
@@ -62,6 +67,7 @@ class Nemesis:
                 continue
         self._frozen.clear()
         self._app.queues["default"].resume()
+        self._job.resume()
 
     def child(self) -> None:
         """Kill a child."""
@@ -105,6 +111,10 @@ class Nemesis:
     def pause(self) -> None:
         """Pause the queue until the next strike."""
         self._app.queues["default"].pause()
+
+    def pause_name(self) -> None:
+        """Pause a job's name until the next strike."""
+        self._job.pause()
 
     def _any_child(self) -> list[int]:
         found = children(self.random.choice(self.workers).pid)
@@ -177,7 +187,8 @@ def test_chaos(app: App, work: ModuleType, worker: StartWorker, tmp_path: Path) 
     """No job is lost, every batch succeeds, and its callback is called for it alone (P40, P74)."""
     seed = int(os.environ.get("CHAOS_SEED", str(random.randrange(1_000_000))))
     measured(f"seed {seed} (CHAOS_SEED={seed} CHAOS_SECONDS={SECONDS:g} make chaos)")
-    nemesis = Nemesis(app, lambda: worker("-p", "2", "-c", "4", "--timeout", "2"), seed)
+    options = ("-p", "2", "-c", "4", "--timeout", "2")
+    nemesis = Nemesis(app, lambda: worker(*options), work.line, seed)
     load = Load(work, tmp_path, nemesis.random)
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
