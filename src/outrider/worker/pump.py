@@ -32,7 +32,7 @@ from outrider.worker.runner import Item, Runner, items
 log = logging.getLogger("outrider.worker")
 GATHER = 0.005
 FALLBACK = 5.0
-STALE = 0.05
+STALE = 0.04
 CANCEL_GRACE = 1.0
 
 
@@ -265,7 +265,7 @@ class Pump:
 
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
-        patience = STALE / 2 if runner.ready else FALLBACK
+        patience = STALE / 4 if runner.ready else FALLBACK
         patience = max(0.0, min(patience, self._line.deadline - time.monotonic()))
         if not self._event.wait(patience):
             self._dry = self._dry and bool(runner.ready)
