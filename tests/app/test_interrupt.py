@@ -164,7 +164,7 @@ def test_one_scan_for_a_whole_tree(app: App, job: Job[..., None], hands: Hands) 
     job.enqueue_in(3600, 0)
     made = performed(app, cancelling.cancel(app.keys, root.bid))
     assert made["cancel"] == made["cancel_members"] == made["cancelled"] == 121
-    assert made["purge"] == 2
+    assert made["purge"] <= 4  # by pages that grow, whatever the number of batches
     assert made["HSCAN"] == 121 + 1, "children of each, and the claims once"
     assert len(scored(app, "schedule")) == 1
     assert raw(app, "EXISTS", "o:cancelling") == 0
