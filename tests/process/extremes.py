@@ -61,8 +61,9 @@ async def blocked(gate: str) -> None:
 
 @app.job(queue="stopped")
 def stopped(gate: str) -> None:
-    """Run in a process that a test stops."""
+    """Run in a process that a test stops, once it has said by a file that it may."""
     _began()
+    Path(gate).with_name("stoppable").touch()
     while not Path(gate).exists():
         time.sleep(0.01)
     _ended()

@@ -66,6 +66,8 @@ def test_whoever_beats_keeps_its_jobs(
         workers[kind].ready()
     until(lambda: length(app, "started") == len(KINDS), "all run")
     pids = dict(line.split() for line in listed(app, "started"))
+    # Stopped before it has read the answer, it would note its start a second time.
+    until((tmp_path / "stoppable").exists, "it may be stopped")
     os.kill(int(pids["stopped"]), signal.SIGSTOP)
     queues = [word for kind in KINDS for word in ("-q", kind)]
     other = Worker(tmp_path, app, *queues, target="extremes").ready()
