@@ -55,7 +55,7 @@ def _writes(name: str) -> list[str]:
     called = set(re.findall(r"redis\.p?call\('(\w+)'", SCRIPTS[name]().source))
     reads = {"SISMEMBER", "LLEN", "ZCOUNT", "ZRANGE", "HKEYS", "HLEN", "HGET", "HMGET", "EXISTS"}
     reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN", "ZSCAN", "LRANGE", "ZCARD", "ZSCORE"}
-    reads |= {"TYPE", "SSCAN", "HSCAN", "SDIFF"}
+    reads |= {"TYPE", "SSCAN", "HSCAN", "SDIFF", "ZMSCORE"}
     return sorted(called - reads)
 
 

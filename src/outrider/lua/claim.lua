@@ -4,8 +4,8 @@
 --- @include "lib/stats"
 -- Takes up to `want` jobs from the queues in the order given, into the claims of one child.
 -- Paused queues are left out, jobs of a paused name go to its held list; expired jobs and members that ran
--- already are dropped, and their batch is told. It looks for others past all these, as far as `PAST` and
--- `BYTES` allow. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie there; first
+-- already are dropped, and their batch is told. It looks for others past these, as far as `PAST` and `BYTES`
+-- allow, but for members: who ran already, or was cancelled, takes the room of one. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie there; first
 -- token, payload ...}, or {0} when the child is fenced (its lease lapsed).
 -- A request sent again is answered with what the first one took.
 local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
