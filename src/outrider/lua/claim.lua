@@ -42,6 +42,12 @@ local function put_aside(payload, queue)
   return true
 end
 
+-- Whether its process was killed at its timeout: `recall` has spliced that in last, so that no argument of
+-- the user's is meant.
+local function was_killed(payload)
+  return string.find(string.sub(payload, -300), ',"timed_out":[%d.]+[^{}]*}$') ~= nil
+end
+
 -- Whether a job may run; what should not is noted for its place. Nothing that has lapsed ever runs.
 local function admit(payload, queue, at)
   if next(paused) and put_aside(payload, queue) then return false end
@@ -53,7 +59,8 @@ local function admit(payload, queue, at)
   if home ~= queue then
     payload = append(payload, '"queue":"' .. queue .. '"')
   end
-  local lapsed = expiry and expiry * 1000 < now
+  -- Whose process was killed at its timeout has failed with that, and its child is to say so: not expired.
+  local lapsed = expiry and expiry * 1000 < now and not was_killed(payload)
   if bid then
     note_member(bid, member_number(jid), at, lapsed)
   elseif lapsed then
