@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider import App
-from outrider.store import held, process, schedule
+from outrider.store import held, process, queue, schedule
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -190,3 +190,14 @@ def test_a_callback_whose_queue_is_none(app: App) -> None:
     hands = Hands(app)
     assert hands.ack(hands.take()) == []
     assert [json.loads(payload)["class"] for payload in listed(app)] == ["app.done"]
+
+
+def test_a_block_whose_queue_is_none(app: App) -> None:
+    """It is committed and on its way: it must not stop there, and all others behind it."""
+    raw(app, "SET", "queue:odd", "theirs")
+    for at, name in enumerate(["odd", "low"]):
+        raw(app, "ZADD", "o:moving", at, f"{BID}:{name}")
+        raw(app, "RPUSH", f"o:staged:{BID}:{name}", write("a", name))
+    assert app.perform(queue.move_slice(app.keys)) == 1
+    assert app.perform(queue.move_slice(app.keys)) == 0
+    assert (listed(app), listed(app, "low")) == ([write("a", "odd")], [write("a", "low")])
