@@ -259,6 +259,20 @@ def test_one_at_a_time(app: App, job: Job[..., None]) -> None:
     assert counts(app, batch.bid) == {DELETED: 1}
 
 
+def test_the_release_before_audits_no_more(app: App) -> None:
+    """It does not look into held lists: what lies there would be lost to it."""
+    owners = app.keys("owners", "old")
+    raw(app, "HSET", owners, "0", "0 0 0")
+    raw(app, "SET", "o:auditor", "old")
+    raw(app, "HSET", owners, ":v", 1)
+    auditor(app).tick()
+    assert raw(app, "GET", "o:auditor") == b"old"
+    raw(app, "HDEL", owners, ":v")
+    auditor(app).tick()
+    assert raw(app, "GET", "o:auditor") == b"me"
+    raw(app, "DEL", owners)
+
+
 @pytest.mark.parametrize("mine", [True, False])
 def test_who_leaves_gives_the_turn_back(app: App, mine: bool) -> None:
     """Whoever stops or is lost in mid-round must not keep others from it for minutes."""

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from outrider import App, clock
+from outrider.errors import StoreError
 from outrider.job import Job
 from outrider.worker.heart import Heart
 from outrider.worker.order import QueueOrder
 from outrider.worker.slots import SlotTable
-from tests.app.hands import Hands
+from tests.app.hands import Hands, raw
 
 
 @pytest.fixture
@@ -56,6 +57,21 @@ def test_a_job_that_lasts_is_shown_before_the_next_beat(
     table.clear(0)
     heart.tick()
     assert len(app.work) == 0
+
+
+def test_a_beat_that_failed_is_made_up_for_at_once(
+    app: App, job: Job[..., None], hands: Hands, heart: Heart, table: SlotTable
+) -> None:
+    """Else a job that lasts were shown, and blamed, up to five seconds later."""
+    job.enqueue(1)
+    table.start(0, hands.claim().first, clock.now_ms() - 1000)
+    raw(app, "DEL", heart.identity)
+    raw(app, "SET", heart.identity, "in the way")
+    with pytest.raises(StoreError):
+        heart.tick()
+    raw(app, "DEL", heart.identity)
+    heart.tick()
+    assert [run.slot for run in app.work] == ["0-0"]
 
 
 def test_a_large_payload_is_not_shown_whole(

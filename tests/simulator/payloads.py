@@ -26,6 +26,7 @@ class Job(NamedTuple):
     expiry: float | None = None
     tried: bool = False
     name: str = ""
+    killed: bool = False
 
 
 def write(jid: str, queue: str, **fields: Any) -> str:
@@ -115,6 +116,7 @@ def read(payload: bytes) -> Job:
         expiry if isinstance(expiry, int | float) else None,
         "retry_count" in job,
         job["class"],
+        "timed_out" in job,
     )
 
 

@@ -9,7 +9,19 @@ import pytest
 from outrider import App
 from outrider.store import process, queue
 from outrider.store.queue import Claimed, Other
-from tests.app.hands import NOW, Hands, listed, put, raw, scored, write
+from tests.app.hands import (
+    NOW,
+    Hands,
+    counts,
+    listed,
+    member,
+    put,
+    raw,
+    scored,
+    start,
+    stat,
+    write,
+)
 
 A, B, C, D = (write(jid) for jid in "abcd")
 L, M = write("l", "low"), write("m", "low")
@@ -152,8 +164,10 @@ TRIED = {"retry_count": 0, "error_class": "E"}
         ({"expiry": FUTURE, **TRIED}, True, False),
         ({"expiry": PAST, **TRIED}, False, True),
         ({"args": [{"expiry": 1.0}]}, True, False),
+        ({"expiry": PAST, "args": [{"timed_out": 2.0}]}, False, False),
+        ({"expiry": PAST, "args": [',"timed_out":2.0']}, False, False),
     ],
-    ids=range(5),
+    ids=range(7),
 )
 def test_expired_jobs(app: App, fields: dict[str, Any], runs: bool, dies: bool) -> None:
     """One that never ran is over; one that has failed before dies with its error."""
@@ -162,6 +176,22 @@ def test_expired_jobs(app: App, fields: dict[str, Any], runs: bool, dies: bool) 
     assert texts(Hands(app).claim()) == [late] * runs + [A]
     assert scored(app, "dead") == [(late, NOW / 1000)] * dies
     assert listed(app) == []
+
+
+def test_who_was_killed_at_its_timeout_has_failed(app: App) -> None:
+    """Its time may pass until it is claimed again: its batch hears of a failure all the same."""
+    start(app, 1, home="other")
+    put(app, "default", write("a", expiry=PAST), member(0, expiry=PAST))
+    hands = Hands(app)
+    first = hands.claim(now=NOW - 10).first
+    assert hands.recall(timed_out=[first, first + 1]) == 2
+    for child in ("1", "2"):  # another death on its way changes nothing
+        hands = Hands(app, child=child)
+        claimed = hands.claim()
+        assert [',"timed_out":0.000' in text for text in texts(claimed)] == [True, True]
+        hands.recall(blamed=[claimed.first, claimed.first + 1])
+    assert counts(app) == {1: 1}
+    assert stat(app, "expired") == 0
 
 
 def test_a_foreign_expiry_counts_too(app: App) -> None:

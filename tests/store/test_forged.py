@@ -5,13 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider import App
-from outrider.store import process, schedule
+from outrider.store import held, process, queue, schedule
 from outrider.store.queue import Other
-from tests.app.hands import BID, IDENTITY, NOW, Hands, counts, fields, put, raw, start
+from tests.app.hands import (
+    BID,
+    IDENTITY,
+    NOW,
+    Hands,
+    counts,
+    fields,
+    listed,
+    put,
+    raw,
+    start,
+    write,
+)
 
 LATER = NOW + 400 * 86_400_000
 MEMBERS = 3
@@ -135,3 +148,56 @@ def test_forged_payloads(
         for name in ("schedule", "retry"):
             app.perform(schedule.promote_slice(app.keys, identity="", name=name, now=LATER))
     assert sum(counts(app).values()) == int(fields(app)["total"]) == MEMBERS
+
+
+def _give_back(app: App, hands: Hands, token: int, road: str) -> None:
+    if road == "release":
+        assert hands.ack(Other("release", token)) == []
+    elif road == "recall":
+        assert hands.recall() == 1
+    elif road == "relieve":
+        call = process.relieve(
+            app.keys, **hands.owner, begun=0, revoked=token, limit=250, bytes=1000
+        )
+        assert app.perform(call) == 1
+    elif road == "reap":
+        raw(app, "ZADD", "o:leases", -1, IDENTITY)
+        assert app.perform(process.reap(app.keys, limit=250, override=0)).moved == 1
+    else:
+        app.perform(held.resume(app.keys, "app.job"))
+        assert app.perform(held.handback_slice(app.keys)) == 0
+
+
+@pytest.mark.parametrize("road", ["release", "recall", "relieve", "reap", "handback"])
+def test_whose_queue_is_none(app: App, road: str) -> None:
+    """Its own name leads to another program's key: to fail there would hold up all others, too."""
+    raw(app, "SET", "queue:odd", "theirs")
+    put(app, "default", write("a", "odd"))
+    if road == "handback":
+        app.perform(held.pause(app.keys, "app.job"))
+    hands = Hands(app)
+    _give_back(app, hands, hands.claim().first, road)
+    assert listed(app) == [write("a", "odd")]
+    assert raw(app, "GET", "queue:odd") == b"theirs"
+
+
+def test_a_callback_whose_queue_is_none(app: App) -> None:
+    """It is pushed all the same: who reports the last job can't put it right."""
+    callback = json.dumps(["odd", "app.done", '"args":[]'])
+    create = ["tags", "[]", "callbacks:success", 1, "cb:success:0", callback]
+    start(app, 1, create=create)
+    raw(app, "SET", "queue:odd", "theirs")
+    hands = Hands(app)
+    assert hands.ack(hands.take()) == []
+    assert [json.loads(payload)["class"] for payload in listed(app)] == ["app.done"]
+
+
+def test_a_block_whose_queue_is_none(app: App) -> None:
+    """It is committed and on its way: it must not stop there, and all others behind it."""
+    raw(app, "SET", "queue:odd", "theirs")
+    for at, name in enumerate(["odd", "low"]):
+        raw(app, "ZADD", "o:moving", at, f"{BID}:{name}")
+        raw(app, "RPUSH", f"o:staged:{BID}:{name}", write("a", name))
+    assert app.perform(queue.move_slice(app.keys)) == 1
+    assert app.perform(queue.move_slice(app.keys)) == 0
+    assert (listed(app), listed(app, "low")) == ([write("a", "odd")], [write("a", "low")])

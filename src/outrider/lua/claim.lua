@@ -4,8 +4,8 @@
 --- @include "lib/stats"
 -- Takes up to `want` jobs from the queues in the order given, into the claims of one child.
 -- Paused queues are left out, jobs of a paused name go to its held list; expired jobs and members that ran
--- already are dropped, and their batch is told. It looks for others past all these, as far as `PAST` and
--- `BYTES` allow. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie there; first
+-- already are dropped, and their batch is told. It looks for others past these, as far as `PAST` and `BYTES`
+-- allow, but for members: who ran already, or was cancelled, takes the room of one. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie there; first
 -- token, payload ...}, or {0} when the child is fenced (its lease lapsed).
 -- A request sent again is answered with what the first one took.
 local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
@@ -42,6 +42,12 @@ local function put_aside(payload, queue)
   return true
 end
 
+-- Whether its process was killed at its timeout: `recall` has spliced that in last, so that no argument of
+-- the user's is meant.
+local function was_killed(payload)
+  return string.find(string.sub(payload, -300), ',"timed_out":[%d.]+[^{}]*}$') ~= nil
+end
+
 -- Whether a job may run; what should not is noted for its place. Nothing that has lapsed ever runs.
 local function admit(payload, queue, at)
   if next(paused) and put_aside(payload, queue) then return false end
@@ -53,7 +59,8 @@ local function admit(payload, queue, at)
   if home ~= queue then
     payload = append(payload, '"queue":"' .. queue .. '"')
   end
-  local lapsed = expiry and expiry * 1000 < now
+  -- Whose process was killed at its timeout has failed with that, and its child is to say so: not expired.
+  local lapsed = expiry and expiry * 1000 < now and not was_killed(payload)
   if bid then
     note_member(bid, member_number(jid), at, lapsed)
   elseif lapsed then

@@ -1,10 +1,13 @@
 #!lua flags=allow-oom
+--- @include "lib/lists"
 --- @include "lib/moving"
 -- Moves up to `limit` jobs (or those that fill `bytes`) of a committed block from where they were staged
 -- to their queue, or to the schedule. Returns how many lists and sets are left to be moved.
 local name = redis.call('ZRANGE', key_moving, 0, 0)[1]
 if not name then return 0 end
 local source, goal, queue = key_staged(name), goal_of(name)
+-- To fail here would hold up all that comes behind it.
+if queue ~= '' and not is_queue(queue) then goal, queue = key_queue('default'), 'default' end
 
 local function move_one()
   if queue ~= '' then return redis.call('LMOVE', source, goal, 'RIGHT', 'LEFT') end

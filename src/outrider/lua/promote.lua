@@ -12,12 +12,6 @@ local set = prefix .. name
 local at, leader = string.match(redis.call('GET', key_scheduler) or '', '^(%d+) (.*)$')
 local leads = not leader or leader == identity
 
--- What another program keeps under the name of a queue takes no jobs.
-local function is_queue(queue)
-  local kind = redis.call('TYPE', key_queue(queue))['ok']
-  return kind == 'list' or kind == 'none'
-end
-
 local function next_at()
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
   -- Others write times of any precision: it is due in the millisecond after.

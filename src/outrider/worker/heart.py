@@ -71,6 +71,7 @@ class Heart:
         work = [
             (f"{name}-{job.slot}", name, job.token, job.started_at // 1000) for name, job in running
         ]
+        self._beat_at = 0.0  # due until it has arrived
         started = time.perf_counter()
         call = process.beat(
             self._keys,
@@ -88,16 +89,14 @@ class Heart:
         if not beat.alive:
             log.error("the lease had lapsed, and jobs held here were given to others; registering")
             self._register = 1
-            self._beat_at = 0.0
             return 0.0
         self._register = 0
-        self._beat_at = time.monotonic() + BEAT
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])
         if lost.identity:
             log.warning("worker %s is lost: %d of its jobs go back", lost.identity, lost.moved)
-            self._beat_at = 0.0
             return 0.0
+        self._beat_at = time.monotonic() + BEAT
         return LOOK
 
     def _is_due(self, running: list[Running]) -> bool:

@@ -132,7 +132,8 @@ class Claim(Message):
         return drawn, room
 
     def _late(self, job: Job) -> bool:
-        return job.expiry is not None and job.expiry * 1000 < self.now
+        # One killed at its timeout has failed: its child is to say so.
+        return job.expiry is not None and job.expiry * 1000 < self.now and not job.killed
 
     @staticmethod
     def _expect_held(

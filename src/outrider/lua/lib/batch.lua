@@ -32,7 +32,8 @@ local function push_callback(bid, event, index, now)
   local asked, text = unpack(redis.call('HMGET', batch, 'callback_queue', 'cb:' .. name))
   local callback = cjson.decode(text)
   local queue = asked or callback[1]
-  if queue == '' then queue = redis.call('HGET', batch, 'queue') or 'default' end
+  if queue == '' then queue = redis.call('HGET', batch, 'queue') end
+  if not queue or not is_queue(queue) then queue = 'default' end
   local expiry = callback[4] and string.format('"expiry":%s,', seconds(now + callback[4] * 1000)) or ''
   local payload = string.format('{"jid":"%s%08x","cb":"%s:%s",%s"class":"%s","queue":"%s",%s,"created_at":%s}',
     bid, CALLBACK_BASE[event] + index, bid, name, expiry, callback[2], queue, callback[3], seconds(now))

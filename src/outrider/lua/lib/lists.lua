@@ -13,7 +13,14 @@ local function push_all(queue, payloads)
   call_many('LPUSH', key_queue(queue), payloads)
 end
 
--- Gives jobs back to the front of their queues; `jobs` in the order they were taken.
+-- What another program keeps under the name of a queue takes no jobs.
+local function is_queue(queue)
+  local kind = redis.call('TYPE', key_queue(queue))['ok']
+  return kind == 'list' or kind == 'none'
+end
+
+-- Gives jobs back to the front of their queues; `jobs` in the order they were taken. Who has none that takes
+-- jobs goes to `default`: a script that failed on him would fail for ever, and nobody would be given back.
 local function give_back(jobs)
   local by_queue = {}
   for i = #jobs, 1, -1 do
@@ -22,6 +29,7 @@ local function give_back(jobs)
     table.insert(by_queue[queue], jobs[i].payload)
   end
   for queue, payloads in pairs(by_queue) do
+    if not is_queue(queue) then queue = 'default' end
     redis.call('SADD', key_queues, queue)
     call_many('RPUSH', key_queue(queue), payloads)
   end

@@ -1,5 +1,5 @@
 -- The virtual clock moves by at most one step a tick: an outage, a stalled server or a clock that
--- jumps ages no lease. Only beat and reap read the server's time; a test may give its own.
+-- jumps ages no lease. Only beat, reap and check read the server's time; a test may give its own.
 local STEP = 10000
 
 local function server_now(override)
