@@ -3,11 +3,12 @@
 --- @include "lib/time"
 -- Renews a worker's lease and shows it to people. `register` is 1 for the first beat; later, a
 -- lease that lapsed meanwhile is an answer: {0, now, ''}. Else {1, server's time in ms, signal or ''}.
-local BOARD_BYTES = 16384
+local LARGE, room = 16384, 524288
 
--- What people see of a job: to encode a large payload anew would hold up the server.
+-- What people see of a job: to encode large payloads, or many, anew would hold up the server.
 local function shown(payload)
-  if #payload <= BOARD_BYTES then return payload end
+  room = room - #payload
+  if #payload <= LARGE and room > 0 then return payload end
   local jid, queue = read(payload)
   if not jid then return '{}' end
   local size = string.format('(a payload of %d bytes)', #payload)

@@ -23,14 +23,16 @@ def blames(job: Job, now_ms: int) -> int:
 def is_suspect(payload: bytes, now_ms: int) -> bool:
     """Whether a job must run alone: once more, and it would run no more.
 
-    Not when it has been blamed that often: then it is judged, and does not run.
+    Not when it has been blamed that often, or was killed at its timeout: then it is judged, and
+    does not run.
     """
     if b'"blamed"' not in payload:
         return False
     try:
-        return blames(decode(payload), now_ms) == LIMIT - 1
+        job = decode(payload)
     except UnreadablePayload:
         return False
+    return job.timed_out is None and blames(job, now_ms) == LIMIT - 1
 
 
 def verdict(job: Job, now_ms: int) -> Exception | None:

@@ -58,7 +58,7 @@ class SlotTable:
         self.limit(slot, 0.0)
         _ENTRY.pack_into(self._memory, _at(slot), 0.0, token, now_ms)
         # In this order: who revokes looks at what has begun after he has written.
-        return token > int(_REVOKED.unpack_from(self._memory, _HEAD.size)[0])
+        return token > self._revoked()
 
     def limit(self, slot: int, deadline: float) -> None:
         """Note by when the job of a slot must have ended; 0 when its time no longer counts."""
@@ -87,8 +87,14 @@ class SlotTable:
         return (time.monotonic_ns() - looked) / 1e9 if waiting else 0.0
 
     def revoke(self, token: int) -> None:
-        """Have no job begin any more that was claimed under this token or a lower one."""
-        _REVOKED.pack_into(self._memory, _HEAD.size, token)
+        """Have no job begin any more that was claimed under this token or a lower one.
+
+        For good: a server that has lost its data may count tokens anew, from a lower one.
+        """
+        _REVOKED.pack_into(self._memory, _HEAD.size, max(token, self._revoked()))
+
+    def _revoked(self) -> int:
+        return int(_REVOKED.unpack_from(self._memory, _HEAD.size)[0])
 
     def _entries(self) -> Iterator[Running]:
         for slot in range(self._slots):
