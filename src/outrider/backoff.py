@@ -26,7 +26,7 @@ def delay(n: int, error: BaseException, backoff: Callable[..., float] | None) ->
         return default_delay(n)
     try:
         seconds = float(backoff(n, error) if _takes_two(backoff) else backoff(n))
-    except Exception:
+    except BaseException:  # as with the job itself: no SystemExit may end the thread
         return default_delay(n)
     return seconds if 0 <= seconds <= LONGEST else default_delay(n)
 

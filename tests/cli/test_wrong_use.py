@@ -11,10 +11,21 @@ from outrider import App
 from tests.process.harness import ask, outrider
 
 NOWHERE = "redis://127.0.0.1:1/0"
+# What it starts keeps the channel to the supervisor open, for as long as that lives.
+LEAVES_ONE = """
+import os, time
+boss = f"/proc/{os.getppid()}"
+if os.fork() == 0:
+    os.closerange(0, 3)
+    while os.path.exists(boss):
+        time.sleep(0.05)
+os._exit(8)
+"""
 MODULES = {
     "raises.py": "raise ValueError('no\\nluck')",
     "exits.py": "import sys; sys.exit(7)",
     "exits_hard.py": "import os; os._exit(7)",
+    "leaves_one.py": LEAVES_ONE,
     "interrupts.py": "raise KeyboardInterrupt",
     "broken.py": "def broken(:\n",
     "needs.py": "import there_is_no_such_module",
@@ -38,6 +49,7 @@ TARGETS = {
     "raises": "ValueError: no luck",
     "exits": "SystemExit",
     "exits_hard": "status 7",
+    "leaves_one": "status 8",
     "interrupts": "KeyboardInterrupt",
     "broken": "SyntaxError",
     "needs": "there_is_no_such_module",

@@ -30,18 +30,16 @@ THREADS = 10
 PROCESSES = 2
 
 
-def _kill_child(one: Worker, app: App) -> tuple[float, float]:
-    """Kill a child at work; seconds until the work has gone on, and until all children claim."""
+def _kill_child(one: Worker, app: App) -> None:
+    """Kill a child at work; wait until the work has gone on, and until all children claim."""
     until(lambda: len(one.children) == PROCESSES == len(_owners(app, one)), "all children claim")
     before = length(app, "ran")
     until(lambda: length(app, "ran") > before + 20, "they are at work")
     owners = set(_owners(app, one))
     os.kill(one.children[0], signal.SIGKILL)
-    started, before = time.monotonic(), length(app, "ran")
+    before = length(app, "ran")
     until(lambda: length(app, "ran") >= before + 2 * THREADS, "the work goes on")
-    goes_on = time.monotonic() - started
     until(lambda: set(_owners(app, one)) - owners, "another child claims")
-    return goes_on, time.monotonic() - started
 
 
 def test_killed_children_lose_nothing(app: App, work: ModuleType, worker: StartWorker) -> None:
@@ -53,17 +51,19 @@ def test_killed_children_lose_nothing(app: App, work: ModuleType, worker: StartW
         for i in range(JOBS):
             work.brief.enqueue(i)
     one = worker("-c", str(THREADS), "-p", str(PROCESSES))
-    times = [_kill_child(one, app) for _ in range(3)]
+    for _ in range(3):
+        _kill_child(one, app)
     until(lambda: app.batches[batch.bid].is_settled, "the batch is settled", 60)
     until(lambda: length(app, "fired") == 3, "callbacks run")
     assert one.stop() == 0
     runs = Counter(listed(app, "ran"))
     assert {int(i) for i in runs} == set(range(JOBS))
     doubled = sum(runs.values()) - JOBS
-    measured(f"work goes on, full strength: {times}; doubled: {doubled}")
+    measured(f"doubled: {doubled}")
     # Per kill: what ran in each slot, and what had ended within the last flush of some 10 ms.
     assert doubled <= 3 * (THREADS + THREADS * 2)
-    assert max(goes_on for goes_on, _ in times) < 1.0
+    assert one.said("another one starts") == 3
+    assert not one.said("starts in")
     assert Counter(listed(app, "fired")) == Counter(["success", "complete", "settled"])
     status = app.batches[batch.bid]
     assert (status.total, status.pending, status.failures, status.dead) == (JOBS, 0, 0, 0)
@@ -131,16 +131,16 @@ def test_children_end_with_their_supervisor(
     work.gated.enqueue(0, "gate")
     until(lambda: length(app, "started") == 1, "the other worker is busy")
     lost = worker("-c", "2", "-p", "2")
+    until(lambda: len(_owners(app, lost)) == 2, "both children may claim")
     for i in range(1, 5):
         work.gated.enqueue(i, "gate")
     until(lambda: length(app, "started") == 5, "all run")
     mine, identity = lost.children, lost.identity
     assert len(mine) == 2
-    started = time.monotonic()
     lost.process.kill()
     lost.wait()
-    until(lambda: all(map(ended, mine)), "children end", 5.0)
-    assert time.monotonic() - started < 2.0
+    # Who reaps them is the system's affair.
+    until(lambda: all(map(ended, mine)), "children end")
     ask(app, "SET", "gate", 1)
     assert claimed(app) >= 4
     # Thirty seconds of the virtual clock, in a moment: only that this lease is in the past.
@@ -151,7 +151,6 @@ def test_children_end_with_their_supervisor(
     assert ask(app, "EXISTS", f"o:owners:{identity}", identity) == 0
     assert other.stop() == 0
     assert claimed(app) == 0
-    assert [pid for pid in mine if state(pid) == "Z"] == []
 
 
 @pytest.mark.soak

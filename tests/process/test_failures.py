@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -55,6 +56,22 @@ def test_an_async_timeout_is_a_failure(app: App, work: ModuleType, worker: Start
     assert worker("--drain", ready=False).wait() == 0
     (dead,) = members(app, "dead")
     assert dead["error_class"] == "TimeoutError"
+    assert "longer than its timeout of" in dead["error_message"]
+
+
+@pytest.mark.parametrize("job", ["explode", "aexplode"])
+def test_a_handler_of_deaths_cannot_end_what_runs_jobs(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path, job: str
+) -> None:
+    """SystemExit in `on_death` is logged: threads, the loop and all slots go on."""
+    with (tmp_path / "work.py").open("a") as code:
+        code.write("\n@app.on_death\ndef leave(job, error):\n    raise SystemExit('enough')\n")
+    for _ in range(3):
+        getattr(work, job).enqueue("own")
+    one = worker("-c", "2", "--drain", ready=False)
+    assert one.wait() == 0
+    assert ask(app, "ZCARD", "dead") == 3
+    assert one.said("on_death handler failed") == 3
 
 
 def test_coroutines_are_cancelled_at_the_deadline(

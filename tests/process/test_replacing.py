@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from types import ModuleType
 import pytest
 
 from outrider import App
+from outrider.worker.memory import MB, rss_kb
 from tests.process.conftest import StartWorker
 from tests.process.harness import (
     Worker,
@@ -101,6 +103,9 @@ def test_a_stop_while_children_are_replaced(
             assert all(map(ended, seen))
             assert claimed(app) == 0
             assert not one.said("ended with status")
+            log = one.messages
+            stop = log.index("stopping: running jobs have 25 s")
+            assert not [line for line in log[stop:] if "is to replace" in line]
     assert worker("-c", "10", "--drain", ready=False).wait() == 0
     assert sorted(int(line.split()[1]) for line in listed(app, "where")) == list(range(sent[0]))
     assert app.stats.processed == sent[0]
@@ -132,6 +137,45 @@ def test_a_limit_below_what_the_app_takes_is_an_error(work: ModuleType, tmp_path
     assert told.returncode == 1
     assert told.stderr.count("\n") == 1
     assert "before its first job" in told.stderr
+
+
+def test_an_idle_child_is_not_replaced_for_ever(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path
+) -> None:
+    """Not one that grows beyond the limit by what every child does before its first job."""
+    with (tmp_path / "work.py").open("a") as code:
+        code.write(
+            "\nfrom threading import Timer\n"
+            "Timer(0.5, lambda: globals().update(ballast=b'x' * (300 << 20))).start()\n"
+        )
+    one = worker("-c", "1", "--max-memory", "200")
+    (child,) = one.children
+    until(lambda: rss_kb(child) > 250 * MB, "it has grown")
+    time.sleep(2.5)  # longer than two looks
+    assert one.children == [child]
+    work.where.enqueue(1)
+    until(lambda: one.said("more than --max-memory 200") == 1, "it has run a job")
+    assert one.stop() == 0
+
+
+def test_a_supervisor_that_cannot_start_a_process_tries_again(
+    app: App, work: ModuleType, worker: StartWorker
+) -> None:
+    """It goes on with the children that it has, and says once what is in the way."""
+    one = worker("-c", "1", "-p", "2")
+    until(lambda: ask(app, "HLEN", f"o:owners:{one.identity}") == 3, "both may claim")
+    first, second = one.children
+    usual = resource.prlimit(one.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (3, usual[1]))
+    os.kill(first, signal.SIGKILL)
+    until(lambda: one.said("no child can be started"), "it is said")
+    work.where.enqueue(1)
+    reach(app, "where", 1)
+    assert one.children == [second]
+    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, usual)
+    until(lambda: len(one.children) == 2, "another one starts")
+    assert one.said("no child can be started") == 1
+    assert one.stop() == 0
 
 
 def test_new_code_that_takes_more_than_the_limit_works(

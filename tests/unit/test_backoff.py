@@ -63,8 +63,13 @@ def fails(n: int) -> float:
     raise RuntimeError("no")
 
 
+def leaves(n: int) -> float:
+    raise SystemExit(n)
+
+
 NONSENSE: list[Any] = [
     fails,
+    leaves,
     lambda: 5,
     lambda n: None,
     lambda n: "soon",

@@ -57,8 +57,7 @@ class Children:
         self._wake = wake
         for child in self._living:
             handover.welcome(child)
-        for _ in range(self._options.processes - 1):
-            self.spawn()
+        self._spawn_at = [0.0] * (self._options.processes - 1)
 
     def spawn(self) -> Child:
         """Start one more."""
@@ -111,8 +110,9 @@ class Children:
                 self._hold_to_limits(child, now)
         if self._stop_by is None:
             self._spawn_due(now)
-        elif now > self._stop_by + KILL_GRACE:
-            log.error("%d children do not end by themselves: killing them", len(self._living))
+        elif self._living and now > self._stop_by + KILL_GRACE:
+            many = words.count(len(self._living), "child", "children")
+            log.error("still there %g s after the time to stop: killing %s", KILL_GRACE, many)
             self.kill()
 
     def patience(self) -> float:
@@ -122,14 +122,18 @@ class Children:
         return max(0.0, min([LOOK, *(at - time.monotonic() for at in times)]))
 
     def _spawn_due(self, now: float) -> None:
-        due = [at for at in self._spawn_at if at <= now]
-        self._spawn_at = [at for at in self._spawn_at if at > now]
-        for _ in due:
-            self.spawn()
-        if self._replace_at <= now:
-            for child in self._wanted:
-                self.spawn().predecessor = child
-            self._wanted.clear()
+        try:
+            while self._spawn_at and min(self._spawn_at) <= now:
+                self.spawn()
+                self._spawn_at.remove(min(self._spawn_at))
+            while self._wanted and self._replace_at <= now:
+                self.spawn().predecessor = self._wanted[0]
+                del self._wanted[0]
+        except OSError as error:
+            # Too many processes, say: those that are there must not end for it.
+            self._complain(f"no child can be started: {error}; trying again")
+            self._spawn_at = [max(at, now + LOOK) for at in self._spawn_at]
+            self._replace_at = max(self._replace_at, now + LOOK)
 
     def _welcome(self, child: Child) -> None:
         try:
@@ -152,6 +156,8 @@ class Children:
 
     def _replace(self, child: Child, reason: str) -> None:
         child.replaced = True
+        if self.stopping:
+            return
         self._wanted.append(child)
         log.info("another child is to replace child %s: %s", child.name, reason)
 

@@ -43,7 +43,8 @@ class Limits:
         """Why a child should be replaced; "" when it should not. `now` is monotonic."""
         if child.late_since <= now:
             return "a job does not end at its timeout"
-        if self._max_memory is not None and child.memory_counts:
+        # What takes too much before its first job would be replaced by the same, for ever.
+        if self._max_memory is not None and child.memory_counts and child.table.begun():
             taken = rss_kb(child.process.pid) // MB
             if taken > self._max_memory:
                 return f"it takes {taken} MB, more than --max-memory {self._max_memory}"

@@ -120,11 +120,13 @@ class Performer:
         if job.bid in self._refused:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
-        task = asyncio.current_task()
+        task, limit = asyncio.current_task(), asyncio.timeout(job.timeout or None)
         try:
-            async with asyncio.timeout(job.timeout or None):
+            async with limit:
                 await self._caller.acall(prepared)
         except BaseException as error:
+            if isinstance(error, TimeoutError) and limit.expired() and not error.args:
+                error.args = (f"it ran for longer than its timeout of {job.timeout:g} s",)
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
             elapsed, cancelled = prepared.elapsed(), False
@@ -204,6 +206,6 @@ class Performer:
             for handler in self.app.death_handlers:
                 try:
                     handler(RunningJob(self.app, job, token, self._owner), error)
-                except Exception:
+                except BaseException:  # a SystemExit would end the thread, or the loop of all
                     log.exception("on_death handler failed", extra=extra)
         return outcome

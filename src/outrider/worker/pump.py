@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from outrider import clock
+from outrider import clock, words
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.script import Call
@@ -247,7 +247,7 @@ class Pump:
                 others.append(outcome)
         self._jobs += len(done) + sum(other.kind != "release" for other in others)
         if self._jobs >= self._max_jobs:
-            self._replace(f"it has run {self._jobs} jobs (--max-jobs)")
+            self._replace(f"it has run {words.count(self._jobs, 'job')} (--max-jobs)")
         # What goes back unrun may have been taken from us already.
         self._released = {other.token for other in others if other.kind == "release"}
         self._request += 1

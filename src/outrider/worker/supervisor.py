@@ -98,7 +98,9 @@ class Supervisor:
                     raise ConfigError(message["failed"])
             spoke = [key.data for key, _ in self._selector.select() if key.data is not None]
             self._clear_wake()
-            messages = child.channel.receive() if spoke else []
+            # What the target has started may keep the channel of a dead child open.
+            silence: list[Message] | None = None if child.dead else []
+            messages = child.channel.receive() if spoke else silence
         if STOPS.intersection(self._pending):
             return None
         status = child.process.wait()
