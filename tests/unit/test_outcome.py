@@ -242,7 +242,7 @@ def test_any_error_can_be_logged(
     # A logger of its own: what can't be encoded must not get into the report of this test either.
     records: list[logging.LogRecord] = []
     log = logging.Logger("outrider.job")  # noqa: LOG001
-    log.addFilter(lambda record: records.append(record) is not None)
+    log.addFilter(lambda record: bool(records.append(record)))  # type: ignore[func-returns-value]
     monkeypatch.setattr("outrider.worker.report.log", log)
     for raised in (error, Discard(error)):
         ended = outcome(raised)

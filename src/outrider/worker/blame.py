@@ -39,7 +39,7 @@ def verdict(job: Job, now_ms: int) -> Exception | None:
     """What a job fails with before it runs; None when it may run."""
     if job.blamed and (count := blames(job, now_ms)) >= LIMIT:
         return PoisonPill(
-            f"{count} processes died while they ran this job, the last ones within 72 hours: look "
+            f"{count} processes died within 72 hours while they ran this job: look "
             "for a crash in C code, for os._exit, or for memory that ran out; then retry it by hand"
         )
     if job.timed_out is not None:

@@ -194,14 +194,16 @@ class Children:
 
     def _succeed(self, child: Child) -> None:
         """See to it that another child does the work of a dead one."""
-        status, waits = child.process.returncode, child in self._wanted
+        waits = child in self._wanted
         heirs = [other for other in self._living if other.predecessor is child]
         if child.predecessor is not None:
             self._put_off(child, child.predecessor)
-        elif child.retiring and status == 0:
+        elif child.retiring and child.process.returncode == 0:
             log.info("child %s has left", child.name)
         elif child.retiring or heirs:
-            log.error("child %s ended with status %s; another one is there", child.name, status)
+            log.error(
+                "child %s ended with status %s; another one is there", child.name, child.status
+            )
         else:
             self._start_anew(child)
         for heir in heirs:
@@ -215,7 +217,7 @@ class Children:
         self._replace_at = time.monotonic() + self._pause
         self._complain(
             f"child {predecessor.name} works on, as its successor can't start: "
-            + (child.failure or f"it ended with status {child.process.returncode}")
+            + (child.failure or f"it ended with status {child.status}")
         )
 
     def _start_anew(self, child: Child) -> None:
@@ -225,7 +227,7 @@ class Children:
         log.error(
             "child %s ended with status %s; another one starts%s",
             child.name,
-            child.process.returncode,
+            child.status,
             f" in {pause:.0f} s" if pause else "",
         )
         self._spawn_at.append(time.monotonic() + pause)

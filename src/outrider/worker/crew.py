@@ -64,6 +64,16 @@ class Child:
         """Whether the process has ended."""
         return self.process.poll() is not None
 
+    @property
+    def status(self) -> str:
+        """The exit status of a dead one, with the name of the signal that ended it."""
+        code = self.process.returncode
+        if code is None or code >= 0:
+            return f"{code}"
+        with suppress(ValueError):
+            return f"{code} ({signal.Signals(-code).name})"
+        return f"{code}"
+
     def start(
         self, identity: str, queues: list[str], weights: list[int] | None, max_jobs: int | None
     ) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from outrider import words
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import process
@@ -85,4 +86,6 @@ class Handover:
             moved = self._executor.run(call)
             total += moved
         if total:
-            log.warning("child %s died: %d jobs it held go back to their queues", gone.child, total)
+            log.warning(
+                "child %s died; back to their queues: %s", gone.child, words.count(total, "job")
+            )
