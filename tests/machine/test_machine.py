@@ -14,6 +14,8 @@ from tests.machine.reached import missing
 from tests.machine.stage import Stage, stage
 from tests.simulator.faults import plant
 
+# It works without a pause; on a busy machine that is minutes.
+pytestmark = pytest.mark.timeout(900)
 EXAMPLES, STEPS = 200, 40
 MORE = 8
 BOUND = 400
