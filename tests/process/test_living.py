@@ -17,7 +17,7 @@ from tests.process.harness import Worker, ask, claimed, length, listed, load_wor
 
 KINDS = ("held", "busy", "blocked", "stopped")
 LEASE_MS = 30_000
-STEP_MS = 25_000
+STEP_MS = 20_000
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ class Heart:
             log.warning("worker %s is lost: %d of its jobs go back", lost.identity, lost.moved)
             return 0.0
         self._beat_at = time.monotonic() + BEAT
-        return LOOK
+        return max(0.0, min(LOOK, self._beat_at - time.monotonic()))
 
     def _is_due(self, running: list[Running]) -> bool:
         """Whether to beat now; if so, these are the jobs that it shows."""

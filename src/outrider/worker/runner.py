@@ -53,7 +53,7 @@ class Runner:
         self._calls: SimpleQueue[int] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._spare = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: dict[asyncio.Task[None], Prepared] = {}
 
@@ -132,8 +132,12 @@ class Runner:
     # -- threads ----------------------------------------------------------------------------------
 
     def _assign(self, slot: int) -> None:
+        # A thread is promised to each call. One that has just taken another must not be counted
+        # as idle, or the slot is stuck until some job ends.
         with self._lock:
-            if self._idle <= self._calls.qsize() and self._threads < self.slots:
+            if self._spare:
+                self._spare -= 1
+            else:
                 self._threads += 1
                 name = f"outrider-{self._threads}"
                 threading.Thread(target=self._thread, name=name, daemon=True).start()
@@ -141,12 +145,9 @@ class Runner:
 
     def _thread(self) -> None:
         while True:
+            self._work(self._calls.get())
             with self._lock:
-                self._idle += 1
-            slot = self._calls.get()
-            with self._lock:
-                self._idle -= 1
-            self._work(slot)
+                self._spare += 1
 
     def _work(self, slot: int) -> None:
         ready, outcomes, performer = self.ready, self.outcomes, self._performer
