@@ -94,7 +94,10 @@ class Performer:
                 )
                 return self._failed(job, payload, token, unknown)
             code = (self._codes if job.cb is None else self._targets)[job.name] = found
-        return Prepared(job, payload, token, code, verdict(job, self._now()))
+        # Hardly ever any: to ask for the time would cost every job.
+        is_marked = job.blamed or job.timed_out is not None
+        condemned = verdict(job, self._now()) if is_marked else None
+        return Prepared(job, payload, token, code, condemned)
 
     def run(self, prepared: Prepared) -> Outcome:
         """Run a plain job here."""
