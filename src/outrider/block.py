@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 from outrider import clock
 from outrider.client import Load, open_block
 from outrider.context import blocks, running
+from outrider.delivery import deliver
 from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
@@ -185,7 +186,7 @@ class Block:
         if self.staging.counts and self.load.count:
             yield from self._stage()
         parts = [self, *self._inner]
-        committed = yield store.commit(
+        commit = store.commit(
             self.hub.keys,
             batches=[block.part() for block in parts],
             queues=self.load.groups(),
@@ -193,6 +194,7 @@ class Block:
             staged=list(self.staging.counts.items()),
             now=clock.now_ms(),
         )
+        committed = yield from deliver(self.hub, commit)
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
         check(committed.answer, committed.bid)

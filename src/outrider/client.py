@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from outrider import clock
 from outrider.arguments import Signature, encode_plain
 from outrider.context import blocks
+from outrider.delivery import deliver
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.ids import new_jid
@@ -110,7 +111,8 @@ def enqueue_all(
             (load if block is None else block).add(final, payload, now)
             done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
         if block is None and load.count:
-            yield store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
+            push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
+            yield from deliver(hub, push)
     return done
 
 

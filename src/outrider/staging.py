@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from outrider import clock
 from outrider.client import Load
+from outrider.delivery import deliver
 from outrider.hub import Flow, Hub
 from outrider.ids import new_bid
 from outrider.store import batch as store
@@ -45,7 +46,7 @@ class Staging:
             names.append((self._block, len(load.scheduled) // 2))
         for name, count in names:
             self.counts[name] = self.counts.get(name, 0) + count
-        yield store.stage(
+        stage = store.stage(
             hub.keys,
             block=self._block,
             queues=load.groups(),
@@ -53,6 +54,7 @@ class Staging:
             names=sorted({*self.counts, *(name for one in others for name in one.counts)}),
             life=store.LIFE,
         )
+        yield from deliver(hub, stage)
 
     def drop(self, hub: Hub) -> Flow[None]:
         """Forget all of it; what cannot be told to the server lapses by itself."""

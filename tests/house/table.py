@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("middleware",),
     ("callbacks",),
     ("hub",),
+    ("delivery",),
     ("client",),
     ("standing", "slots", "walk"),
     ("whereabouts",),

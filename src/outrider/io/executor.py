@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from outrider.errors import StoreError
 from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
 from outrider.io.exchange import Lane, Lost, Pause, Send, exchange
@@ -72,13 +73,18 @@ class Executor:
             self._free.append(lent)
 
     def drive(self, work: Generator[Call[Any], Any, T] | Call[T]) -> T:
-        """Perform a Call, or a generator of Calls to its end."""
+        """Perform a Call, or a generator of Calls to its end; what fails is raised inside it."""
         if isinstance(work, Call):
             return self.run(work)
         try:
             call = next(work)
             while True:
-                call = work.send(self.run(call))
+                try:
+                    answer = self.run(call)
+                except StoreError as error:
+                    call = work.throw(error)
+                else:
+                    call = work.send(answer)
         except StopIteration as finished:
             return cast(T, finished.value)
 
@@ -165,13 +171,18 @@ class AsyncExecutor:
             free.append(lent)
 
     async def drive(self, work: Generator[Call[Any], Any, T] | Call[T]) -> T:
-        """Perform a Call, or a generator of Calls to its end."""
+        """Perform a Call, or a generator of Calls to its end; what fails is raised inside it."""
         if isinstance(work, Call):
             return await self.run(work)
         try:
             call = next(work)
             while True:
-                call = work.send(await self.run(call))
+                try:
+                    answer = await self.run(call)
+                except StoreError as error:
+                    call = work.throw(error)
+                else:
+                    call = work.send(answer)
         except StopIteration as finished:
             return cast(T, finished.value)
 
