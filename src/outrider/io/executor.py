@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from outrider.errors import StoreError
 from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
-from outrider.io.exchange import Lane, Lost, Pause, Send, exchange
+from outrider.io.exchange import FULL, LEAST, Lane, Lost, Pause, Send, exchange
 from outrider.script import Call
 
 T = TypeVar("T")
@@ -55,6 +55,8 @@ class Executor:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
+                    if step.anew:
+                        lent.connection.disconnect()
                     time.sleep(step.seconds)
                     step = steps.send([])
                     continue
@@ -104,29 +106,41 @@ class Executor:
 
 
 def _send(connection: Any, step: Send, timeout: float | None) -> list[Any]:
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
+    from redis.exceptions import RedisError, ResponseError
 
     sent = False
+    end = time.monotonic() + (step.within if timeout is None else timeout)
     try:
         if not connection.is_connected:
+            connection.socket_connect_timeout = connection.socket_timeout = step.within
             connection.connect()
         packed = connection.pack_commands(step.commands)
         sent = True
         connection.send_packed_command(packed, check_health=False)
         answers: list[Any] = []
-        extra = {} if timeout is None else {"timeout": timeout}
         for _ in step.commands:
+            left = max(LEAST, end - time.monotonic())
             try:
-                answers.append(connection.read_response(disable_decoding=True, **extra))
+                answers.append(connection.read_response(disable_decoding=True, timeout=left))
             except ResponseError as error:
                 answers.append(error)
         return answers
-    except AuthenticationError as error:
-        connection.disconnect()
-        return [error] * len(step.commands)
     except (RedisError, OSError) as error:
         connection.disconnect()
+        if _is_answer(error):
+            return [error] * len(step.commands)
         raise Lost(str(error), executed=None if sent else False) from error
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether this is an answer to all that was sent, which redis-py takes for a lost connection.
+
+    Each is about the connection as a whole, and says that nothing was executed.
+    """
+    from redis.exceptions import AuthenticationError, BusyLoadingError
+
+    kinds = (AuthenticationError, BusyLoadingError)
+    return isinstance(error, kinds) or str(error).endswith(FULL)
 
 
 class AsyncExecutor:
@@ -152,6 +166,8 @@ class AsyncExecutor:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
+                    if step.anew:
+                        await lent.connection.disconnect()
                     await asyncio.sleep(step.seconds)
                     step = steps.send([])
                     continue
@@ -194,25 +210,25 @@ class AsyncExecutor:
 
 
 async def _asend(connection: Any, step: Send) -> list[Any]:
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
+    from redis.exceptions import RedisError, ResponseError
 
     sent = False
     try:
-        if not connection.is_connected:
-            await connection.connect()
-        packed = connection.pack_commands(step.commands)
-        sent = True
-        await connection.send_packed_command(packed, check_health=False)
-        answers: list[Any] = []
-        for _ in step.commands:
-            try:
-                answers.append(await connection.read_response(disable_decoding=True))
-            except ResponseError as error:
-                answers.append(error)
-        return answers
-    except AuthenticationError as error:
-        await connection.disconnect()
-        return [error] * len(step.commands)
+        async with asyncio.timeout(step.within):
+            if not connection.is_connected:
+                await connection.connect()
+            packed = connection.pack_commands(step.commands)
+            sent = True
+            await connection.send_packed_command(packed, check_health=False)
+            answers: list[Any] = []
+            for _ in step.commands:
+                try:
+                    answers.append(await connection.read_response(disable_decoding=True))
+                except ResponseError as error:
+                    answers.append(error)
+            return answers
     except (RedisError, OSError) as error:
         await connection.disconnect()
-        raise Lost(str(error), executed=None if sent else False) from error
+        if _is_answer(error):
+            return [error] * len(step.commands)
+        raise Lost(str(error) or "time-out", executed=None if sent else False) from error
