@@ -34,12 +34,14 @@ class Executor:
     """Performs Calls for threads.
 
     Safe to share between threads and over a fork. `patience` is how long, in seconds, a request is
-    tried before StoreUnavailable is raised.
+    tried before StoreUnavailable is raised. A connection that is silent for half of that is given
+    up for another: it may be half-open, as a firewall leaves those that were idle for long.
     """
 
     def __init__(self, address: Address, patience: float = PATIENCE) -> None:
         self.address = address
         self.patience = patience
+        self._silence = min(address.timeout, max(patience / 2, LEAST))
         self._pid = os.getpid()
         self._free: deque[_Lent] = deque()
 
@@ -61,7 +63,7 @@ class Executor:
                     step = steps.send([])
                     continue
                 try:
-                    answers = _send(lent.connection, step, timeout)
+                    answers = _send(lent.connection, step, timeout or self._silence)
                 except Lost as lost:
                     step = steps.throw(lost)
                 else:
@@ -105,11 +107,10 @@ class Executor:
             return _Lent(self.address.connection(), Lane())
 
 
-def _send(connection: Any, step: Send, timeout: float | None) -> list[Any]:
+def _send(connection: Any, step: Send, silence: float) -> list[Any]:
     from redis.exceptions import RedisError, ResponseError
 
     sent = False
-    end = time.monotonic() + (step.within if timeout is None else timeout)
     try:
         if not connection.is_connected:
             connection.socket_connect_timeout = connection.socket_timeout = step.within
@@ -117,9 +118,10 @@ def _send(connection: Any, step: Send, timeout: float | None) -> list[Any]:
         packed = connection.pack_commands(step.commands)
         sent = True
         connection.send_packed_command(packed, check_health=False)
+        end = time.monotonic() + silence
         answers: list[Any] = []
         for _ in step.commands:
-            left = max(LEAST, end - time.monotonic())
+            left = max(0.01, end - time.monotonic())
             try:
                 answers.append(connection.read_response(disable_decoding=True, timeout=left))
             except ResponseError as error:
@@ -149,6 +151,7 @@ class AsyncExecutor:
     def __init__(self, address: Address, patience: float = PATIENCE) -> None:
         self.address = address
         self.patience = patience
+        self._silence = min(address.timeout, max(patience / 2, LEAST))
         self._free: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, deque[_Lent]] = (
             weakref.WeakKeyDictionary()
         )
@@ -173,7 +176,7 @@ class AsyncExecutor:
                     continue
                 try:
                     with cancellable():
-                        answers = await _asend(lent.connection, step)
+                        answers = await _asend(lent.connection, step, self._silence)
                 except Lost as lost:
                     step = steps.throw(lost)
                 else:
@@ -209,7 +212,7 @@ class AsyncExecutor:
             await free.pop().connection.disconnect()
 
 
-async def _asend(connection: Any, step: Send) -> list[Any]:
+async def _asend(connection: Any, step: Send, silence: float) -> list[Any]:
     from redis.exceptions import RedisError, ResponseError
 
     sent = False
@@ -220,15 +223,16 @@ async def _asend(connection: Any, step: Send) -> list[Any]:
             packed = connection.pack_commands(step.commands)
             sent = True
             await connection.send_packed_command(packed, check_health=False)
-            answers: list[Any] = []
+        answers: list[Any] = []
+        async with asyncio.timeout(silence):
             for _ in step.commands:
                 try:
                     answers.append(await connection.read_response(disable_decoding=True))
                 except ResponseError as error:
                     answers.append(error)
-            return answers
+        return answers
     except (RedisError, OSError) as error:
-        await connection.disconnect()
+        await connection.disconnect(nowait=True)
         if _is_answer(error):
             return [error] * len(step.commands)
         raise Lost(str(error) or "time-out", executed=None if sent else False) from error
