@@ -91,7 +91,9 @@ class Bench:
             verb, *rest = READS[kind]
             value = _sorted(kind, self._raw(verb, key, *rest))
             if kind in ("hash", "zset"):
-                value = {name: word for name, word in value if (key, name.decode()) not in case.apart}
+                value = {
+                    name: word for name, word in value if (key, name.decode()) not in case.apart
+                }
             lane = re.sub(r"(?<=o:lane:)[0-9a-f]{16}", "?", key)
             state[lane] = (kind, value, self._raw("PTTL", key))
         return state

@@ -20,7 +20,6 @@ from tests.app.hands import (
     NOW,
     Hands,
     commit,
-    fields,
     live,
     member,
     put,

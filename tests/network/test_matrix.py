@@ -46,7 +46,9 @@ def test_every_operation_is_prepared() -> None:
     """A new one is seen here: it needs an entry in `prepared.py`."""
     assert {case.name for case in CASES} == operations()
     per_case = len(list(harms()))
-    measured(f"{len(CASES)} states of {len(operations())} operations: {len(CASES) * per_case} cells")
+    measured(
+        f"{len(CASES)} states of {len(operations())} operations: {len(CASES) * per_case} cells"
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

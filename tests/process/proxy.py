@@ -39,7 +39,11 @@ class Proxy:
 
     def cut(self) -> None:
         """Cut all connections."""
-        self._loop.call_soon_threadsafe(lambda: [link.close() for link in self._links])
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        for link in self._links:
+            link.close()
 
     def close(self) -> None:
         """Stop, and close all connections."""
