@@ -36,9 +36,10 @@ class Harm(NamedTuple):
 
 def harms() -> Iterator[Harm]:
     """All cells of one case: each harm one to three times for threads, and twice for asyncio."""
-    for kind, times in itertools.product((*HARMS, *HOLES), TIMES):
+    kinds = (*HARMS, *HOLES)
+    for kind, times in itertools.product(kinds, TIMES):
         yield Harm(kind, times, False)
-    for kind in (*HARMS, *HOLES):
+    for kind in kinds:
         yield Harm(kind, 2, True)
 
 

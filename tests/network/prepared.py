@@ -140,7 +140,7 @@ def stage(app: App, count: int) -> Call[int]:
     """Stage members of a block."""
     jobs = [member(number) for number in range(count)]
     names = [f"{CHILD}:default", CHILD]
-    delayed = [SECONDS, member(count)]
+    delayed: list[str | float] = [SECONDS, member(count)]
     return batch.stage(
         app.keys,
         block=CHILD,
@@ -177,11 +177,17 @@ def _(app: App) -> Call[Any]:
 # -- jobs that run --------------------------------------------------------------------------------
 
 
-def claim(app: App, one: Hands, **changes: Any) -> Call[Any]:
+def claim(app: App, one: Hands, want: int = 3) -> Call[Any]:
     """The next claim of a worker."""
-    given: dict[str, Any] = {"queues": ["default"], "want": 3, "now": NOW}
     return queue.claim(
-        app.keys, **one.owner, request=one.request + 1, seen=one.seen, day=DAY, **given | changes
+        app.keys,
+        **one.owner,
+        request=one.request + 1,
+        seen=one.seen,
+        now=NOW,
+        day=DAY,
+        queues=["default"],
+        want=want,
     )
 
 
@@ -192,11 +198,12 @@ def _(app: App) -> Call[Any]:
     return claim(app, one)
 
 
-@case("claim", "members, expired, paused and broken ones")
+@case("claim", "members, expired, paused and broken ones", again="it is told to look once more")
 def _(app: App) -> Call[Any]:
     one, _ = members(app)
     expired = write("d" * 24, expiry=SECONDS - 1)
-    put(app, "default", "no job", expired, write("c" * 24, **{"class": "x"}), *plain(3))
+    other = write("c" * 24).replace("app.job", "app.other")
+    put(app, "default", "no job", expired, other, *plain(3))
     raw(app, "SADD", app.keys("pausednames"), "app.job")
     return claim(app, one, want=9)
 
@@ -214,7 +221,7 @@ def ack(app: App, one: Hands, done: list[int], *others: Other) -> Call[Any]:
     )
 
 
-@case("ack")
+@case("ack", again="that a job ran twice is not told again")
 def _(app: App) -> Call[Any]:
     one, first = running(app, *plain(6))
     others = [
@@ -260,7 +267,7 @@ def _(app: App) -> Call[Any]:
 
 @case("beat")
 def _(app: App) -> Call[Any]:
-    one, first = running(app, *plain(2))
+    _, first = running(app, *plain(2))
     app.perform(board.signal(app.keys, identity=IDENTITY, name="TSTP"))
     app.perform(board.signal(app.keys, identity=IDENTITY, name="TERM"))
     return process.beat(
@@ -276,9 +283,14 @@ def _(app: App) -> Call[Any]:
 
 @case("beat", "the first")
 def _(app: App) -> Call[Any]:
-    fields = ["busy", 0]
     return process.beat(
-        app.keys, identity=IDENTITY, life=30_000, register=1, fields=fields, work=[], override=NOW
+        app.keys,
+        identity=IDENTITY,
+        life=30_000,
+        register=1,
+        fields=["busy", 0],
+        work=[],
+        override=NOW,
     )
 
 
@@ -601,6 +613,7 @@ def given(app: App) -> dict[str, Call[Any]]:
     """One request of each plain command, by module and name."""
     owner = f"{IDENTITY}:0"
     return {
+        "board.heard": board.heard(app.keys, IDENTITY, "TERM"),
         "audit.audited": audit.audited(app.keys, [BID], NOW),
         "batch.children": batch.children(app.keys, BID),
         "batch.failures": batch.failures(app.keys, BID),
@@ -642,6 +655,7 @@ def _plain(name: str) -> Prepare:
     def prepare(app: App) -> Call[Any]:
         members(app, 3, claimed=1)
         app.perform(stage(app, 1))
+        app.perform(board.signal(app.keys, identity=IDENTITY, name="TERM"))
         return given(app)[name]
 
     return prepare
