@@ -24,6 +24,14 @@ def line(i: int, path: str) -> None:
     _write(path, str(i))
 
 
+@app.job
+def waiting(i: int, gate: str, path: str) -> None:
+    """Wait for a gate, and leave a trace."""
+    while not Path(gate).exists():
+        time.sleep(0.01)
+    _write(path, str(i))
+
+
 @app.job(retry=2, backoff=lambda n: 0.1)
 def shaky(i: int, path: str) -> None:
     """Fail at the first attempt, and leave a trace at the second."""

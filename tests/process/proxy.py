@@ -24,6 +24,8 @@ class Proxy:
         self.plan: deque[str] = deque()
         # Nothing passes, and nobody is told so, as where a cable is pulled.
         self.severed = False
+        # Whoever connects is turned away.
+        self.down = False
         # What the server is made to answer to all requests; "" for what it says.
         self.answer = ""
         self.harmed: Counter[str] = Counter()
@@ -63,6 +65,9 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self.down:
+            writer.close()
+            return
         try:
             back_reader, back_writer = await asyncio.open_unix_connection(self._server)
         except OSError:
