@@ -194,9 +194,7 @@ JOBS: Faults = {
             "    redis.call('ZREMRANGEBYRANK', part.key, 0, 0)",
         )
     ],
-    "killed in a cancelled batch": [
-        ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
-    ],
+    "killed in a cancelled batch": [("if to == DEAD and cancelled then to = CANCELLED end", "")],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
     "retry leaves the job": [("take(place, '', part, payload)\nif bid", "if bid")],
     "retried member still dead": [
