@@ -72,7 +72,8 @@ class Scheduler:
     def tick(self) -> float:
         """Move one slice of each, or some of a set that held more."""
         now = self._now()
-        names = [name for name in SETS for _ in range(AT_ONCE if name in self._full else 1)]
+        most = AT_ONCE // max(1, len(self._full))
+        names = [name for name in SETS for _ in range(most if name in self._full else 1)]
         calls = [
             schedule.promote_slice(self._keys, name=name, identity=self._identity, now=now)
             for name in names

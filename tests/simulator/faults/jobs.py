@@ -347,6 +347,9 @@ JOBS: Faults = {
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
     "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],
     "more than a script may read": [("if size >= bytes then break end", "")],
+    "queue of the job before": [
+        ("if is_usual and same and find(payload, same, 33, true) == 33 then", "if same then")
+    ],
     "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    local", "local")],
     "any bid and jid make a member": [
         (
@@ -354,7 +357,5 @@ JOBS: Faults = {
             "return true or",
         )
     ],
-    "blanks at the end spoil a splice": [
-        ("if string.byte(payload, -1) ~= 125 then", "if false then")
-    ],
+    "blanks at the end spoil a splice": [("if byte(payload, -1) ~= 125 then", "if false then")],
 }
