@@ -114,8 +114,8 @@ class Pump:
     def run(self, runner: Runner) -> None:
         """Work until quiet and everything is reported, or until the time to stop has passed.
 
-        Raises Fenced when the jobs here are others' now, StoreUnavailable when the server is away
-        at the time to stop.
+        Raises Fenced when the jobs here are others' now, StoreError when the server is away, or
+        refuses, at the time to stop.
         """
         while True:
             self._event.clear()
