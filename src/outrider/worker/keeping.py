@@ -19,6 +19,7 @@ from outrider.errors import StoreUnavailable
 from outrider.hub import Flow
 from outrider.io import Executor
 from outrider.keys import Keys
+from outrider.script import Call
 from outrider.store import held, life, queue, schedule
 
 log = logging.getLogger("outrider.worker")
@@ -29,6 +30,15 @@ AT_ONCE = 8
 SLICE = 250
 LEFT_UNDONE_MS = 30_000
 IDLE = 3600.0
+
+
+def exhaust(executor: Executor, call: Call[int]) -> int:
+    """Perform a call that moves a slice until nothing is left; how much that was."""
+    total, moved = 0, 1
+    while moved:
+        moved = executor.run(call)
+        total += moved
+    return total
 
 
 class Loop(Protocol):

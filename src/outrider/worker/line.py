@@ -19,7 +19,7 @@ log = logging.getLogger("outrider.worker")
 class Line:
     """`back` is called when the server was away and is there again.
 
-    Until `deadline`, a monotonic time, nothing is given up.
+    Until `deadline`, a monotonic time, nothing is given up, whatever the server answers.
     """
 
     def __init__(self, executor: Executor, back: Callable[[], None]) -> None:
@@ -29,7 +29,7 @@ class Line:
         self.deadline = math.inf
 
     def send(self, *calls: Call[Any]) -> list[Any]:
-        """The answers. Raises StoreUnavailable when the server is away after the deadline."""
+        """The answers. After the deadline it raises StoreError: the server is away, or refuses."""
         while True:
             try:
                 answers = self._executor.run_all(calls)
@@ -40,8 +40,11 @@ class Line:
                     self._away = True
                     log.error("%s; jobs go on, and their outcomes wait", error)
             except StoreError as error:
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    raise
                 log.error("%s; trying again", error)
-                time.sleep(1.0)
+                time.sleep(min(1.0, left))
             else:
                 if self._away:
                     self._away = False
