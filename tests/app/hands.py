@@ -28,14 +28,20 @@ class Hands:
     """One child of one worker. Requests are numbered, as those of a real child are."""
 
     def __init__(
-        self, app: App, identity: str = IDENTITY, child: str = "0", now: int = NOW
+        self,
+        app: App,
+        identity: str = IDENTITY,
+        child: str = "0",
+        now: int = NOW,
+        *,
+        override: int = 0,
     ) -> None:
         self.app = app
         self.owner = {"identity": identity, "child": child}
         self.now = now
         self.request = 0
         self.seen = 0
-        live(app, identity)
+        live(app, identity, override=override)
         assert app.perform(process.enlist(app.keys, **self.owner))
 
     def claim(

@@ -22,16 +22,18 @@ from outrider.script import Call, Word
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send these commands in one piece, and read an answer to each."""
+    """Send these commands in one piece, and read an answer to each, within so many seconds."""
 
     commands: list[tuple[Word, ...]]
+    within: float
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait so many seconds."""
+    """Wait so many seconds; with `anew`, drop the connection first: another server may be meant."""
 
     seconds: float
+    anew: bool = False
 
 
 class Lost(Exception):
@@ -60,21 +62,43 @@ class Meaning(Enum):
     """What an error answer says of the request."""
 
     WAIT = "not executed; the server cannot now"
+    ANEW = "not executed; this server cannot, and its address may lead to another one by now"
     LOAD = "not executed; the server has forgotten the script"
     REFUSED = "refused, and will be refused again"
 
 
-_WAIT = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+# redis-py takes the code out of the text of these, and keeps it only from version 8 on.
+_CODES = {
+    "NoScriptError": "NOSCRIPT",
+    "BusyLoadingError": "LOADING",
+    "ReadOnlyError": "READONLY",
+    "MasterDownError": "MASTERDOWN",
+    "ClusterDownError": "CLUSTERDOWN",
+    "TryAgainError": "TRYAGAIN",
+}
+_MEANINGS = {
+    "NOSCRIPT": Meaning.LOAD,
+    **dict.fromkeys(("BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF"), Meaning.WAIT),
+    **dict.fromkeys(("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS"), Meaning.ANEW),
+}
+FULL = "max number of clients reached"
+# What is left of the patience may be next to nothing, which no server could keep to.
+LEAST = 0.25
 
 
 def meaning(error: Exception) -> Meaning:
     """What an error answer of the server means for the request that it answers."""
+    code, text = _words_of(error)
+    return Meaning.ANEW if text.endswith(FULL) else _MEANINGS.get(code, Meaning.REFUSED)
+
+
+def _words_of(error: Exception) -> tuple[str, str]:
+    """The code of an error answer, and its text with that code in front."""
     text = str(error)
-    if type(error).__name__ == "NoScriptError" or text.startswith("NOSCRIPT"):
-        return Meaning.LOAD
-    if type(error).__name__ == "BusyLoadingError" or text.startswith(_WAIT):
-        return Meaning.WAIT
-    return Meaning.REFUSED
+    code = getattr(error, "status_code", None) or _CODES.get(type(error).__name__)
+    if code is None or text.startswith(code):
+        return text.partition(" ")[0], text
+    return code, f"{code} {text}"
 
 
 def exchange(
@@ -90,22 +114,22 @@ def exchange(
     deadline, attempt = time.monotonic() + patience, 0
     executed: bool | None = False
     while pending:
-        reason = ""
+        reason, anew = "", False
         try:
-            given = yield Send([commands[i] for i in pending])
+            within = max(LEAST, deadline - time.monotonic())
+            given = yield Send([commands[i] for i in pending], within)
         except Lost as lost:
-            reason = str(lost)
+            reason = f"does not answer ({lost}); is it running, and is the URL right?"
             executed = None if lost.executed is None else executed
         else:
-            pending, reason = _sort(calls, commands, answers, pending, given, lane)
+            pending, refusals = _sort(calls, commands, answers, pending, given, lane)
+            if refusals:
+                reason = f"cannot serve now ({_words_of(refusals[0])[1]})"
+                anew = any(meaning(error) is Meaning.ANEW for error in refusals)
         if reason:
             if time.monotonic() >= deadline:
-                raise StoreUnavailable(
-                    f"the server at {where} does not answer ({reason}); "
-                    "is it running, and is the URL right?",
-                    executed=executed,
-                )
-            yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0))
+                raise StoreUnavailable(f"the server at {where} {reason}", executed=executed)
+            yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0), anew)
             attempt += 1
     return answers
 
@@ -117,19 +141,21 @@ def _sort(
     pending: list[int],
     given: list[Any],
     lane: Lane,
-) -> tuple[list[int], str]:
-    """File the answers; return what has to be sent again, and why if that should wait."""
-    again, reason = [], ""
+) -> tuple[list[int], list[Exception]]:
+    """File the answers; return what has to be sent again, and the errors that say to wait."""
+    again: list[int] = []
+    refusals: list[Exception] = []
     for i, answer in zip(pending, given, strict=True):
         call = calls[i]
         if isinstance(answer, Exception):
             what = meaning(answer)
             if what is Meaning.REFUSED:
-                raise StoreError(f"the server refused {_name(call)}: {answer}")
+                text = _words_of(answer)[1]
+                raise StoreError(f"the server refused {_name(call)}: {text}")
             if what is Meaning.LOAD and call.script is not None:
                 commands[i] = ("EVAL", call.script.source, *commands[i][2:])
             else:
-                reason = str(answer)
+                refusals.append(answer)
             again.append(i)
         elif call.laned and answer in (0, [0, b""]):
             lane.renew()
@@ -137,7 +163,7 @@ def _sort(
             again.append(i)
         else:
             answers[i] = call.decode(answer)
-    return again, reason
+    return again, refusals
 
 
 def _words(call: Call[Any], lane: Lane) -> tuple[Word, ...]:

@@ -93,6 +93,7 @@ class _Child:
             child,
             order,
             ledger,
+            tell=self._tell,
             replace=self._ask_for_another,
             max_jobs=start["max_jobs"],
         )
@@ -113,6 +114,9 @@ class _Child:
             _leave(CLEAN)
         self._stopped.wait()
         _leave(CLEAN)
+
+    def _tell(self, trouble: str) -> None:
+        self._channel.send(trouble=trouble)
 
     def _ask_for_another(self, reason: str) -> None:
         if not self._asked:

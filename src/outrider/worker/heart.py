@@ -16,7 +16,7 @@ from pathlib import Path
 from outrider import clock
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import process
+from outrider.store import board, process
 from outrider.store.process import LIFE_MS
 from outrider.version import VERSION
 from outrider.worker.crew import Child
@@ -92,6 +92,8 @@ class Heart:
             self._register = 1
             return 0.0
         self._register = 0
+        if beat.signal:
+            self._executor.run(board.heard(self._keys, self.identity, beat.signal))
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])
         if lost.identity:

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from outrider import cancelling
-from outrider.errors import StoreUnavailable
+from outrider.errors import StoreError
 from outrider.hub import Flow
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.script import Call
 from outrider.store import held, life, queue, schedule
+from outrider.worker.reach import Reach
 
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
@@ -177,14 +178,27 @@ class Drain:
 
 
 class Keeper:
-    """Runs loops on one thread, and keeps on while the server is away."""
+    """Runs loops on one thread, and keeps on while the server is away.
 
-    def __init__(self, loops: Sequence[Loop], name: str = "outrider-keeper") -> None:
+    That is told when a loop has failed `told_at` times in a row: a first failure may be that of a
+    connection alone, found when all others are back.
+    """
+
+    def __init__(
+        self,
+        loops: Sequence[Loop],
+        reach: Reach,
+        name: str = "outrider-keeper",
+        *,
+        told_at: int = 1,
+    ) -> None:
         self._due = dict.fromkeys(loops, 0.0)
+        self._failures = dict.fromkeys(loops, 0)
+        self._reach = reach
+        self._told_at = told_at
         self._woken: deque[Loop] = deque()
         self._event = threading.Event()
         self._stopped = False
-        self._away = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -215,18 +229,19 @@ class Keeper:
             self._tick(self._woken.popleft())
 
     def _tick(self, loop: Loop) -> float:
+        name = type(loop).__name__.lower()
         try:
             patience = loop.tick()
-        except StoreUnavailable as error:
-            if not self._away:
-                self._away = True
-                log.error("%s; trying again", error)
-            return 1.0
+        except StoreError as error:
+            self._failures[loop] += 1
+            if self._failures[loop] >= self._told_at:
+                self._reach.say(name, str(error))
+            return AGAIN
         except Exception:
             # Whatever it was: without this thread the worker would lose its lease.
-            log.exception("%s failed; trying again", type(loop).__name__.lower())
+            log.exception("%s failed; trying again", name)
             return 1.0
-        if self._away:
-            self._away = False
-            log.info("the server is back")
+        if self._failures[loop]:
+            self._failures[loop] = 0
+            self._reach.say(name, "")
         return patience

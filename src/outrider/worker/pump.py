@@ -46,7 +46,7 @@ class Pump:
     """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
-    for instance.
+    for instance; `tell` when the server is away, and with "" when it is back.
     """
 
     def __init__(
@@ -58,10 +58,11 @@ class Pump:
         order: QueueOrder,
         ledger: Ledger,
         *,
+        tell: Callable[[str], None],
         replace: Callable[[str], None],
         max_jobs: int | None,
     ) -> None:
-        self._line = Line(executor, ledger.doubt)
+        self._line = Line(executor, ledger.doubt, tell)
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order

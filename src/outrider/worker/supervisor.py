@@ -30,6 +30,7 @@ from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Sched
 from outrider.worker.limits import Limits
 from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
+from outrider.worker.reach import Reach
 from outrider.worker.relief import Relief
 
 log = logging.getLogger("outrider.worker")
@@ -44,7 +45,8 @@ class Supervisor:
         self._pending: list[int] = []
         self._selector = selectors.DefaultSelector()
         self._limits = Limits(options.max_memory)
-        self._children = Children(options, self._limits, self._selector)
+        self._reach = Reach()
+        self._children = Children(options, self._limits, self._reach, self._selector)
         self._wake, wake_end = socket.socketpair()
         self._wake_end = wake_end
 
@@ -138,10 +140,11 @@ class Supervisor:
         if options.drain:
             queues = self._order.names
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
-        self._keeper = Keeper(loops)
+        self._keeper = Keeper(loops, self._reach)
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
-        self._janitor = Keeper([audit, self._canceller], "outrider-janitor")
+        slow: list[Loop] = [audit, self._canceller]
+        self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             *(identity, options.target, " ".join(self._order.names), slots, options.processes),
