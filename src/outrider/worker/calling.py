@@ -34,6 +34,12 @@ class Code(msgspec.Struct):
     target: Target | None
     shown: Shown | None
 
+    def arguments(self, current: RunningJob) -> tuple[list[Any], dict[str, Any]]:
+        """What the function is called with, as its annotations have it."""
+        if self.convert is None:
+            return current.args, current.kwargs
+        return self.convert(current.args, current.kwargs)
+
 
 class Prepared(msgspec.Struct, gc=False):
     """A job that was read, with its code; when it began, and whether it has been interrupted.
@@ -69,13 +75,9 @@ class Caller:
 
     def call(self, prepared: Prepared) -> None:
         """Call a plain job, in the present context."""
-        if prepared.condemned is not None:
-            raise prepared.condemned
         current, code = self._begin(prepared), prepared.code
         try:
-            args, kwargs = current.args, current.kwargs
-            if code.convert is not None:
-                args, kwargs = code.convert(args, kwargs)
+            args, kwargs = code.arguments(current)
             if code.target is not None:
                 status = self._app.batches.get(current.callback_of or "")
                 args = self._callback_args(code.target, current, status, args)
@@ -92,13 +94,9 @@ class Caller:
 
     async def acall(self, prepared: Prepared) -> None:
         """Call an async job."""
-        if prepared.condemned is not None:
-            raise prepared.condemned
         current, code = self._begin(prepared), prepared.code
         try:
-            args, kwargs = current.args, current.kwargs
-            if code.convert is not None:
-                args, kwargs = code.convert(args, kwargs)
+            args, kwargs = code.arguments(current)
             if code.target is not None:
                 status = await self._app.batches.aget(current.callback_of or "")
                 args = self._callback_args(code.target, current, status, args)
@@ -110,6 +108,8 @@ class Caller:
             self._end(prepared)
 
     def _begin(self, prepared: Prepared) -> RunningJob:
+        if prepared.condemned is not None:
+            raise prepared.condemned
         job, deadline = prepared.job, None
         if job.timeout:
             deadline = time.monotonic() + job.timeout

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from outrider import config, logs
 from outrider.app import App
-from outrider.errors import OutriderError, StoreUnavailable
+from outrider.errors import OutriderError, StoreError
 from outrider.worker.channel import Channel, Message
 from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
@@ -109,7 +109,7 @@ class _Child:
         except Fenced:
             log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
             _leave(FENCED)
-        except StoreUnavailable as error:
+        except StoreError as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
             _leave(CLEAN)
         self._stopped.wait()

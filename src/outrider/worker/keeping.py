@@ -19,6 +19,7 @@ from outrider.errors import StoreError
 from outrider.hub import Flow
 from outrider.io import Executor
 from outrider.keys import Keys
+from outrider.script import Call
 from outrider.store import held, life, queue, schedule
 from outrider.worker.reach import Reach
 
@@ -30,6 +31,15 @@ AT_ONCE = 8
 SLICE = 250
 LEFT_UNDONE_MS = 30_000
 IDLE = 3600.0
+
+
+def exhaust(executor: Executor, call: Call[int]) -> int:
+    """Perform a call that moves a slice until nothing is left; how much that was."""
+    total, moved = 0, 1
+    while moved:
+        moved = executor.run(call)
+        total += moved
+    return total
 
 
 class Loop(Protocol):
@@ -73,7 +83,8 @@ class Scheduler:
     def tick(self) -> float:
         """Move one slice of each, or some of a set that held more."""
         now = self._now()
-        names = [name for name in SETS for _ in range(AT_ONCE if name in self._full else 1)]
+        most = AT_ONCE // max(1, len(self._full))
+        names = [name for name in SETS for _ in range(most if name in self._full else 1)]
         calls = [
             schedule.promote_slice(self._keys, name=name, identity=self._identity, now=now)
             for name in names

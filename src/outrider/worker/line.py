@@ -21,7 +21,7 @@ class Line:
     """`back` is called when the server was away and is there again.
 
     `tell` is called with what is wrong, once, and with "" when it is over. Until `deadline`, a
-    monotonic time, nothing is given up.
+    monotonic time, nothing is given up, whatever the server answers.
     """
 
     def __init__(
@@ -34,18 +34,17 @@ class Line:
         self.deadline = math.inf
 
     def send(self, *calls: Call[Any]) -> list[Any]:
-        """The answers. Raises StoreUnavailable when the server is away after the deadline."""
+        """The answers. After the deadline it raises StoreError: the server is away, or refuses."""
         while True:
             try:
                 answers = self._executor.run_all(calls)
-            except StoreUnavailable as error:
-                if time.monotonic() >= self.deadline:
+            except StoreError as error:
+                left = self.deadline - time.monotonic()
+                if left <= 0:
                     raise
                 self._failed(error)
-                time.sleep(random.uniform(0.05, 0.2))
-            except StoreError as error:
-                self._failed(error)
-                time.sleep(REFUSED)
+                away = isinstance(error, StoreUnavailable)
+                time.sleep(min(random.uniform(0.05, 0.2) if away else REFUSED, left))
             else:
                 if self._failures:
                     self._recovered()

@@ -145,6 +145,8 @@ class Performer:
         self, prepared: Prepared, error: BaseException, elapsed: float, *, cancelled: bool
     ) -> Other:
         """The outcome of a run that ended with an error."""
+        if error is prepared.condemned:
+            error.__traceback__ = None  # nothing was called: it would show our own lines
         return self._failed(
             prepared.job,
             prepared.payload,

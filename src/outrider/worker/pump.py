@@ -32,7 +32,9 @@ from outrider.worker.runner import Item, Runner, items
 log = logging.getLogger("outrider.worker")
 GATHER = 0.005
 FALLBACK = 5.0
-STALE = 0.04
+# A job that was claimed ahead and has not started: all free slots are set to work, and then it goes
+# back. From its claim until it is there must be no more than 50 ms, on a busy machine too.
+ROUSE, STALE = 0.01, 0.025
 CANCEL_GRACE = 1.0
 
 
@@ -113,8 +115,8 @@ class Pump:
     def run(self, runner: Runner) -> None:
         """Work until quiet and everything is reported, or until the time to stop has passed.
 
-        Raises Fenced when the jobs here are others' now, StoreUnavailable when the server is away
-        at the time to stop.
+        Raises Fenced when the jobs here are others' now, StoreError when the server is away, or
+        refuses, at the time to stop.
         """
         while True:
             self._event.clear()
@@ -152,15 +154,15 @@ class Pump:
         if self._quiet and not self._retiring:
             self._quarantine.give_back(runner)
         barred = self._quarantine.go_on(runner, retiring=self._retiring)
-        if (self._quiet and not self._quarantine.alone) or age > STALE:
+        if (self._quiet and not self._quarantine.alone) or age >= STALE:
             self._give_back(runner)
-        elif age > STALE / 2:
+        elif age >= ROUSE:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
         want = 0 if self._quiet or self._dry or barred else self._rate.want(runner)
         runner.look(want)
         calls: list[Call[Any]] = []
-        reported = min(len(runner.outcomes), MOST)
+        reported, ended = bool(runner.outcomes), self._jobs
         if reported:
             calls.append(self._ack(runner.outcomes))
         if want:
@@ -169,7 +171,7 @@ class Pump:
             return False
         answers = self._line.send(*calls)
         if reported:
-            self._rate.measure(reported)
+            self._rate.measure(self._jobs - ended)
             _report_late([token for token in answers[0] if token not in self._released])
         if want:
             self._take(runner, answers[-1], want)
@@ -266,12 +268,18 @@ class Pump:
 
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
-        patience = STALE / 4 if runner.ready else FALLBACK
-        patience = max(0.0, min(patience, self._line.deadline - time.monotonic()))
-        if not self._event.wait(patience):
+        patience = min(self._patience(runner), self._line.deadline - time.monotonic())
+        if not self._event.wait(max(0.0, patience)):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):
-            self._urgent.wait(GATHER)
+            self._urgent.wait(min(GATHER, self._patience(runner)))
+
+    def _patience(self, runner: Runner) -> float:
+        """Seconds until something must be done about a job that waits for its slot."""
+        if not runner.ready:
+            return FALLBACK
+        age = self._age(runner)
+        return max(0.0, (ROUSE if age < ROUSE else STALE) - age)
 
 
 def _report_late(tokens: list[int]) -> None:

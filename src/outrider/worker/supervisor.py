@@ -26,7 +26,7 @@ from outrider.worker.children import Children
 from outrider.worker.crew import Child
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
-from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler
+from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler, exhaust
 from outrider.worker.limits import Limits
 from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
@@ -183,6 +183,7 @@ class Supervisor:
         elif number == signal.SIGTSTP:
             log.info("quiet: no new jobs are taken")
             self._heart.quiet = True
+            self._keeper.wake(self._heart)
             self._children.quiet()
         elif number == signal.SIGTTIN:
             self._children.ask_for_stacks()
@@ -205,10 +206,8 @@ class Supervisor:
         self._keeper.stop()
         self._janitor.stop()
         try:
-            moved = 1
-            while moved:
-                call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
-                moved = self._executor.run(call)
+            call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
+            exhaust(self._executor, call)
         except StoreError as error:
             log.error("%s; what this worker held returns when its lease ends", error)
         log.info("stopped")

@@ -159,7 +159,7 @@ BATCHES: Faults = {
     ],
     "ack retries a cancelled member": [
         (
-            "return kind == 'cancel' or redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1",
+            "return kind == 'cancel' or is_cancelled(bid)",
             "return kind == 'cancel'",
         )
     ],
@@ -183,7 +183,7 @@ BATCHES: Faults = {
     "cancelled failures not counted": [
         (
             "if FAILED[kind] then failed = failed + 1 end",
-            "if FAILED[kind] and not is_cancelled(bid, kind) then failed = failed + 1 end",
+            "if FAILED[kind] and not ends_cancelled(bid, kind) then failed = failed + 1 end",
         )
     ],
     "members of others purged": [("if bid and cancelled[bid] then", "if bid then")],

@@ -194,9 +194,7 @@ JOBS: Faults = {
             "    redis.call('ZREMRANGEBYRANK', part.key, 0, 0)",
         )
     ],
-    "killed in a cancelled batch": [
-        ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
-    ],
+    "killed in a cancelled batch": [("if to == DEAD and cancelled then to = CANCELLED end", "")],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
     "retry leaves the job": [("take(place, '', part, payload)\nif bid", "if bid")],
     "retried member still dead": [
@@ -349,6 +347,9 @@ JOBS: Faults = {
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
     "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],
     "more than a script may read": [("if size >= bytes then break end", "")],
+    "queue of the job before": [
+        ("if is_usual and same and find(payload, same, 33, true) == 33 then", "if same then")
+    ],
     "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    local", "local")],
     "any bid and jid make a member": [
         (
@@ -356,7 +357,5 @@ JOBS: Faults = {
             "return true or",
         )
     ],
-    "blanks at the end spoil a splice": [
-        ("if string.byte(payload, -1) ~= 125 then", "if false then")
-    ],
+    "blanks at the end spoil a splice": [("if byte(payload, -1) ~= 125 then", "if false then")],
 }
