@@ -75,6 +75,7 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         "0",
         QueueOrder.equal(["default"]),
         ledger,
+        tell=notes.append,
         replace=notes.append,
         max_jobs=None,
     )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from outrider import App
 from outrider.io import Address, AsyncExecutor, Executor
 from outrider.script import Call, command
-from tests.network.prepared import Case
+from tests.network.case import Case
 from tests.process.proxy import HARMS, HOLES, Proxy
 
 TIMES = (1, 2, 3)

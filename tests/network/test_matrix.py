@@ -12,8 +12,10 @@ import pytest
 
 from outrider import App, store
 from outrider.script import SCRIPTS
+from tests.network.case import Case
+from tests.network.commands import SAME
 from tests.network.matrix import Bench, difference, harms
-from tests.network.prepared import CASES, SAME, Case
+from tests.network.prepared import CASES
 from tests.process.harness import measured
 from tests.process.proxy import Proxy
 

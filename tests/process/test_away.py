@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,10 @@ class Field:
     def runs(self) -> Counter[int]:
         """How often each job has run."""
         return Counter(map(int, self.ran.read_text().split()))
+
+    def has_run(self, count: int) -> bool:
+        """Whether so many jobs have."""
+        return len(self.runs()) >= count
 
     def close(self) -> None:
         """End what was started."""
@@ -387,7 +392,7 @@ def test_flapping(field: Field) -> None:
     for number in range(rounds):
         for _ in range(20):
             field.push()
-        until(lambda done=20 * (number + 1): len(field.runs()) >= done, "work goes on")
+        until(partial(field.has_run, 20 * (number + 1)), "work goes on")
         before = field.proxy.connections
         field.proxy.down = True
         field.proxy.cut()

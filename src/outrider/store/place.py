@@ -89,7 +89,7 @@ def requeue(keys: Keys, *, place: str, payload: bytes, changed: bytes, now: int)
     raise NotImplementedError
 
 
-@script()
+@script(laned=True, decode=lambda answer: max(0, answer))
 def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
     """Delete up to `limit` jobs (SLICE at most), the first to be taken first; how many it did."""
     raise NotImplementedError

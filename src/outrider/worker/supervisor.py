@@ -143,8 +143,7 @@ class Supervisor:
         self._keeper = Keeper(loops, self._reach)
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
-        slow: list[Loop] = [audit, self._canceller]
-        self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
+        self._janitor = Keeper([audit, self._canceller], self._reach, "outrider-janitor", told_at=2)
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             *(identity, options.target, " ".join(self._order.names), slots, options.processes),

@@ -9,11 +9,12 @@ from outrider.script import Call
 from outrider.store import place
 from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Entry, Line, Place
 from tests.simulator.messages.base import Message, in_front, same
+from tests.simulator.messages.producers import Laned
 from tests.simulator.messages.workers import settle
 from tests.simulator.model import CANCELLED as MEMBER_CANCELLED
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, homes, read
-from tests.simulator.world import KEYS, Scored, Snapshot, Violation
+from tests.simulator.world import KEYS, Scored, Snapshot, Ticket, Violation, digest
 
 
 def lying(now: Snapshot, where: Place) -> list[bytes]:
@@ -174,12 +175,14 @@ class Requeue(Message):
 
 
 @dataclass
-class Clear(Message):
+class Clear(Laned):
     """Somebody clears a queue or a set: one slice of it."""
 
+    ticket: Ticket
     where: Place
     limit: int
     now: int
+    cleared: int = 0
 
     def call(self) -> Call[Any]:
         return place.clear(
@@ -187,8 +190,16 @@ class Clear(Message):
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        seen = digest(self.call())
+        said = model.lane_says(*self.ticket, seen)
+        if said is not None:
+            same("a slice is cleared once", self.cleared if said else 0, answer)
+            return
         gone = lying(before, self.where)[: self.limit]
         same("a slice clears what it may", len(gone), answer)
+        if gone:
+            model.lanes[self.ticket.lane] = (self.ticket.number, seen)
+            self.cleared = len(gone)
         jobs = [read(payload) for payload in gone]
         for job in jobs:
             model.take(job.id, self.where.kind)

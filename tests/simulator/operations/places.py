@@ -15,6 +15,7 @@ from tests.simulator.messages.places import (
     names,
 )
 from tests.simulator.operations.people import is_awaited
+from tests.simulator.operations.producers import send_laned
 from tests.simulator.operations.table import operation
 from tests.simulator.payloads import NAMES, read, retried
 from tests.simulator.simulation import SERVED, Simulation
@@ -78,7 +79,8 @@ def requeue(sim: Simulation) -> None:
 def clear(sim: Simulation) -> None:
     """Somebody clears a queue or a set, or begins to."""
     where = sim.rng.choice([*LINES, *SETS])
-    sim.send(Clear(where, sim.rng.choice((1, 2, 5, 250)), sim.clock()))
+    message = Clear(sim.ticket(), where, sim.rng.choice((1, 2, 5, 250)), sim.clock())
+    send_laned(sim, message)
 
 
 @operation(4, calm=2)

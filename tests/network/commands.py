@@ -1,0 +1,84 @@
+"""Plain commands: one state for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outrider import App
+from outrider.script import Call
+from outrider.store import audit, batch, board, held, life, look, place, process, queue
+from tests.app.hands import (
+    BID,
+    IDENTITY,
+    NOW,
+)
+from tests.network.case import (
+    CHILD,
+    Prepare,
+    case,
+    members,
+    stage,
+)
+
+# -- plain commands -------------------------------------------------------------------------------
+
+
+def given(app: App) -> dict[str, Call[Any]]:
+    """One request of each plain command, by module and name."""
+    owner = f"{IDENTITY}:0"
+    return {
+        "board.heard": board.heard(app.keys, IDENTITY, "TERM"),
+        "audit.audited": audit.audited(app.keys, [BID], NOW),
+        "batch.children": batch.children(app.keys, BID),
+        "batch.failures": batch.failures(app.keys, BID),
+        "batch.is_cancelled": batch.is_cancelled(app.keys, BID),
+        "batch.live": batch.live(app.keys),
+        "batch.parent": batch.parent(app.keys, BID),
+        "batch.read": batch.read(app.keys, BID),
+        "batch.unstage": batch.unstage(app.keys, [f"{CHILD}:default"]),
+        "batch.with_dead": batch.with_dead(app.keys),
+        "held.is_paused": held.is_paused(app.keys, "app.job"),
+        "held.known": held.known(app.keys),
+        "held.names": held.names(app.keys),
+        "held.pause": held.pause(app.keys, "app.job"),
+        "held.resume": held.resume(app.keys, "app.job"),
+        "life.kids": life.kids(app.keys, BID, 0),
+        "look.slots": look.slots(app.keys, BID, 0),
+        "place.lying": place.lying(app.keys, place.Place("retry")),
+        "place.pause": place.pause(app.keys, "low"),
+        "place.resume": place.resume(app.keys, "low"),
+        "process.children": process.children(app.keys, IDENTITY),
+        "process.claims": process.claims(app.keys, owner, 0),
+        "process.counter": process.counter(app.keys, "processed"),
+        "process.last_token": process.last_token(app.keys),
+        "process.workers": process.workers(app.keys),
+        "queue.is_paused": queue.is_paused(app.keys, "default"),
+        "queue.moving": queue.moving(app.keys),
+        "queue.names": queue.names(app.keys),
+        "queue.paused": queue.paused(app.keys),
+        "queue.stands": queue.stands(app.keys, owner, 1),
+        "queue.wait": queue.wait(app.keys, "default", 0.01),
+    }
+
+
+# These are scripts by other names, with all arguments filled in.
+SAME = {"queue.move_slice", "held.handback_slice", "schedule.promote_slice", "place.size"}
+
+
+def _plain(name: str) -> Prepare:
+    def prepare(app: App) -> Call[Any]:
+        members(app, 3, claimed=1)
+        app.perform(stage(app, 1))
+        app.perform(board.signal(app.keys, identity=IDENTITY, name="TERM"))
+        return given(app)[name]
+
+    return prepare
+
+
+def _enter_plain() -> None:
+    nowhere = App("unix:///nowhere")
+    for name in given(nowhere):
+        case(name)(_plain(name))
+
+
+_enter_plain()
