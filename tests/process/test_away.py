@@ -40,11 +40,11 @@ SECONDS = 3.0
 class Field:
     """A durable server, a proxy before it, a producer on it, and workers behind the proxy."""
 
-    def __init__(self, folder: Path, server: Server) -> None:
+    def __init__(self, folder: Path, server: Server, timeout: float = TIMEOUT) -> None:
         self.server = server
         self.proxy = Proxy(folder / "proxy.sock", server.url)
         self.direct = App(server.url, timeout=20.0)
-        self.work = load_work(folder, self.proxy.url, TIMEOUT, "filed")
+        self.work = load_work(folder, self.proxy.url, timeout, "filed")
         self.ran = folder / "ran"
         self.ran.touch()
         self.folder = folder
@@ -83,6 +83,15 @@ def field(tmp_path: Path) -> Iterator[Field]:
     """A server that the test may harm."""
     with Server.start(tmp_path / "server", options=DURABLE) as server:
         found = Field(tmp_path, server)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Field]:
+    """The same, with the time-outs that users have."""
+    with Server.start(tmp_path / "server", options=DURABLE) as server:
+        found = Field(tmp_path, server, 5.0)
         yield found
         found.close()
 
@@ -409,15 +418,16 @@ def test_flapping(field: Field) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("jobs", [BUSY, 0], ids=["busy", "idle"])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_minute_away(field: Field, way: str) -> None:
-    """As above, for longer than a lease."""
-    one = field.start("-c", "4")
-    for _ in range(BUSY):
-        field.push()
-    until(lambda: len(field.runs()) > 20, "it works")
-    field.direct.close()
-    goes_on(field, away(field, way, 60.0), f"{way}, a minute")
+def test_a_minute_away(patient: Field, way: str, jobs: int) -> None:
+    """As above, for longer than a lease, with the time-outs that users have."""
+    one = patient.start("-c", "4")
+    for _ in range(jobs):
+        patient.push()
+    until(lambda: len(patient.runs()) >= jobs / 10, "it works")
+    patient.direct.close()
+    goes_on(patient, away(patient, way, 60.0), f"{way}, a minute")
     told_once(one)
-    runs = all_ran(field, one, {*range(BUSY)}, set())
+    runs = all_ran(patient, one, {*range(jobs)}, set())
     assert {number for number, count in runs.items() if count > 1} <= {-1}

@@ -28,8 +28,6 @@ class Reach:
             else:
                 self._cut_off.discard(who)
             if self._cut_off and not before:
-                log.error(
-                    "%s; running jobs go on, their outcomes wait, and it is tried on", trouble
-                )
+                log.error("%s; jobs go on, and their outcomes wait", trouble)
             if before and not self._cut_off:
                 log.info("the server is back")
