@@ -16,7 +16,7 @@ LESSONS = (ROOT / "docs" / "lessons.md").read_text("utf-8")
 TESTING = (ROOT / "docs" / "testing.md").read_text("utf-8")
 PLANTED = (ROOT / "docs" / "faults.md").read_text("utf-8")
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
-ROW = re.compile(r"^\| ([PO]\d+) \|(.*)\|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([PORN]\d+) \|(.*)\|$", re.MULTILINE)
 ROWS = [(match[1], match[2]) for match in ROW.finditer(LESSONS)]
 
 
@@ -45,7 +45,7 @@ def test_each_lesson_is_held(number: str, rest: str) -> None:
         assert "::" not in rest
         assert len(rest.rsplit("|", maxsplit=1)[-1].strip()) > 3, "neither a test nor a reason"
     for path, name in named:
-        cited = re.findall(r"\b[PO]\d+\b", docstrings(path)[name])
+        cited = re.findall(r"\b[PORN]\d+\b", docstrings(path)[name])
         assert number in cited, f"{path}::{name} does not cite {number}"
 
 

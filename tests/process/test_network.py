@@ -54,7 +54,10 @@ def start(tmp_path: Path, app: App) -> Iterator[Callable[..., tuple[ModuleType, 
 def test_cut_requests_and_lost_replies_count_once(
     app: App, proxy: Proxy, start: Callable[..., tuple[ModuleType, Worker]], tmp_path: Path
 ) -> None:
-    """Each fifth request comes to harm, producers' too: each job is there once, and runs once."""
+    """Each fifth request comes to harm, producers' too: each job is there once, and runs once.
+
+    N1.
+    """
     work, one = start(proxy.url, "-c", "4", name="filed")
     proxy.every = 5
     batch = work.app.batch().on("success", work.trace, path=str(tmp_path / "fired"))

@@ -173,7 +173,10 @@ def test_a_stop_during_an_outage_ends_in_time(own: Own) -> None:
 def test_work_survives_a_server_that_forgets_its_scripts(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """SCRIPT FLUSH, again and again: scripts are sent anew, nothing is lost or doubled (P127)."""
+    """SCRIPT FLUSH, again and again: scripts are sent anew, nothing is lost or doubled.
+
+    P127, R8.
+    """
     work.brief.enqueue_many([(i,) for i in range(400)])
     one = worker("-c", "4")
     while length(app, "ran") < 400:
@@ -187,7 +190,7 @@ def test_work_survives_a_server_that_forgets_its_scripts(
 def test_work_survives_clients_that_are_thrown_out(
     app: App, work: ModuleType, worker: StartWorker
 ) -> None:
-    """CLIENT KILL TYPE normal, again and again: all reconnect, nothing is lost (O13)."""
+    """CLIENT KILL TYPE normal, again and again: all reconnect, nothing is lost (O13, R10)."""
     batch = work.app.batch().on("success", work.fired, tag="success")
     with batch.jobs():
         for i in range(600):

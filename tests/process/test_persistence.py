@@ -58,7 +58,7 @@ def test_a_killed_server_forgets_no_more_than_it_says(
 
 
 def test_a_full_server_is_drained(start: Callable[..., Server], tmp_path: Path) -> None:
-    """Pushes are refused; what is there runs, fails, is retried and calls back all the same."""
+    """Pushes are refused; what is there runs, fails, is retried, calls back all the same (R6)."""
     server = start()
     work = load_work(tmp_path, server.url, name="filed")
     app: App = work.app

@@ -156,6 +156,7 @@ WAITS = {
     "MISCONF Errors writing to the AOF file": False,
     "NOREPLICAS Not enough good replicas to write.": True,
     "READONLY You can't write against a read only replica.": True,
+    "UNBLOCKED force unblock from blocking operation, instance state changed": True,
     "ERR max number of clients reached": True,
 }
 
@@ -164,7 +165,7 @@ WAITS = {
 def test_a_server_that_cannot_now_is_asked_again_later(
     clock: SimpleNamespace, text: str, anew: bool
 ) -> None:
-    """It did not execute the request, so waiting and sending again is safe.
+    """It did not execute the request, so waiting and sending again is safe (R5).
 
     Where another server may be meant by now, that is done on a new connection.
     """

@@ -79,7 +79,7 @@ _CODES = {
 _MEANINGS = {
     "NOSCRIPT": Meaning.LOAD,
     **dict.fromkeys(("BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF"), Meaning.WAIT),
-    **dict.fromkeys(("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS"), Meaning.ANEW),
+    **dict.fromkeys(("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "UNBLOCKED"), Meaning.ANEW),
 }
 FULL = "max number of clients reached"
 # What is left of the patience may be next to nothing, which no server could keep to.
