@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import NotDurable, StoreError, StoreUnavailable
 from outrider.script import Call, Word
+
+# Of the patience: what is left is for another server, should this one be lost meanwhile.
+SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait so many seconds."""
+    """Wait so many seconds; go on with a new connection if `anew`."""
 
     seconds: float
+    anew: bool = False
 
 
 class Lost(Exception):
@@ -61,10 +65,12 @@ class Meaning(Enum):
 
     WAIT = "not executed; the server cannot now"
     LOAD = "not executed; the server has forgotten the script"
+    ELSEWHERE = "not executed; this server is no primary, or no longer"
     REFUSED = "refused, and will be refused again"
 
 
-_WAIT = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+_ELSEWHERE = ("READONLY", "MASTERDOWN", "UNBLOCKED")
+_WAIT = ("LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
 
 
 def meaning(error: Exception) -> Meaning:
@@ -74,6 +80,9 @@ def meaning(error: Exception) -> Meaning:
         return Meaning.LOAD
     if type(error).__name__ == "BusyLoadingError" or text.startswith(_WAIT):
         return Meaning.WAIT
+    # redis-py takes the first word of what it knows out of the text.
+    if (getattr(error, "status_code", None) or text.partition(" ")[0]) in _ELSEWHERE:
+        return Meaning.ELSEWHERE
     return Meaning.REFUSED
 
 
@@ -82,22 +91,20 @@ def exchange(
 ) -> Generator[Send | Pause, list[Any], list[Any]]:
     """Perform Calls in one round trip, and again as often as it takes within `patience` seconds.
 
-    Raises StoreUnavailable when the server does not answer, StoreError when it refuses.
+    Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
+    when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
-    commands = [_words(call, lane) for call in calls]
-    answers: list[Any] = [None] * len(calls)
-    pending = list(range(len(calls)))
+    talk = _Talk(calls, lane, round(patience * SHARE * 1000))
     deadline, attempt = time.monotonic() + patience, 0
     executed: bool | None = False
-    while pending:
-        reason = ""
+    while talk.pending:
+        reason, anew = "", False
         try:
-            given = yield Send([commands[i] for i in pending])
+            given = yield Send([words for i in talk.pending for words in talk.commands[i]])
+            reason, anew = talk.file(given)
         except Lost as lost:
-            reason = str(lost)
+            reason, anew = str(lost), True
             executed = None if lost.executed is None else executed
-        else:
-            pending, reason = _sort(calls, commands, answers, pending, given, lane)
         if reason:
             if time.monotonic() >= deadline:
                 raise StoreUnavailable(
@@ -105,39 +112,87 @@ def exchange(
                     "is it running, and is the URL right?",
                     executed=executed,
                 )
-            yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0))
+            yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0), anew)
             attempt += 1
-    return answers
+    return talk.answers
 
 
-def _sort(
-    calls: Sequence[Call[Any]],
-    commands: list[tuple[Word, ...]],
-    answers: list[Any],
-    pending: list[int],
-    given: list[Any],
-    lane: Lane,
-) -> tuple[list[int], str]:
-    """File the answers; return what has to be sent again, and why if that should wait."""
-    again, reason = [], ""
-    for i, answer in zip(pending, given, strict=True):
-        call = calls[i]
+class _Talk:
+    """What is to be sent for each Call, and what was answered. `wait` is in ms."""
+
+    def __init__(self, calls: Sequence[Call[Any]], lane: Lane, wait: int) -> None:
+        self._calls = calls
+        self._lane = lane
+        self._wait = wait
+        self.commands = [self._request(call) for call in calls]
+        self.answers: list[Any] = [None] * len(calls)
+        self.pending = list(range(len(calls)))
+
+    def file(self, given: Sequence[Any]) -> tuple[str, bool]:
+        """File the answers to all that is pending; why it should wait, and whether to go on anew.
+
+        What has to be sent again stays pending.
+        """
+        left, again, reason, anew = iter(given), [], "", False
+        for i in self.pending:
+            answer, *waited = [next(left) for _ in self.commands[i]]
+            problem = self._problem(i, answer, waited)
+            if problem is None:
+                self.answers[i] = self._calls[i].decode(answer)
+                continue
+            again.append(i)
+            reason = problem[0] or reason
+            anew = anew or problem[1]
+        self.pending = again
+        return reason, anew
+
+    def _problem(self, i: int, answer: Any, waited: list[Any]) -> tuple[str, bool] | None:
+        """Why a Call has to be sent again, "" for at once, and whether on a new connection."""
+        call = self._calls[i]
         if isinstance(answer, Exception):
             what = meaning(answer)
             if what is Meaning.REFUSED:
                 raise StoreError(f"the server refused {_name(call)}: {answer}")
             if what is Meaning.LOAD and call.script is not None:
-                commands[i] = ("EVAL", call.script.source, *commands[i][2:])
-            else:
-                reason = str(answer)
-            again.append(i)
-        elif call.laned and answer in (0, [0, b""]):
-            lane.renew()
-            commands[i] = _words(call, lane)
-            again.append(i)
-        else:
-            answers[i] = call.decode(answer)
-    return again, reason
+                first = self.commands[i][0]
+                self.commands[i][0] = ("EVAL", call.script.source, *first[2:])
+                return "", False
+            return str(answer), what is Meaning.ELSEWHERE
+        if call.laned and answer in (0, [0, b""]):
+            self._lane.renew()
+            self.commands[i] = self._request(call)
+            return "", False
+        for wish, found in zip(call.durable, waited, strict=True):
+            if isinstance(found, Exception) and meaning(found) is Meaning.ELSEWHERE:
+                # A new primary may or may not have what this one has executed.
+                raise Lost(str(found), executed=None)
+            _judge(_name(call), wish, found, self._wait)
+        return None
+
+    def _request(self, call: Call[Any]) -> list[tuple[Word, ...]]:
+        return [_words(call, self._lane), *((*WAITS[wish], self._wait) for wish in call.durable)]
+
+
+WAITS: dict[str, tuple[Word, ...]] = {"replicated": ("WAIT", 1), "fsync": ("WAITAOF", 1, 0)}
+_NOT_DONE = {
+    "replicated": "no replica has it",
+    "fsync": "it is not in the append-only file on disk",
+}
+
+
+def _judge(name: str, wish: str, found: Any, wait: int) -> None:
+    """Raise NotDurable unless one replica, or the server's own file, has what was written."""
+    if isinstance(found, Exception):
+        why = f"the server refused {WAITS[wish][0]}: {found}"
+    elif (found[0] if isinstance(found, list) else found) >= 1:
+        return
+    else:
+        why = f"{_NOT_DONE[wish]} after {wait / 1000:g} s"
+    raise NotDurable(
+        f"{name} is executed, and durability={wish!r} was asked for, but {why}: it holds unless "
+        "the server is lost now. To do it again would do it twice",
+        wish,
+    )
 
 
 def _words(call: Call[Any], lane: Lane) -> tuple[Word, ...]:

@@ -55,6 +55,8 @@ class Executor:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
+                    if step.anew:
+                        lent.connection.disconnect()
                     time.sleep(step.seconds)
                     step = steps.send([])
                     continue
@@ -152,6 +154,8 @@ class AsyncExecutor:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
+                    if step.anew:
+                        await lent.connection.disconnect(nowait=True)
                     await asyncio.sleep(step.seconds)
                     step = steps.send([])
                     continue
