@@ -173,24 +173,21 @@ class _Talk:
         return [_words(call, self._lane), *((*WAITS[wish], self._wait) for wish in call.durable)]
 
 
-WAITS: dict[str, tuple[Word, ...]] = {"replicated": ("WAIT", 1), "fsync": ("WAITAOF", 1, 0)}
-_NOT_DONE = {
-    "replicated": "no replica has it",
-    "fsync": "it is not in the append-only file on disk",
-}
+WAITS: dict[str, tuple[str | int, ...]] = {"replicated": ("WAIT", 1), "fsync": ("WAITAOF", 1, 0)}
+_MISSED = {"replicated": "no replica has it", "fsync": "it is not on the server's disk"}
 
 
 def _judge(name: str, wish: str, found: Any, wait: int) -> None:
-    """Raise NotDurable unless one replica, or the server's own file, has what was written."""
+    """Raise NotDurable unless one replica, or the server's own disk, has what was written."""
     if isinstance(found, Exception):
-        why = f"the server refused {WAITS[wish][0]}: {found}"
+        why = f"the server refused {WAITS[wish][0]} ({found})"
     elif (found[0] if isinstance(found, list) else found) >= 1:
         return
     else:
-        why = f"{_NOT_DONE[wish]} after {wait / 1000:g} s"
+        why = f"{_MISSED[wish]} after {wait / 1000:g} s"
     raise NotDurable(
-        f"{name} is executed, and durability={wish!r} was asked for, but {why}: it holds unless "
-        "the server is lost now. To do it again would do it twice",
+        f"{name} is done, but not {wish}: {why}. It is lost only if the server is lost before it "
+        "has caught up; to do it again would do it twice",
         wish,
     )
 
