@@ -16,6 +16,7 @@ from outrider.embedded.server import find_server
 from outrider.script import command
 
 SERVICE = "outrider-test"
+SECRET, WATCHWORD = "open", "sesame"
 DOWN_AFTER_MS = 1000
 START = 20.0
 _WORDS: Callable[[Any], Any] = lambda answer: answer  # noqa: E731
@@ -24,10 +25,11 @@ _WORDS: Callable[[Any], Any] = lambda answer: answer  # noqa: E731
 class Node:
     """One server or sentinel, with its own folder and port."""
 
-    def __init__(self, folder: Path, *lines: str, sentinel: bool = False) -> None:
+    def __init__(self, folder: Path, password: str, *lines: str, sentinel: bool = False) -> None:
         folder.mkdir()
         self.port = _free_port()
-        self.app = App(f"redis://127.0.0.1:{self.port}", timeout=1.0)
+        self.url = f"redis://:{password}@127.0.0.1:{self.port}"
+        self.app = App(self.url, timeout=1.0)
         text = [f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", "protected-mode no", *lines]
         self._configuration = folder / "conf"
         self._configuration.write_text("\n".join(text) + "\n")
@@ -79,25 +81,57 @@ class Node:
         self.kill()
 
 
-class Fleet:
-    """All of them, and the URL by which clients find the primary. Servers keep nothing on disk."""
+class Pair:
+    """A primary and a replica. They keep nothing on disk, unless settings say otherwise."""
 
-    def __init__(self, folder: Path, *lines: str) -> None:
+    def __init__(self, folder: Path, *settings: str) -> None:
         folder.mkdir(exist_ok=True)
         self._nodes: list[Node] = []
-        settings = ("save ''", "repl-diskless-sync-delay 0", "repl-ping-replica-period 1", *lines)
+        settings = (
+            *("save ''", "repl-diskless-sync-delay 0", "repl-ping-replica-period 1"),
+            *(f"requirepass {SECRET}", f"masterauth {SECRET}"),
+            *settings,
+        )
         try:
-            self.primary = self._add(Node(folder / "primary", *settings))
-            primary = f"127.0.0.1 {self.primary.port}"
-            self.replica = self._add(Node(folder / "replica", *settings, f"replicaof {primary}"))
-            until(lambda: self._link() == "up", "the replica follows")
-            watch = (
-                f"sentinel monitor {SERVICE} {primary} 2",
-                f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
-                f"sentinel failover-timeout {SERVICE} 5000",
-            )
+            self.primary = self.add(folder / "primary", SECRET, *settings)
+            follow = f"replicaof 127.0.0.1 {self.primary.port}"
+            self.replica = self.add(folder / "replica", SECRET, *settings, follow)
+            until(self.follows, "the replica follows")
+        except BaseException:
+            self.close()
+            raise
+
+    def add(self, *arguments: Any, **options: Any) -> Node:
+        """Start a node, and end it with the others."""
+        self._nodes.append(Node(*arguments, **options))
+        return self._nodes[-1]
+
+    def follows(self) -> bool:
+        """Whether the replica has caught up once and hears of all that is new."""
+        return self.replica.tell("INFO", "replication").get("master_link_status") == "up"
+
+    def close(self) -> None:
+        """End all that were started."""
+        for node in self._nodes:
+            node.close()
+
+
+class Fleet(Pair):
+    """The same with three sentinels, and the URL by which clients find the primary."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        super().__init__(folder, *settings)
+        watch = (
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary.port} 2",
+            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {SERVICE} 5000",
+            f"sentinel auth-pass {SERVICE} {SECRET}",
+            *(f"requirepass {WATCHWORD}", f"sentinel sentinel-pass {WATCHWORD}"),
+        )
+        try:
             self.sentinels = [
-                self._add(Node(folder / f"sentinel-{i}", *watch, sentinel=True)) for i in range(3)
+                self.add(folder / f"sentinel-{i}", WATCHWORD, *watch, sentinel=True)
+                for i in range(3)
             ]
             until(lambda: all(map(_knows_all, self.sentinels)), "the sentinels know one another")
         except BaseException:
@@ -107,25 +141,17 @@ class Fleet:
     @property
     def url(self) -> str:
         """Where clients connect."""
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.sentinels)
-        return f"sentinel://{hosts}/{SERVICE}"
+        return self.url_with(*self.sentinels)
+
+    def url_with(self, *sentinels: Node, service: str = SERVICE) -> str:
+        """A URL that names these sentinels."""
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in sentinels)
+        return f"sentinel://:{SECRET}@{hosts}/{service}?sentinel_password={WATCHWORD}"
 
     def failed_over(self) -> bool:
         """Whether the replica has become the primary."""
         role = self.replica.ask("ROLE")
         return bool(role) and role[0] == b"master"
-
-    def close(self) -> None:
-        """End all that were started."""
-        for node in self._nodes:
-            node.close()
-
-    def _add(self, node: Node) -> Node:
-        self._nodes.append(node)
-        return node
-
-    def _link(self) -> str:
-        return self.replica.tell("INFO", "replication").get("master_link_status", "")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = START) -> None:
