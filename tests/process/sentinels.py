@@ -44,7 +44,11 @@ class Node:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        until(lambda: self.ask("PING"), f"{self._log} answers")
+        try:
+            until(lambda: self.ask("PING"), f"{self._log} answers")
+        except AssertionError:
+            self.kill()
+            raise
 
     def ask(self, *words: str | int) -> Any:
         """What it answers to a command; None when it does not."""
