@@ -31,11 +31,15 @@ DeathHandler = Callable[..., Any]
 class App(Hub):
     """An application's jobs and batches.
 
-    `url` is redis://, rediss://, valkey://, unix:// or embedded://; without it OUTRIDER_URL, then
-    REDIS_URL count. `prefix` is put before every key; "" shares keys with Sidekiq. `max_payload`
-    limits a job's JSON, in bytes, and a worker runs nothing that is larger; `timeout` is how long,
-    in seconds, a request may take before StoreUnavailable is raised. Making an App does no input or
-    output.
+    `url` is redis://, rediss://, valkey://, unix:// or embedded://, or
+    sentinel://[user:password@]host:26379,other:26379/service[/db] (sentinels:// with TLS); without
+    it OUTRIDER_URL, then REDIS_URL count. `prefix` is put before every key; "" shares keys with
+    Sidekiq. `max_payload` limits a job's JSON, in bytes, and a worker runs nothing that is larger;
+    `timeout` is how long, in seconds, a request may take before StoreUnavailable is raised.
+    `durability` is what a push waits for before it returns: "replicated" (WAIT: a replica has it),
+    "fsync" (WAITAOF: it is on the server's disk; needs Valkey or Redis 7.2, and appendonly),
+    "none"; NotDurable is raised when that does not come within a quarter of `timeout`. Making an
+    App does no input or output.
     """
 
     def __init__(
@@ -45,8 +49,9 @@ class App(Hub):
         prefix: str = "",
         max_payload: int = 1 << 20,
         timeout: float = 5.0,
+        durability: str = "none",
     ) -> None:
-        super().__init__(url, prefix, max_payload, timeout)
+        super().__init__(url, prefix, max_payload, timeout, durability)
         self.batches = Batches(self)
         self.queues = Queues(self)
         self.held = HeldNames(self)
@@ -74,6 +79,7 @@ class App(Hub):
         timeout: Seconds | None = None,
         tags: Sequence[str] = (),
         log_arguments: bool | Sequence[str] = False,
+        durability: str | None = None,
     ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
     def job(self, *function: Any, **options: Any) -> Any:
         """Make a function a job, with or without options; see `Options` for what they mean.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
@@ -12,7 +13,7 @@ from outrider import clock
 from outrider.client import Load, open_block
 from outrider.context import blocks, running
 from outrider.delivery import deliver
-from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, StoreError
+from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, NotDurable, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
 from outrider.payload import Draft
@@ -70,10 +71,12 @@ class Block:
     the server in chunks as it comes, where it is nobody's job before the commit.
     """
 
-    def __init__(self, batch: Filled) -> None:
+    def __init__(self, batch: Filled, durability: str | None = None) -> None:
         self.hub = batch.hub
         self.batch = batch
-        self.load = Load()
+        self.load = Load(durability or batch.hub.durability)
+        # Also that of a block without jobs.
+        self.load.wishes.add(self.load.durability)
         self.staging = Staging()
         self._first_queue = ""
         self._ranges: list[list[int]] = []
@@ -151,7 +154,8 @@ class Block:
             self._ranges.append([first, 0])
 
     def _stage(self) -> Flow[None]:
-        load, self.load = self.load, Load()
+        load, self.load = self.load, Load(self.load.durability)
+        self.load.wishes |= load.wishes
         around = [block.staging for block in blocks.get() if block.hub is self.hub]
         yield from self.staging.send(self.hub, load, around)
 
@@ -194,12 +198,15 @@ class Block:
             staged=list(self.staging.counts.items()),
             now=clock.now_ms(),
         )
-        committed = yield from deliver(self.hub, commit)
+        try:
+            committed = yield from deliver(self.hub, commit.lasting(self.load.durable))
+        except NotDurable:
+            _made(parts)
+            raise
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
         check(committed.answer, committed.bid)
-        for block in parts:
-            block.batch.exists = True
+        _made(parts)
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
@@ -218,6 +225,11 @@ class Block:
         parent = batch.parent or ""
         inside = is_inside(self.hub, parent if fields else batch.bid)
         return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
+
+
+def _made(blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        block.batch.exists = True
 
 
 def check(answer: int, bid: str) -> None:

@@ -17,7 +17,7 @@ from outrider import clock
 from outrider.arguments import Signature, encode_plain
 from outrider.context import blocks
 from outrider.delivery import deliver
-from outrider.errors import ConfigError
+from outrider.errors import ConfigError, NotDurable
 from outrider.hub import Flow, Hub
 from outrider.ids import new_jid
 from outrider.options import Options, check_queue, to_seconds
@@ -57,6 +57,7 @@ def make_draft(
         timeout=to_seconds(options.timeout),
         at=at,
         tags=list(options.tags),
+        durability=options.durability,
     )
 
 
@@ -99,7 +100,7 @@ def enqueue_all(
     block = open_block(hub)
     done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
-        now, load = clock.now(), Load()
+        now, load = clock.now(), Load(hub.durability)
         for draft in chunk:
             if block is not None:
                 yield from block.number(draft)
@@ -111,23 +112,34 @@ def enqueue_all(
             (load if block is None else block).add(final, payload, now)
             done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
         if block is None and load.count:
-            push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
-            yield from deliver(hub, push)
+            yield from _push(hub, load)
     return done
 
 
-class Load:
-    """Payloads sorted by where they go."""
+def _push(hub: Hub, load: Load) -> Flow[None]:
+    push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
+    try:
+        yield from deliver(hub, push.lasting(load.durable))
+    except NotDurable as error:
+        error.jids = tuple(load.jids)
+        raise
 
-    def __init__(self) -> None:
-        self.count = 0
+
+class Load:
+    """Payloads sorted by where they go. `durability` is that of jobs which do not say theirs."""
+
+    def __init__(self, durability: str) -> None:
+        self.durability = durability
+        self.wishes: set[str] = set()
+        self.jids: list[str] = []
         self.size = 0
         self.queues: dict[str, list[str]] = {}
         self.scheduled: list[str | float] = []
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Sort in one payload."""
-        self.count += 1
+        self.wishes.add(draft.durability or self.durability)
+        self.jids.append(draft.jid)
         self.size += len(payload)
         if draft.at is None or draft.at <= now:
             self.queues.setdefault(draft.queue, []).append(payload)
@@ -136,11 +148,22 @@ class Load:
 
     def merge(self, other: Load) -> None:
         """Take all payloads of another load in, behind one's own."""
-        self.count += other.count
+        self.wishes |= other.wishes
+        self.jids += other.jids
         self.size += other.size
         for queue, payloads in other.queues.items():
             self.queues.setdefault(queue, []).extend(payloads)
         self.scheduled += other.scheduled
+
+    @property
+    def count(self) -> int:
+        """How many payloads there are."""
+        return len(self.jids)
+
+    @property
+    def durable(self) -> set[str]:
+        """What the push of it waits for."""
+        return self.wishes - {"none"}
 
     def groups(self) -> list[store.QueueGroup]:
         """The queues with their payloads, as scripts take them."""

@@ -39,6 +39,20 @@ class StoreUnavailable(StoreError, ConnectionError):
         self.executed = executed
 
 
+class NotDurable(StoreError):
+    """A request was executed, but the durability that was asked for was not confirmed in time.
+
+    The jobs (`jids`, where they are known) are on the server and run like any others; they are lost
+    only if it is lost before it has caught up. To enqueue them again would enqueue them twice.
+    `durability` is what was missed, "replicated" or "fsync".
+    """
+
+    def __init__(self, message: str, durability: str = "", jids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.durability = durability
+        self.jids = jids
+
+
 class EnqueueError(OutriderError):
     """A job could not be enqueued; nothing was written."""
 

@@ -15,6 +15,7 @@ from outrider.errors import ConfigError
 from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
 from outrider.keys import Keys
 from outrider.middleware import Middleware
+from outrider.options import check_durability
 from outrider.registry import Registry
 from outrider.script import Call
 
@@ -26,11 +27,19 @@ Flow = Generator[Call[Any], Any, T]
 class Hub:
     """Registries, keys and executors of one app. Making one does no input or output."""
 
-    def __init__(self, url: str | None, prefix: str, max_payload: int, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        prefix: str,
+        max_payload: int,
+        timeout: float,
+        durability: str,
+    ) -> None:
         self.configured_url = url
         self.keys = Keys(prefix)
         self.max_payload = max_payload
         self.timeout = timeout
+        self.durability = check_durability(durability)
         self.registry: Registry[Registered] = Registry()
         self.callback_classes: Registry[CallbackClass] = Registry()
         self.death_handlers: list[Callable[..., Any]] = []

@@ -15,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints
@@ -54,12 +54,18 @@ class Call(Generic[T]):
     `script` is None for a plain command, whose words are all in `words`. Every Call may be sent
     twice with the effect of once. A script that is not so by nature takes a request number from
     its caller, or is `laned`: the executor then adds lane, number and digest of the connection.
+    `durable` is what to wait for when it is done: "replicated", "fsync" or both.
     """
 
     script: Script | None
     words: tuple[Word, ...]
     decode: Callable[[Any], T]
     laned: bool = False
+    durable: tuple[str, ...] = ()
+
+    def lasting(self, wishes: Collection[str]) -> Call[T]:
+        """The same, done only when what it writes lasts as is wished."""
+        return replace(self, durable=tuple(sorted(wishes))) if wishes else self
 
 
 def portion(count: int, size: int, most: int) -> int:

@@ -76,6 +76,7 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         QueueOrder.equal(["default"]),
         ledger,
         replace=notes.append,
+        tell=notes.append,
         max_jobs=None,
     )
     performer = Performer(app, f"{IDENTITY}:0", ledger.now, table.limit)

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import NotDurable, StoreError, StoreUnavailable
 from outrider.script import Call, Word
+
+# Of the patience: what is left is for another server, should this one be lost meanwhile.
+SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,11 @@ _CODES = {
     "ClusterDownError": "CLUSTERDOWN",
     "TryAgainError": "TRYAGAIN",
 }
+_ELSEWHERE = ("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "UNBLOCKED")
 _MEANINGS = {
     "NOSCRIPT": Meaning.LOAD,
     **dict.fromkeys(("BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF"), Meaning.WAIT),
-    **dict.fromkeys(("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS"), Meaning.ANEW),
+    **dict.fromkeys(_ELSEWHERE, Meaning.ANEW),
 }
 FULL = "max number of clients reached"
 # What is left of the patience may be next to nothing, which no server could keep to.
@@ -106,23 +110,22 @@ def exchange(
 ) -> Generator[Send | Pause, list[Any], list[Any]]:
     """Perform Calls in one round trip, and again as often as it takes within `patience` seconds.
 
-    Raises StoreUnavailable when the server does not answer, StoreError when it refuses.
+    Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
+    when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
-    commands = [_words(call, lane) for call in calls]
-    answers: list[Any] = [None] * len(calls)
-    pending = list(range(len(calls)))
+    talk = _Talk(calls, lane, round(patience * SHARE * 1000))
     deadline, attempt = time.monotonic() + patience, 0
     executed: bool | None = False
-    while pending:
+    while talk.pending:
         reason, anew = "", False
         try:
             within = max(LEAST, deadline - time.monotonic())
-            given = yield Send([commands[i] for i in pending], within)
+            given = yield Send([words for i in talk.pending for words in talk.commands[i]], within)
+            refusals = talk.file(given)
         except Lost as lost:
-            reason = f"does not answer ({lost}); is it running, and is the URL right?"
+            reason, anew = f"does not answer ({lost}); is it running, and is the URL right?", True
             executed = None if lost.executed is None else executed
         else:
-            pending, refusals = _sort(calls, commands, answers, pending, given, lane)
             if refusals:
                 reason = f"cannot serve now ({_words_of(refusals[0])[1]})"
                 anew = any(meaning(error) is Meaning.ANEW for error in refusals)
@@ -131,39 +134,82 @@ def exchange(
                 raise StoreUnavailable(f"the server at {where} {reason}", executed=executed)
             yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0), anew)
             attempt += 1
-    return answers
+    return talk.answers
 
 
-def _sort(
-    calls: Sequence[Call[Any]],
-    commands: list[tuple[Word, ...]],
-    answers: list[Any],
-    pending: list[int],
-    given: list[Any],
-    lane: Lane,
-) -> tuple[list[int], list[Exception]]:
-    """File the answers; return what has to be sent again, and the errors that say to wait."""
-    again: list[int] = []
-    refusals: list[Exception] = []
-    for i, answer in zip(pending, given, strict=True):
-        call = calls[i]
-        if isinstance(answer, Exception):
-            what = meaning(answer)
-            if what is Meaning.REFUSED:
-                text = _words_of(answer)[1]
-                raise StoreError(f"the server refused {_name(call)}: {text}")
-            if what is Meaning.LOAD and call.script is not None:
-                commands[i] = ("EVAL", call.script.source, *commands[i][2:])
+class _Talk:
+    """What is to be sent for each Call, and what was answered. `wait` is in ms."""
+
+    def __init__(self, calls: Sequence[Call[Any]], lane: Lane, wait: int) -> None:
+        self._calls = calls
+        self._lane = lane
+        self._wait = wait
+        self.commands = [self._request(call) for call in calls]
+        self.answers: list[Any] = [None] * len(calls)
+        self.pending = list(range(len(calls)))
+
+    def file(self, given: Sequence[Any]) -> list[Exception]:
+        """File the answers to all that is pending; the errors that say to wait.
+
+        What has to be sent again stays pending.
+        """
+        left, again = iter(given), []
+        refusals: list[Exception] = []
+        for i in self.pending:
+            answer, *waited = [next(left) for _ in self.commands[i]]
+            if isinstance(answer, Exception):
+                again.append(i)
+                if not self._is_loaded(i, answer):
+                    refusals.append(answer)
+            elif self._calls[i].laned and answer in (0, [0, b""]):
+                again.append(i)
+                self._lane.renew()
+                self.commands[i] = self._request(self._calls[i])
             else:
-                refusals.append(answer)
-            again.append(i)
-        elif call.laned and answer in (0, [0, b""]):
-            lane.renew()
-            commands[i] = _words(call, lane)
-            again.append(i)
-        else:
-            answers[i] = call.decode(answer)
-    return again, refusals
+                self._check(self._calls[i], waited)
+                self.answers[i] = self._calls[i].decode(answer)
+        self.pending = again
+        return refusals
+
+    def _is_loaded(self, i: int, error: Exception) -> bool:
+        """Whether the request now brings its script along, for a server that has forgotten it."""
+        call, what = self._calls[i], meaning(error)
+        if what is Meaning.REFUSED:
+            raise StoreError(f"the server refused {_name(call)}: {_words_of(error)[1]}")
+        if what is not Meaning.LOAD or call.script is None:
+            return False
+        self.commands[i][0] = ("EVAL", call.script.source, *self.commands[i][0][2:])
+        return True
+
+    def _check(self, call: Call[Any], waited: list[Any]) -> None:
+        """See that what is done lasts as the Call wishes."""
+        for wish, found in zip(call.durable, waited, strict=True):
+            if isinstance(found, Exception) and meaning(found) is Meaning.ANEW:
+                # A new primary may or may not have what this one has executed.
+                raise Lost(str(found), executed=None)
+            _judge(_name(call), wish, found, self._wait)
+
+    def _request(self, call: Call[Any]) -> list[tuple[Word, ...]]:
+        return [_words(call, self._lane), *((*WAITS[wish], self._wait) for wish in call.durable)]
+
+
+WAITS: dict[str, tuple[str | int, ...]] = {"replicated": ("WAIT", 1), "fsync": ("WAITAOF", 1, 0)}
+_MISSED = {"replicated": "no replica has it", "fsync": "it is not on the server's disk"}
+
+
+def _judge(name: str, wish: str, found: Any, wait: int) -> None:
+    """Raise NotDurable unless one replica, or the server's own disk, has what was written."""
+    if isinstance(found, Exception):
+        why = f"the server refused {WAITS[wish][0]} ({found})"
+    elif (found[0] if isinstance(found, list) else found) >= 1:
+        return
+    else:
+        why = f"{_MISSED[wish]} after {wait / 1000:g} s"
+    raise NotDurable(
+        f"{name} is done, but not {wish}: {why}. It is lost only if the server is lost before it "
+        "has caught up; to do it again would do it twice",
+        wish,
+    )
 
 
 def _words(call: Call[Any], lane: Lane) -> tuple[Word, ...]:

@@ -25,7 +25,7 @@ Limit = Callable[[int, float], None]
 
 
 class Code(msgspec.Struct):
-    """What a job's name stands for in this app."""
+    """What a job's name stands for in this app. `durable` is how its claim must last first."""
 
     function: Callable[..., Any]
     is_async: bool
@@ -33,6 +33,7 @@ class Code(msgspec.Struct):
     backoff: Backoff | None
     target: Target | None
     shown: Shown | None
+    durable: set[str]
 
     def arguments(self, current: RunningJob) -> tuple[list[Any], dict[str, Any]]:
         """What the function is called with, as its annotations have it."""

@@ -26,12 +26,14 @@ from outrider.errors import (
     UnknownJob,
     UnreadablePayload,
 )
+from outrider.hub import Flow
 from outrider.payload import Job, decode
 from outrider.script import Call
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.blame import verdict
 from outrider.worker.calling import Caller, Code, Limit, Prepared
+from outrider.worker.fence import fence
 from outrider.worker.outcome import decide
 from outrider.worker.report import facts, report
 
@@ -105,6 +107,8 @@ class Performer:
         if job.bid in self._refused:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
+        if prepared.code.durable and (held := self.app.perform(self._fence(prepared))):
+            return held
         try:
             self._base.copy().run(self._caller.call, prepared)
         except BaseException as error:
@@ -123,6 +127,8 @@ class Performer:
         if job.bid in self._refused:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
+        if prepared.code.durable and (held := await self.app.aperform(self._fence(prepared))):
+            return held
         task, limit = asyncio.current_task(), asyncio.timeout(job.timeout or None)
         try:
             async with limit:
@@ -157,6 +163,9 @@ class Performer:
             cancelled=cancelled,
         )
 
+    def _fence(self, prepared: Prepared) -> Flow[Other | None]:
+        return fence(self.app, self._owner, prepared, self._now())
+
     @staticmethod
     def interrupted(prepared: Prepared) -> Other:
         """The outcome of an async job that was cancelled because its batch is."""
@@ -182,7 +191,8 @@ class Performer:
         shown = None
         if signature is not None and options.log_arguments:
             shown = partial(signature.shown, which=options.log_arguments)
-        return Code(function, is_async, convert, options.backoff, target, shown)
+        durable = set() if target is None else {options.durability or self.app.durability}
+        return Code(function, is_async, convert, options.backoff, target, shown, durable - {"none"})
 
     # -- failing ----------------------------------------------------------------------------------
 
