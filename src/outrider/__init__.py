@@ -22,6 +22,7 @@ from outrider.errors import (
     Retry,
     Snooze,
     StoreError,
+    StoreFull,
     StoreUnavailable,
     UnknownJob,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "RunningJob",
     "Snooze",
     "StoreError",
+    "StoreFull",
     "StoreUnavailable",
     "UnknownJob",
     "avalid_within_batch",

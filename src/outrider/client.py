@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from outrider import clock
 from outrider.arguments import Signature, encode_plain
-from outrider.context import blocks
+from outrider.context import blocks, running
 from outrider.delivery import deliver
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
@@ -96,7 +96,7 @@ def enqueue_all(
     keep: Callable[[EnqueuedJob], T],
 ) -> Flow[list[T | None]]:
     """Enqueue many jobs, a thousand in one round trip; what to `keep` of each, None for a veto."""
-    block = open_block(hub)
+    block, outbox = open_block(hub), open_outbox(hub)
     done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
         now, load = clock.now(), Load()
@@ -110,7 +110,11 @@ def enqueue_all(
             final, payload = finished
             (load if block is None else block).add(final, payload, now)
             done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
-        if block is None and load.count:
+        if block is not None or not load.count:
+            continue
+        if outbox is not None:
+            outbox.add(load)
+        else:
             push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
             yield from deliver(hub, push)
     return done
@@ -127,12 +131,17 @@ class Load:
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Sort in one payload."""
+        later = draft.at is not None and draft.at > now
+        self.put(payload, draft.queue, f"{draft.at:.3f}" if later else None)
+
+    def put(self, payload: str, queue: str, score: str | float | None) -> None:
+        """Sort in one payload, by its due time if it has one."""
         self.count += 1
         self.size += len(payload)
-        if draft.at is None or draft.at <= now:
-            self.queues.setdefault(draft.queue, []).append(payload)
+        if score is None:
+            self.queues.setdefault(queue, []).append(payload)
         else:
-            self.scheduled += [f"{draft.at:.3f}", payload]
+            self.scheduled += [score, payload]
 
     def merge(self, other: Load) -> None:
         """Take all payloads of another load in, behind one's own."""
@@ -141,6 +150,24 @@ class Load:
         for queue, payloads in other.queues.items():
             self.queues.setdefault(queue, []).extend(payloads)
         self.scheduled += other.scheduled
+
+    def portions(self, most: int, most_bytes: int) -> Iterator[Load]:
+        """The same in loads of at most so many jobs, and so many bytes but one job at least."""
+        portion = Load()
+        for payload, queue, score in self._jobs():
+            if portion.count == most or (
+                portion.count and portion.size + len(payload) > most_bytes
+            ):
+                yield portion
+                portion = Load()
+            portion.put(payload, queue, score)
+        yield portion
+
+    def _jobs(self) -> Iterator[tuple[str, str, str | float | None]]:
+        for queue, payloads in self.queues.items():
+            yield from ((payload, queue, None) for payload in payloads)
+        for score, payload in zip(self.scheduled[::2], self.scheduled[1::2], strict=True):
+            yield str(payload), "", score
 
     def groups(self) -> list[store.QueueGroup]:
         """The queues with their payloads, as scripts take them."""
@@ -155,6 +182,12 @@ def open_block(hub: Hub) -> Any:
     here = threading.get_ident()
     around = reversed(blocks.get())
     return next((block for block in around if block.hub is hub and block.thread == here), None)
+
+
+def open_outbox(hub: Hub) -> Any:
+    """The outbox of the running job, if it has one and belongs to this app; None otherwise."""
+    job = running.get()
+    return None if job is None or job.app is not hub else job.outbox
 
 
 def due_in(delay: Any) -> float:

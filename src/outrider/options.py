@@ -31,8 +31,9 @@ class Options:
     (`current_job().timed_out`), and what it returns or raises within 5 seconds counts. Whatever
     has not ended then is killed with its process, and has failed with TimeoutError; other jobs of
     that process run again.
-    `log_arguments`: log lines never carry arguments, unless it is True or names parameters; like
-    `backoff` it is the worker's, so `using` does not change it.
+    `log_arguments`: log lines never carry arguments, unless it is True or names parameters.
+    `outbox`: what the job enqueues is pushed in the same atomic step as its success, and not at
+    all when it fails. These two and `backoff` are the worker's, so `using` does not change them.
     Raises ConfigError for a wrong value.
     """
 
@@ -44,6 +45,7 @@ class Options:
     timeout: Seconds | None = None
     tags: tuple[str, ...] = ()
     log_arguments: bool | tuple[str, ...] = False
+    outbox: bool = False
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -58,6 +60,8 @@ class Options:
             raise ConfigError(f"backoff must be a function, not {self.backoff!r}")
         if not isinstance(self.log_arguments, bool):
             clean_names("log_arguments", self.log_arguments)
+        if not isinstance(self.outbox, bool):
+            raise ConfigError(f"outbox must be True or False, not {self.outbox!r}")
 
     def changed(self, **changes: Any) -> Options:
         """A copy with some options changed; ConfigError for an option that there is not."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import StoreError, StoreFull, StoreUnavailable
 from outrider.script import Call, Word
 
 
@@ -125,7 +125,8 @@ def _sort(
         if isinstance(answer, Exception):
             what = meaning(answer)
             if what is Meaning.REFUSED:
-                raise StoreError(f"the server refused {_name(call)}: {answer}")
+                kind = StoreFull if type(answer).__name__ == "OutOfMemoryError" else StoreError
+                raise kind(f"the server refused {_name(call)}: {answer}")
             if what is Meaning.LOAD and call.script is not None:
                 commands[i] = ("EVAL", call.script.source, *commands[i][2:])
             else:
