@@ -62,7 +62,7 @@ class Hands:
     def ack(
         self, *outcomes: Outcome, request: int | None = None, now: int | None = None
     ) -> list[int]:
-        """Report outcomes: tokens for success, others as they are, and none that is sent already."""
+        """Report outcomes: tokens for success, others as they are; none that is sent already."""
         number = self._number(request)
         return self.app.perform(
             queue.ack(
