@@ -23,6 +23,7 @@ from outrider.errors import (
     Retry,
     Snooze,
     StoreError,
+    StoreFull,
     StoreUnavailable,
     UnknownJob,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "RunningJob",
     "Snooze",
     "StoreError",
+    "StoreFull",
     "StoreUnavailable",
     "UnknownJob",
     "avalid_within_batch",

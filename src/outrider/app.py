@@ -80,6 +80,7 @@ class App(Hub):
         tags: Sequence[str] = (),
         log_arguments: bool | Sequence[str] = False,
         durability: str | None = None,
+        outbox: bool = False,
     ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
     def job(self, *function: Any, **options: Any) -> Any:
         """Make a function a job, with or without options; see `Options` for what they mean.

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from outrider import clock
-from outrider.client import Load, open_block
+from outrider.client import Load, open_block, open_outbox
 from outrider.context import blocks, running
 from outrider.delivery import deliver
 from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, NotDurable, StoreError
@@ -123,7 +123,7 @@ class Block:
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
         self._check_open()
-        if self.staging.is_full(self.load) or self.staging.is_old():
+        if self._is_full() or self.staging.is_old():
             yield from self._stage()
         if not self._free:
             yield from self._take_numbers()
@@ -133,6 +133,10 @@ class Block:
             raise EnqueueError(f"batch {self.batch.bid} is full")
         draft.bid = self.batch.bid
         draft.jid = member_jid(draft.bid, first + used)
+
+    def _is_full(self, more: Load | None = None) -> bool:
+        # An outbox stages what it has when its job has ended: until then nothing may lapse.
+        return open_outbox(self.hub) is None and self.staging.is_full(self.load, more)
 
     def _check_open(self) -> None:
         if self._ended:
@@ -187,9 +191,13 @@ class Block:
         if outer is not None:
             yield from outer.take_in(self)
             return
+        outbox = open_outbox(self.hub)
+        if outbox is not None:
+            outbox.take_in(self)
+            return
         if self.staging.counts and self.load.count:
             yield from self._stage()
-        parts = [self, *self._inner]
+        parts = self.all()
         commit = store.commit(
             self.hub.keys,
             batches=[block.part() for block in parts],
@@ -210,12 +218,16 @@ class Block:
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
-        if self.load.count and self.staging.is_full(self.load, inner.load):
+        if self.load.count and self._is_full(inner.load):
             yield from self._stage()
         self._check_open()
         self.load.merge(inner.load)
         self.staging.counts |= inner.staging.counts
-        self._inner += [inner, *inner._inner]
+        self._inner += inner.all()
+
+    def all(self) -> list[Block]:
+        """This block and those inside it, the outer before the inner."""
+        return [self, *self._inner]
 
     def part(self) -> store.Part:
         """What this block adds to its batch."""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from outrider import clock
 from outrider.arguments import Signature, encode_plain
-from outrider.context import blocks
+from outrider.context import blocks, running
 from outrider.delivery import deliver
 from outrider.errors import ConfigError, NotDurable
 from outrider.hub import Flow, Hub
@@ -97,7 +97,7 @@ def enqueue_all(
     keep: Callable[[EnqueuedJob], T],
 ) -> Flow[list[T | None]]:
     """Enqueue many jobs, a thousand in one round trip; what to `keep` of each, None for a veto."""
-    block = open_block(hub)
+    block, outbox = open_block(hub), open_outbox(hub)
     done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
         now, load = clock.now(), Load(hub.durability)
@@ -111,7 +111,11 @@ def enqueue_all(
             final, payload = finished
             (load if block is None else block).add(final, payload, now)
             done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
-        if block is None and load.count:
+        if block is not None or not load.count:
+            continue
+        if outbox is not None:
+            outbox.add(load)
+        else:
             yield from _push(hub, load)
     return done
 
@@ -128,8 +132,9 @@ def _push(hub: Hub, load: Load) -> Flow[None]:
 class Load:
     """Payloads sorted by where they go. `durability` is that of jobs which do not say theirs."""
 
-    def __init__(self, durability: str) -> None:
+    def __init__(self, durability: str = "none") -> None:
         self.durability = durability
+        self.count = 0
         self.wishes: set[str] = set()
         self.jids: list[str] = []
         self.size = 0
@@ -140,30 +145,50 @@ class Load:
         """Sort in one payload."""
         self.wishes.add(draft.durability or self.durability)
         self.jids.append(draft.jid)
+        later = draft.at is not None and draft.at > now
+        self.put(payload, draft.queue, f"{draft.at:.3f}" if later else None)
+
+    def put(self, payload: str, queue: str, score: str | float | None) -> None:
+        """Sort in one payload, by its due time if it has one."""
+        self.count += 1
         self.size += len(payload)
-        if draft.at is None or draft.at <= now:
-            self.queues.setdefault(draft.queue, []).append(payload)
+        if score is None:
+            self.queues.setdefault(queue, []).append(payload)
         else:
-            self.scheduled += [f"{draft.at:.3f}", payload]
+            self.scheduled += [score, payload]
 
     def merge(self, other: Load) -> None:
         """Take all payloads of another load in, behind one's own."""
         self.wishes |= other.wishes
         self.jids += other.jids
+        self.count += other.count
         self.size += other.size
         for queue, payloads in other.queues.items():
             self.queues.setdefault(queue, []).extend(payloads)
         self.scheduled += other.scheduled
 
     @property
-    def count(self) -> int:
-        """How many payloads there are."""
-        return len(self.jids)
-
-    @property
     def durable(self) -> set[str]:
         """What the push of it waits for."""
         return self.wishes - {"none"}
+
+    def portions(self, most: int, most_bytes: int) -> Iterator[Load]:
+        """The same in loads of at most so many jobs, and so many bytes but one job at least."""
+        portion = Load()
+        for payload, queue, score in self._jobs():
+            if portion.count == most or (
+                portion.count and portion.size + len(payload) > most_bytes
+            ):
+                yield portion
+                portion = Load()
+            portion.put(payload, queue, score)
+        yield portion
+
+    def _jobs(self) -> Iterator[tuple[str, str, str | float | None]]:
+        for queue, payloads in self.queues.items():
+            yield from ((payload, queue, None) for payload in payloads)
+        for score, payload in zip(self.scheduled[::2], self.scheduled[1::2], strict=True):
+            yield str(payload), "", score
 
     def groups(self) -> list[store.QueueGroup]:
         """The queues with their payloads, as scripts take them."""
@@ -178,6 +203,12 @@ def open_block(hub: Hub) -> Any:
     here = threading.get_ident()
     around = reversed(blocks.get())
     return next((block for block in around if block.hub is hub and block.thread == here), None)
+
+
+def open_outbox(hub: Hub) -> Any:
+    """The outbox of the running job, if it has one and belongs to this app; None otherwise."""
+    job = running.get()
+    return None if job is None or job.app is not hub else job.outbox
 
 
 def due_in(delay: Any) -> float:

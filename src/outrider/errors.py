@@ -28,6 +28,10 @@ class StoreError(OutriderError):
     """The server refused a request, or answered what it should never answer."""
 
 
+class StoreFull(StoreError):
+    """The server's memory is full: it takes nothing that grows, until jobs have been worked off."""
+
+
 class StoreUnavailable(StoreError, ConnectionError):
     """The server could not be reached, or did not answer in time.
 

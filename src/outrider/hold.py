@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 from outrider import clock
 from outrider.block import Filled, check, check_adder, is_inside
-from outrider.errors import StoreError
+from outrider.client import open_outbox
+from outrider.errors import EnqueueError, StoreError
 from outrider.hub import Flow
 from outrider.store import batch as batches
 from outrider.store import life as store
@@ -71,6 +72,11 @@ class Hold(Generic[B]):
     def _begin(self) -> Flow[None]:
         batch = self._batch
         check_adder(batch.bid)
+        if not batch.exists and open_outbox(batch.hub) is not None:
+            raise EnqueueError(
+                f"batch {batch.bid} comes into being when this outbox job succeeds, so it can't be "
+                "held open here: add all its jobs by jobs()"
+            )
         fields = [] if batch.exists else batch.fields()
         parent = batch.parent or ""
         inside = is_inside(batch.hub, parent if fields else batch.bid)

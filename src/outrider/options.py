@@ -35,8 +35,9 @@ class Options:
     `durability`: what a push of it waits for, and as a callback also its run: "replicated" (one
     replica has it), "fsync" (the server's append-only file has it on disk) or "none"; None is what
     the app says.
-    `log_arguments`: log lines never carry arguments, unless it is True or names parameters; like
-    `backoff` it is the worker's, so `using` does not change it.
+    `log_arguments`: log lines never carry arguments, unless it is True or names parameters.
+    `outbox`: what the job enqueues is pushed in the same atomic step as its success, and not at
+    all when it fails. These two and `backoff` are the worker's, so `using` does not change them.
     Raises ConfigError for a wrong value.
     """
 
@@ -49,6 +50,7 @@ class Options:
     tags: tuple[str, ...] = ()
     log_arguments: bool | tuple[str, ...] = False
     durability: str | None = None
+    outbox: bool = False
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -65,6 +67,8 @@ class Options:
             check_durability(self.durability)
         if not isinstance(self.log_arguments, bool):
             clean_names("log_arguments", self.log_arguments)
+        if not isinstance(self.outbox, bool):
+            raise ConfigError(f"outbox must be True or False, not {self.outbox!r}")
 
     def changed(self, **changes: Any) -> Options:
         """A copy with some options changed; ConfigError for an option that there is not."""

@@ -9,6 +9,7 @@ from outrider.client import Load
 from outrider.delivery import deliver
 from outrider.hub import Flow, Hub
 from outrider.ids import new_bid
+from outrider.script import Call
 from outrider.store import batch as store
 
 MAX_LOAD = 5000
@@ -40,13 +41,17 @@ class Staging:
 
     def send(self, hub: Hub, load: Load, others: Iterable[Staging]) -> Flow[None]:
         """Stage a load; what is staged for the blocks around lives on with it."""
+        yield from deliver(hub, self.stage(hub, load, others))
+
+    def stage(self, hub: Hub, load: Load, others: Iterable[Staging] = ()) -> Call[int]:
+        """The request that does it."""
         self._sent = clock.now()
         names = [(f"{self._block}:{queue}", len(jobs)) for queue, jobs in load.queues.items()]
         if load.scheduled:
             names.append((self._block, len(load.scheduled) // 2))
         for name, count in names:
             self.counts[name] = self.counts.get(name, 0) + count
-        stage = store.stage(
+        return store.stage(
             hub.keys,
             block=self._block,
             queues=load.groups(),
@@ -54,7 +59,6 @@ class Staging:
             names=sorted({*self.counts, *(name for one in others for name in one.counts)}),
             life=store.LIFE,
         )
-        yield from deliver(hub, stage)
 
     def drop(self, hub: Hub) -> Flow[None]:
         """Forget all of it; what cannot be told to the server lapses by itself."""

@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("staging",),
     ("block",),
+    ("outbox",),
     ("hold",),
     ("batch",),
     ("membership",),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from outrider.errors import NotDurable, StoreError, StoreUnavailable
+from outrider.errors import NotDurable, StoreError, StoreFull, StoreUnavailable
 from outrider.script import Call, Word
 
 # Of the patience: what is left is for another server, should this one be lost meanwhile.
@@ -175,7 +175,8 @@ class _Talk:
         """Whether the request now brings its script along, for a server that has forgotten it."""
         call, what = self._calls[i], meaning(error)
         if what is Meaning.REFUSED:
-            raise StoreError(f"the server refused {_name(call)}: {_words_of(error)[1]}")
+            kind = StoreFull if type(error).__name__ == "OutOfMemoryError" else StoreError
+            raise kind(f"the server refused {_name(call)}: {_words_of(error)[1]}")
         if what is not Meaning.LOAD or call.script is None:
             return False
         self.commands[i][0] = ("EVAL", call.script.source, *self.commands[i][0][2:])
