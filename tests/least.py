@@ -19,9 +19,9 @@ IS_ON = os.environ.get("OUTRIDER_TEST_USERS") == "least"
 PASSWORD = "least"
 
 
-def make_user(name: str, own: rights.Rights, keys: Keys) -> Call[bool]:
-    """Have the server know a user with these rights."""
-    rules = ("reset", "on", f">{PASSWORD}", *own.rules(keys))
+def make_user(name: str, own: rights.Rights, keys: Keys, *more: str) -> Call[bool]:
+    """Have the server know a user with these rights, and more rules."""
+    rules = ("reset", "on", f">{PASSWORD}", *own.rules(keys), *more)
     return command("ACL", "SETUSER", name, *rules, decode=bool)
 
 
@@ -60,7 +60,7 @@ class LeastExecutor(Executor):
         if name not in self._users:
             super().run_all([making])
             address = Address(as_user(self.address.url, name), self.address.timeout)
-            self._users[name] = Executor(address, self.patience)
+            self._users.setdefault(name, Executor(address, self.patience))
         return self._users[name].run_all(calls, timeout=timeout)
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class AsyncLeastExecutor(AsyncExecutor):
         if name not in self._users:
             await super().run_all([making])
             address = Address(as_user(self.address.url, name), self.address.timeout)
-            self._users[name] = AsyncExecutor(address, self.patience)
+            self._users.setdefault(name, AsyncExecutor(address, self.patience))
         return await self._users[name].run_all(calls)
 
     async def close(self) -> None:
