@@ -30,6 +30,9 @@ MODULES = {
 INCLUDES = {"worker": ("producer",)}
 WORDS = {"COUNT", "REV", "XX", "RIGHT", "LEFT", "GET"}
 
+# A type variable, and error codes that are listed.
+NO_COMMANDS = {"T", "LOADING", "NOSCRIPT"}
+
 
 class Operation(NamedTuple):
     """A function of `store/`: a script, or plain commands with the kinds of keys they touch."""
@@ -120,7 +123,14 @@ def needed(role: str) -> tuple[set[str], set[str]]:
     return scripts, {plain for name in seen for plain in known[name].plain}
 
 
-def unused() -> set[str]:
-    """Scripts that no role has a module for."""
-    all_scripts = {n.partition(".")[2] for n, one in operations().items() if one.is_script}
-    return all_scripts - {name for role in MODULES for name in needed(role)[0]}
+def sent_by_io() -> set[str]:
+    """Commands that the modules of `io/` spell as the first word of something."""
+    found = set()
+    for path in sorted((PACKAGE / "io").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            items = node.elts if isinstance(node, ast.Tuple) else getattr(node, "args", [])
+            first = items[0] if isinstance(items, list) and items else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                if first.value.isupper():
+                    found.add(first.value)
+    return found - NO_COMMANDS
