@@ -24,6 +24,10 @@ class ServerStartFailed(OutriderError):
     """The embedded Valkey did not start."""
 
 
+class ServerUnfit(OutriderError):
+    """The server is not set up so that jobs are safe there, or its user lacks a right."""
+
+
 class StoreError(OutriderError):
     """The server refused a request, or answered what it should never answer."""
 

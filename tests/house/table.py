@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 3: the operations there are
     ("store/*",),
     # 4: input and output
-    ("io/*", "embedded/*"),
+    ("io/*", "embedded/*", "checkup/*"),
     # 5: what producers and jobs use
     ("context",),
     ("registry",),

@@ -71,6 +71,7 @@ def test_a_lane_tells_new_from_old(app: App) -> None:
     assert listed(app) == [A, C]
 
 
+@pytest.mark.wide
 def test_a_lane_that_has_moved_on_is_left(app: App) -> None:
     """A client whose lane somebody else has used still gets its job through, once."""
     words = on_lane(queue.push(app.keys, queues=[], scheduled=[]), Lane())
