@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from outrider import callbacks, client
 from outrider.batch import INHERIT, Batch, Inherit
+from outrider.buffer.settings import Setting
 from outrider.callbacks import CallbackClass
 from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
@@ -34,8 +35,9 @@ class App(Hub):
     `url` is redis://, rediss://, valkey://, unix:// or embedded://; without it OUTRIDER_URL, then
     REDIS_URL count. `prefix` is put before every key; "" shares keys with Sidekiq. `max_payload`
     limits a job's JSON, in bytes, and a worker runs nothing that is larger; `timeout` is how long,
-    in seconds, a request may take before StoreUnavailable is raised. Making an App does no input or
-    output.
+    in seconds, a request may take before StoreUnavailable is raised. With a `push_buffer` (True, a
+    number of jobs, the path of a journal, or a PushBuffer) what is pushed while the server is away
+    is kept and sent when it is back. Making an App does no input or output.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class App(Hub):
         prefix: str = "",
         max_payload: int = 1 << 20,
         timeout: float = 5.0,
+        push_buffer: Setting = None,
     ) -> None:
-        super().__init__(url, prefix, max_payload, timeout)
+        super().__init__(url, prefix, max_payload, timeout, push_buffer)
         self.batches = Batches(self)
         self.queues = Queues(self)
         self.held = HeldNames(self)

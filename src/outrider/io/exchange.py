@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 
 from outrider.errors import StoreError, StoreUnavailable
-from outrider.script import Call, Word
+from outrider.script import Call, Ticket, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,16 @@ def meaning(error: Exception) -> Meaning:
     return Meaning.REFUSED
 
 
+_CODES = {"OutOfMemoryError": "OOM", "ReadOnlyError": "READONLY", "NoPermissionError": "NOPERM"}
+
+
+def _code(error: Exception) -> str:
+    """The first word of an error answer, which redis-py takes off those that it has a class for."""
+    if type(error).__name__.startswith("Authentication"):
+        return "NOAUTH"
+    return _CODES.get(type(error).__name__) or str(error).partition(" ")[0]
+
+
 def exchange(
     calls: Sequence[Call[Any]], lane: Lane, patience: float, where: object
 ) -> Generator[Send | Pause, list[Any], list[Any]]:
@@ -87,6 +97,7 @@ def exchange(
     commands = [_words(call, lane) for call in calls]
     answers: list[Any] = [None] * len(calls)
     pending = list(range(len(calls)))
+    patience = min([patience, *(call.patience for call in calls if call.patience is not None)])
     deadline, attempt = time.monotonic() + patience, 0
     executed: bool | None = False
     while pending:
@@ -104,6 +115,7 @@ def exchange(
                     f"the server at {where} does not answer ({reason}); "
                     "is it running, and is the URL right?",
                     executed=executed,
+                    ticket=None if executed is False else _leave_lane(calls, commands, lane),
                 )
             yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0))
             attempt += 1
@@ -125,13 +137,14 @@ def _sort(
         if isinstance(answer, Exception):
             what = meaning(answer)
             if what is Meaning.REFUSED:
-                raise StoreError(f"the server refused {_name(call)}: {answer}")
+                text = f"the server refused {_name(call)}: {answer}"
+                raise StoreError(text, code=_code(answer))
             if what is Meaning.LOAD and call.script is not None:
                 commands[i] = ("EVAL", call.script.source, *commands[i][2:])
             else:
                 reason = str(answer)
             again.append(i)
-        elif call.laned and answer in (0, [0, b""]):
+        elif call.laned and call.ticket is None and answer in (0, [0, b""]):
             lane.renew()
             commands[i] = _words(call, lane)
             again.append(i)
@@ -144,14 +157,33 @@ def _words(call: Call[Any], lane: Lane) -> tuple[Word, ...]:
     if call.script is None:
         return call.words
     guards, rest = call.words[:2], call.words[2:]
-    if call.laned:
-        lane.number += 1
-        digest = hashlib.blake2b(digest_size=8)
-        for word in rest:
-            digest.update(word if isinstance(word, bytes) else str(word).encode())
-            digest.update(b"\0")
-        rest = (lane.name, lane.number, digest.hexdigest(), *rest)
-    return ("EVALSHA", call.script.sha, 2, *guards, *rest)
+    ticket = (call.ticket or take_ticket(call, lane)) if call.laned else ()
+    return ("EVALSHA", call.script.sha, 2, *guards, *ticket, *rest)
+
+
+def take_ticket(call: Call[Any], lane: Lane) -> Ticket:
+    """The next place on a lane, for a Call."""
+    lane.number += 1
+    digest = hashlib.blake2b(digest_size=8)
+    for word in call.words[2:]:
+        digest.update(word if isinstance(word, bytes) else str(word).encode())
+        digest.update(b"\0")
+    return Ticket(lane.name, lane.number, digest.hexdigest())
+
+
+def _leave_lane(
+    calls: Sequence[Call[Any]], commands: list[tuple[Word, ...]], lane: Lane
+) -> Ticket | None:
+    """The ticket of the laned request whose outcome is unknown.
+
+    Whoever has it may send it again as long as nothing else has gone on that lane.
+    """
+    for call, words in zip(calls, commands, strict=True):
+        if call.laned:
+            lane.renew()
+            name, number, digest = words[5:8]
+            return Ticket(str(name), int(number), str(digest))
+    return None
 
 
 def _name(call: Call[Any]) -> str:

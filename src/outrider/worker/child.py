@@ -84,6 +84,7 @@ class _Child:
         order = QueueOrder(tuple(start["queues"]), weights)
         ledger = Ledger(app.keys, identity, child)
         self._channel = channel
+        self._push_buffer = app.push_buffer
         self._asked = False
         self._stopped = threading.Event()
         self._pump = Pump(
@@ -112,6 +113,8 @@ class _Child:
             log.error("%s; unfinished jobs return when the lease ends", error)
             _leave(CLEAN)
         self._stopped.wait()
+        if self._push_buffer is not None:
+            self._push_buffer.end()
         _leave(CLEAN)
 
     def _ask_for_another(self, reason: str) -> None:
