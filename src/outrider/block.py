@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from outrider import clock
 from outrider.client import Load, open_block
 from outrider.context import blocks, running
-from outrider.delivery import deliver, insist
+from outrider.delivery import PARTLY, deliver, insist
 from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
@@ -251,4 +251,4 @@ def _needs_server(parts: Sequence[store.Part], staging: Staging) -> str:
         if part.parent and part.parent not in made:
             return f"a batch inside batch {part.parent}"
         made.add(part.bid)
-    return "a block of which a part was sent before" if staging.sent else ""
+    return PARTLY if staging.sent else ""

@@ -15,9 +15,10 @@ from outrider.script import Call
 from outrider.words import count
 
 T = TypeVar("T")
-# How long, in seconds, a push is tried before it is kept; where a connection is neither accepted nor
-# refused, the app's time-out. The last pause before it comes on top: half a second at most in all.
-PATIENCE = 0.25
+# How long, in seconds, a push is tried before it is kept; with the last pause, twice that at most.
+# Where a connection is neither accepted nor refused, it is the app's time-out.
+PATIENCE = 0.15
+PARTLY = "a block of which the server has taken a part"
 # Refusals that pass, and of which it is certain that nothing was executed.
 PASSING = ("OOM", "READONLY")
 
@@ -42,14 +43,15 @@ def deliver(hub: Hub, call: Call[T], ahead: Sequence[Call[Any]] = ()) -> Flow[T]
     return buffer.put([*ahead, call])  # type: ignore[no-any-return]
 
 
-def send_ahead(hub: Hub, call: Call[Any], kept: list[Call[Any]]) -> Flow[bool]:
+def send_ahead(hub: Hub, call: Call[Any], kept: list[Call[Any]], *, began: bool) -> Flow[bool]:
     """Have the server take a chunk of a block ahead of its commit; False when it was `kept` for it.
 
-    What is kept for a commit is nowhere but in this process, like the block itself.
+    What is kept for a commit is nowhere but in this process, like the block itself. `began` says
+    that the server has taken a chunk before, and so must take all.
     """
     buffer = hub.push_buffer
-    if buffer is None:
-        yield call
+    if buffer is None or began:
+        yield from _press(hub, [call], PARTLY)
         return True
     error: StoreError | None = None
     if not kept and not buffer.holds():
@@ -77,13 +79,18 @@ def insist(hub: Hub, call: Call[T], what: str, ahead: Sequence[Call[Any]] = ()) 
             f"{count(buffer.jobs, 'job')} pushed before are still waiting to be sent",
             executed=False,
         )
+    answer: T = yield from _press(hub, [*ahead, call], what)
+    return answer
+
+
+def _press(hub: Hub, calls: Sequence[Call[Any]], what: str) -> Flow[Any]:
     try:
-        answer: Any = None
-        for one in (*ahead, call):
-            answer = yield one
-        return answer  # type: ignore[no-any-return]
+        answer = None
+        for call in calls:
+            answer = yield call
+        return answer
     except StoreUnavailable as error:
-        if buffer is None:
+        if hub.push_buffer is None:
             raise
         text = f"{error}; {what} can't be kept in the push buffer"
         raise StoreUnavailable(text, executed=error.executed) from error

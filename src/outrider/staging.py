@@ -58,10 +58,7 @@ class Staging:
             names=sorted({*self.counts, *(name for one in others for name in one.counts)}),
             life=store.LIFE,
         )
-        if self.sent:
-            yield stage
-        else:
-            self.sent = yield from send_ahead(hub, stage, self.kept)
+        self.sent = yield from send_ahead(hub, stage, self.kept, began=self.sent)
 
     def merge(self, other: Staging) -> None:
         """Take what another block has staged as one's own."""

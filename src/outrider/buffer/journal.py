@@ -12,34 +12,13 @@ from typing import Any
 
 from outrider import clock
 from outrider.buffer.entry import Entry, first_group, jids
+from outrider.buffer.file import connect, transaction, value
 from outrider.buffer.right import Right
 from outrider.buffer.settings import PushBuffer
 from outrider.buffer.store import CannotKeep, Counts, RefusedPush, check
 from outrider.errors import ConfigError
 from outrider.script import Ticket
 
-# "OUTR": what is written into the file's header, so that no other database is taken for a journal.
-APPLICATION = 0x4F555452
-LAYOUT = 1
-BUSY = 5.0
-
-_SCHEMA = """
-CREATE TABLE app (prefix TEXT NOT NULL);
-CREATE TABLE pushes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, producer TEXT NOT NULL, requests BLOB NOT NULL,
-    jobs INTEGER NOT NULL, is_push INTEGER NOT NULL, lane TEXT, number INTEGER, digest TEXT
-);
-CREATE INDEX producers ON pushes (producer);
-CREATE TABLE refused (
-    id INTEGER PRIMARY KEY, reason TEXT NOT NULL, at REAL NOT NULL, jids TEXT NOT NULL,
-    requests BLOB NOT NULL, jobs INTEGER NOT NULL, is_push INTEGER NOT NULL
-);
-CREATE TABLE counts (
-    jobs INTEGER NOT NULL, bytes INTEGER NOT NULL, spilled INTEGER NOT NULL,
-    sent INTEGER NOT NULL, refused INTEGER NOT NULL
-);
-INSERT INTO counts VALUES (0, 0, 0, 0, 0);
-"""
 _FIRST = "SELECT requests, jobs, is_push, lane, number, digest, id FROM pushes ORDER BY id"
 
 
@@ -82,7 +61,7 @@ class Journal:
     def _open(self) -> sqlite3.Connection:
         if self._opened is None:
             try:
-                self._opened = self._connect()
+                self._opened = connect(self._path, self._prefix)
             except (sqlite3.Error, OSError) as error:
                 raise ConfigError(
                     f"the push journal {self._path} can't be used: {error}"
@@ -91,56 +70,11 @@ class Journal:
             self._before, self._waits = newest or 0, newest is not None
         return self._opened
 
-    def _connect(self) -> sqlite3.Connection:
-        # Arguments may be secrets: nobody else may read them.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        database = sqlite3.connect(
-            self._path, timeout=BUSY, isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._check(database)
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            with _transaction(database):
-                if not self._check(database):
-                    for statement in _SCHEMA.split(";"):
-                        database.execute(statement)
-                    database.execute(f"PRAGMA application_id = {APPLICATION}")
-                    database.execute(f"PRAGMA user_version = {LAYOUT}")
-                    database.execute("INSERT INTO app VALUES (?)", (self._prefix,))
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _check(self, database: sqlite3.Connection) -> bool:
-        """Whether the file is the journal of this app; False for an empty one."""
-        if not _one(database, "SELECT count(*) FROM sqlite_master"):
-            return False
-        if _one(database, "PRAGMA application_id") != APPLICATION:
-            raise ConfigError(f"{self._path} is some other database, no push journal")
-        layout = _one(database, "PRAGMA user_version")
-        if layout > LAYOUT:
-            raise ConfigError(
-                f"the push journal {self._path} has layout {layout}, and this release of Outrider "
-                f"knows {LAYOUT}: send what it holds with the newer one"
-            )
-        prefix = _one(database, "SELECT prefix FROM app")
-        if prefix != self._prefix:
-            raise ConfigError(
-                f"the push journal {self._path} belongs to the app with prefix {prefix!r}, and "
-                f"this one has {self._prefix!r}: give each app a journal of its own"
-            )
-        damage = _one(database, "PRAGMA quick_check(1)")
-        if damage != "ok":
-            raise ConfigError(f"the push journal {self._path} is damaged: {damage}")
-        return True
-
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self.lock:
             database = self._open()
-            with _transaction(database):
+            with transaction(database):
                 yield database
 
     # -- what is kept -----------------------------------------------------------------------------
@@ -167,13 +101,13 @@ class Journal:
                 )
                 # What can't be read may hold something: `put` will say what is wrong.
                 with contextlib.suppress(sqlite3.Error):
-                    self._waits = bool(_one(database, query, self._producer, self._before))
+                    self._waits = bool(value(database, query, self._producer, self._before))
             return self._waits
 
     def is_empty(self) -> bool:
         """Whether nothing is kept, of whichever process."""
         with self.lock:
-            return not _one(self._open(), "SELECT EXISTS (SELECT 1 FROM pushes)")
+            return not value(self._open(), "SELECT EXISTS (SELECT 1 FROM pushes)")
 
     def lead(self) -> bool:
         """Become the one that sends, among all processes; whether that succeeded."""
@@ -248,23 +182,6 @@ class Journal:
         with self._writing() as database:
             database.execute("DELETE FROM pushes")
             database.execute("UPDATE counts SET jobs = 0, bytes = 0")
-
-
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        # Some errors, such as a full disk, have rolled it back already.
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-
-
-def _one(database: sqlite3.Connection, query: str, *values: Any) -> Any:
-    return database.execute(query, values).fetchone()[0]
 
 
 def _insert(database: sqlite3.Connection, producer: str, entry: Entry) -> None:

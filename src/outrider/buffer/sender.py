@@ -47,7 +47,10 @@ class Sender:
         except StoreError as error:
             if error.code not in FINAL:
                 raise
-            self._refuse(group, str(error))
+            if len(group) == 1:
+                self._refuse(group, str(error))
+            else:
+                self._part(group)
         else:
             if answer == DONE:
                 self._store.remove(group)
@@ -77,6 +80,12 @@ class Sender:
     def _ask(self, call: Call[Any]) -> int:
         answer = self._executor.run(call)
         return int(answer.answer if isinstance(answer, batch.Committed) else answer)
+
+    def _part(self, group: list[Entry]) -> None:
+        """Have each of a group that was refused, so that nothing was executed, go alone."""
+        for one in group:
+            (call,) = entries.calls(self._keys, [one], "")
+            self._store.fix([one], take_ticket(call, self._lane))
 
     def _refuse(self, group: list[Entry], reason: str) -> None:
         self._store.refuse(group, reason)

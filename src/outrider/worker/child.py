@@ -108,14 +108,17 @@ class _Child:
             self._pump.run(self._runner)
         except Fenced:
             log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
-            _leave(FENCED)
+            self._end(FENCED)
         except StoreUnavailable as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
-            _leave(CLEAN)
+            self._end(CLEAN)
         self._stopped.wait()
+        self._end(CLEAN)
+
+    def _end(self, status: int) -> NoReturn:
         if self._push_buffer is not None:
             self._push_buffer.end()
-        _leave(CLEAN)
+        _leave(status)
 
     def _ask_for_another(self, reason: str) -> None:
         if not self._asked:
