@@ -2,6 +2,7 @@
 
 from outrider.app import App
 from outrider.batch import Batch
+from outrider.buffer.settings import PushBuffer
 from outrider.client import EnqueuedJob
 from outrider.context import RunningJob, current_job
 from outrider.errors import (
@@ -20,6 +21,7 @@ from outrider.errors import (
     OutriderError,
     PayloadTooLarge,
     PoisonPill,
+    PushBufferFull,
     Retry,
     Snooze,
     StoreError,
@@ -63,6 +65,8 @@ __all__ = [
     "PayloadTooLarge",
     "PoisonPill",
     "Process",
+    "PushBuffer",
+    "PushBufferFull",
     "Retry",
     "RunRecord",
     "RunningJob",

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from outrider import callbacks, client
 from outrider.batch import INHERIT, Batch, Inherit
+from outrider.buffer.settings import Setting
 from outrider.callbacks import CallbackClass
 from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
@@ -38,8 +39,9 @@ class App(Hub):
     `timeout` is how long, in seconds, a request may take before StoreUnavailable is raised.
     `durability` is what a push waits for before it returns: "replicated" (WAIT: a replica has it),
     "fsync" (WAITAOF: it is on the server's disk; needs Valkey or Redis 7.2, and appendonly),
-    "none"; NotDurable is raised when that does not come within a quarter of `timeout`. Making an
-    App does no input or output.
+    "none"; NotDurable is raised when that does not come within a quarter of `timeout`. With a
+    `push_buffer` (True, a number of jobs, the path of a journal, or a PushBuffer) what is pushed
+    while the server is away is kept and sent when it is back. Making an App does no input or output.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class App(Hub):
         max_payload: int = 1 << 20,
         timeout: float = 5.0,
         durability: str = "none",
+        push_buffer: Setting = None,
     ) -> None:
-        super().__init__(url, prefix, max_payload, timeout, durability)
+        super().__init__(url, prefix, max_payload, timeout, durability, push_buffer)
         self.batches = Batches(self)
         self.queues = Queues(self)
         self.held = HeldNames(self)

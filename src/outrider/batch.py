@@ -10,6 +10,7 @@ import msgspec
 
 from outrider import callbacks, cancelling, clock
 from outrider.block import Block, surrounding_bid
+from outrider.delivery import insist
 from outrider.errors import ConfigError
 from outrider.hold import Hold
 from outrider.hub import Flow, Hub
@@ -128,9 +129,10 @@ class Batch:
         if not self.exists:
             self._callbacks[event].append(text)
             return
-        answer = yield store.listen(
+        listen = store.listen(
             self.hub.keys, bid=self.bid, event=event, callback=text, now=clock.now_ms()
         )
+        answer = yield from insist(self.hub, listen, f"a callback for batch {self.bid}")
         if answer == store.UNKNOWN:
             raise not_found(self.bid)
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from outrider import clock
 from outrider.client import Load, open_block, open_outbox
 from outrider.context import blocks, running
-from outrider.delivery import deliver
+from outrider.delivery import PARTLY, deliver, insist
 from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, NotDurable, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
@@ -147,7 +147,8 @@ class Block:
         if self.batch.exists:
             used = sum(count for _, count in self._ranges)
             free, inside = min(max(RESERVE, used * 2), MOST), is_inside(self.hub, bid)
-            first = yield store.reserve(self.hub.keys, bid=bid, count=free, inside=inside)
+            reserve = store.reserve(self.hub.keys, bid=bid, count=free, inside=inside)
+            first = yield from insist(self.hub, reserve, f"adding to batch {bid}")
             check(first, bid)
         else:
             free, first = NUMBERS, self.batch.numbered
@@ -197,24 +198,30 @@ class Block:
             return
         if self.staging.counts and self.load.count:
             yield from self._stage()
-        parts = self.all()
+        blocks = self.all()
+        parts = [block.part() for block in blocks]
         commit = store.commit(
             self.hub.keys,
-            batches=[block.part() for block in parts],
+            batches=parts,
             queues=self.load.groups(),
             scheduled=self.load.scheduled,
             staged=list(self.staging.counts.items()),
             now=clock.now_ms(),
         )
+        needs = _needs_server(parts, self.staging)
+        commit = commit.lasting(self.load.durable)
         try:
-            committed = yield from deliver(self.hub, commit.lasting(self.load.durable))
+            if needs:
+                committed = yield from insist(self.hub, commit, needs, self.staging.kept)
+            else:
+                committed = yield from deliver(self.hub, commit, self.staging.kept)
         except NotDurable:
-            _made(parts)
+            _made(blocks)
             raise
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
         check(committed.answer, committed.bid)
-        _made(parts)
+        _made(blocks)
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
@@ -222,7 +229,7 @@ class Block:
             yield from self._stage()
         self._check_open()
         self.load.merge(inner.load)
-        self.staging.counts |= inner.staging.counts
+        self.staging.merge(inner.staging)
         self._inner += inner.all()
 
     def all(self) -> list[Block]:
@@ -257,3 +264,15 @@ def check(answer: int, bid: str) -> None:
         raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")
     if answer == store.CANCELLED:
         raise BatchCancelled(f"batch {bid}, or one above it, is cancelled: nothing can be added")
+
+
+def _needs_server(parts: Sequence[store.Part], staging: Staging) -> str:
+    """What of a commit can't be kept in a push buffer; "" for new roots."""
+    made: set[str] = set()
+    for part in parts:
+        if not part.fields:
+            return f"adding to batch {part.bid}"
+        if part.parent and part.parent not in made:
+            return f"a batch inside batch {part.parent}"
+        made.add(part.bid)
+    return PARTLY if staging.sent else ""

@@ -29,7 +29,14 @@ class ServerUnfit(OutriderError):
 
 
 class StoreError(OutriderError):
-    """The server refused a request, or answered what it should never answer."""
+    """The server refused a request, or answered what it should never answer.
+
+    `code` is the first word of its refusal, such as OOM or WRONGTYPE.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class StoreFull(StoreError):
@@ -39,12 +46,20 @@ class StoreFull(StoreError):
 class StoreUnavailable(StoreError, ConnectionError):
     """The server could not be reached, or did not answer in time.
 
-    `executed` is False when the request certainly had no effect, None when that is not known.
+    `executed` is False when the request certainly had no effect, None when that is not known. Then
+    a push has a `ticket` (lane, number, digest), with which it may be sent again and counts once.
     """
 
-    def __init__(self, message: str, *, executed: bool | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        executed: bool | None = None,
+        ticket: tuple[str, int, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.executed = executed
+        self.ticket = ticket
 
 
 class NotDurable(StoreError):
@@ -63,6 +78,10 @@ class NotDurable(StoreError):
 
 class EnqueueError(OutriderError):
     """A job could not be enqueued; nothing was written."""
+
+
+class PushBufferFull(EnqueueError):
+    """The server is away, and the push buffer can take no more: nothing was enqueued."""
 
 
 class PayloadTooLarge(EnqueueError, ValueError):

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from outrider import clock
 from outrider.block import Filled, check, check_adder, is_inside
 from outrider.client import open_outbox
+from outrider.delivery import insist
 from outrider.errors import EnqueueError, StoreError
 from outrider.hub import Flow
 from outrider.store import batch as batches
@@ -81,9 +82,10 @@ class Hold(Generic[B]):
         parent = batch.parent or ""
         inside = is_inside(batch.hub, parent if fields else batch.bid)
         part = batches.Part(batch.bid, parent, fields, [], "", inside, self._name)
-        committed = yield batches.commit(
+        commit = batches.commit(
             batch.hub.keys, batches=[part], queues=[], scheduled=[], staged=[], now=clock.now_ms()
         )
+        committed = yield from insist(batch.hub, commit, f"holding batch {batch.bid} open")
         check(committed.answer, committed.bid)
         batch.exists = True
 

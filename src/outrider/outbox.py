@@ -95,6 +95,7 @@ class Outbox:
     def _stage(self, hub: Hub) -> Flow[Staging]:
         staging = Staging()
         if self._load.count > BULK or self._load.size > MAX_BYTES:
+            staging.sent = True
             try:
                 for portion in self._load.portions(CHUNK, MAX_BYTES):
                     yield staging.stage(hub, portion)

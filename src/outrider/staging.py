@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from outrider import clock
 from outrider.client import Load
-from outrider.delivery import deliver
+from outrider.delivery import send_ahead
 from outrider.hub import Flow, Hub
 from outrider.ids import new_bid
 from outrider.script import Call
@@ -23,6 +23,9 @@ class Staging:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        # What the server has not taken, to be kept with the commit; and whether it has taken any.
+        self.kept: list[Call[int]] = []
+        self.sent = False
         self._block = new_bid()
         self._sent = 0.0
 
@@ -37,11 +40,12 @@ class Staging:
 
     def is_old(self) -> bool:
         """Whether it is time to send something, so that what is staged lives on."""
-        return bool(self.counts) and clock.now() > self._sent + RENEW
+        return self.sent and clock.now() > self._sent + RENEW
 
     def send(self, hub: Hub, load: Load, others: Iterable[Staging]) -> Flow[None]:
         """Stage a load; what is staged for the blocks around lives on with it."""
-        yield from deliver(hub, self.stage(hub, load, others))
+        stage = self.stage(hub, load, others)
+        self.sent = yield from send_ahead(hub, stage, self.kept, began=self.sent)
 
     def stage(self, hub: Hub, load: Load, others: Iterable[Staging] = ()) -> Call[int]:
         """The request that does it."""
@@ -60,7 +64,13 @@ class Staging:
             life=store.LIFE,
         )
 
+    def merge(self, other: Staging) -> None:
+        """Take what another block has staged as one's own."""
+        self.counts |= other.counts
+        self.kept += other.kept
+        self.sent = self.sent or other.sent
+
     def drop(self, hub: Hub) -> Flow[None]:
         """Forget all of it; what cannot be told to the server lapses by itself."""
-        if self.counts:
+        if self.sent:
             yield store.unstage(hub.keys, list(self.counts))

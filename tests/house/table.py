@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("store/*",),
     # 4: input and output
     ("io/*", "embedded/*", "checkup/*"),
+    ("buffer/*",),
     # 5: what producers and jobs use
     ("context",),
     ("registry",),

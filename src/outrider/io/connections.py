@@ -32,10 +32,10 @@ class Address:
             known = ", ".join(f"{name}://" for name in SCHEMES)
             raise ConfigError(f"{hide_password(url)!r} is no server URL; it begins with {known}")
         self._shown = hide_password(url)
-        self._url = f"{_OURS_TO_THEIRS.get(scheme, scheme)}://{rest}"
+        self.url = f"{_OURS_TO_THEIRS.get(scheme, scheme)}://{rest}"
         self._sentinels: sentinel.Sentinels | None = None
         if scheme.startswith("sentinel"):
-            self._url, self._sentinels = sentinel.parse(rest, secure=scheme == "sentinels")
+            self.url, self._sentinels = sentinel.parse(rest, secure=scheme == "sentinels")
         self.timeout = timeout
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Address:
 
     def _make(self, theirs: Any, refined: Any) -> Any:
         try:
-            options = theirs.parse_url(self._url)
+            options = theirs.parse_url(self.url)
             kind = options.pop("connection_class", theirs.Connection)
             options |= self._fixed(self.timeout, self.timeout)
             if "path" not in options:

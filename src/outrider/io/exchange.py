@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 
 from outrider.errors import NotDurable, StoreError, StoreFull, StoreUnavailable
-from outrider.script import Call, Word
+from outrider.script import Call, Ticket, Word
 
 # Of the patience: what is left is for another server, should this one be lost meanwhile.
 SHARE = 0.25
@@ -78,6 +78,8 @@ _CODES = {
     "MasterDownError": "MASTERDOWN",
     "ClusterDownError": "CLUSTERDOWN",
     "TryAgainError": "TRYAGAIN",
+    "OutOfMemoryError": "OOM",
+    "NoPermissionError": "NOPERM",
 }
 _ELSEWHERE = ("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "UNBLOCKED")
 _MEANINGS = {
@@ -113,6 +115,7 @@ def exchange(
     Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
     when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
+    patience = min([patience, *(call.patience for call in calls if call.patience is not None)])
     talk = _Talk(calls, lane, round(patience * SHARE * 1000))
     deadline, attempt = time.monotonic() + patience, 0
     executed: bool | None = False
@@ -131,7 +134,9 @@ def exchange(
                 anew = any(meaning(error) is Meaning.ANEW for error in refusals)
         if reason:
             if time.monotonic() >= deadline:
-                raise StoreUnavailable(f"the server at {where} {reason}", executed=executed)
+                ticket = None if executed is False else talk.leave_lane()
+                text = f"the server at {where} {reason}"
+                raise StoreUnavailable(text, executed=executed, ticket=ticket)
             yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0), anew)
             attempt += 1
     return talk.answers
@@ -161,7 +166,7 @@ class _Talk:
                 again.append(i)
                 if not self._is_loaded(i, answer):
                     refusals.append(answer)
-            elif self._calls[i].laned and answer in (0, [0, b""]):
+            elif self._is_elsewhere(self._calls[i], answer):
                 again.append(i)
                 self._lane.renew()
                 self.commands[i] = self._request(self._calls[i])
@@ -175,12 +180,30 @@ class _Talk:
         """Whether the request now brings its script along, for a server that has forgotten it."""
         call, what = self._calls[i], meaning(error)
         if what is Meaning.REFUSED:
-            kind = StoreFull if type(error).__name__ == "OutOfMemoryError" else StoreError
-            raise kind(f"the server refused {_name(call)}: {_words_of(error)[1]}")
+            code, text = _words_of(error)
+            kind = StoreFull if code == "OOM" else StoreError
+            raise kind(f"the server refused {_name(call)}: {text}", code=code)
         if what is not Meaning.LOAD or call.script is None:
             return False
         self.commands[i][0] = ("EVAL", call.script.source, *self.commands[i][0][2:])
         return True
+
+    @staticmethod
+    def _is_elsewhere(call: Call[Any], answer: Any) -> bool:
+        """Whether the lane is not ours, and so to be left for another."""
+        return call.laned and call.ticket is None and answer in (0, [0, b""])
+
+    def leave_lane(self) -> Ticket | None:
+        """The ticket of the laned request whose outcome is unknown.
+
+        Whoever has it may send it again as long as nothing else has gone on that lane.
+        """
+        for call, (words, *_) in zip(self._calls, self.commands, strict=True):
+            if call.laned:
+                self._lane.renew()
+                name, number, digest = words[5:8]
+                return Ticket(str(name), int(number), str(digest))
+        return None
 
     def _check(self, call: Call[Any], waited: list[Any]) -> None:
         """See that what is done lasts as the Call wishes."""
@@ -217,14 +240,18 @@ def _words(call: Call[Any], lane: Lane) -> tuple[Word, ...]:
     if call.script is None:
         return call.words
     guards, rest = call.words[:2], call.words[2:]
-    if call.laned:
-        lane.number += 1
-        digest = hashlib.blake2b(digest_size=8)
-        for word in rest:
-            digest.update(word if isinstance(word, bytes) else str(word).encode())
-            digest.update(b"\0")
-        rest = (lane.name, lane.number, digest.hexdigest(), *rest)
-    return ("EVALSHA", call.script.sha, 2, *guards, *rest)
+    ticket = (call.ticket or take_ticket(call, lane)) if call.laned else ()
+    return ("EVALSHA", call.script.sha, 2, *guards, *ticket, *rest)
+
+
+def take_ticket(call: Call[Any], lane: Lane) -> Ticket:
+    """The next place on a lane, for a Call."""
+    lane.number += 1
+    digest = hashlib.blake2b(digest_size=8)
+    for word in call.words[2:]:
+        digest.update(word if isinstance(word, bytes) else str(word).encode())
+        digest.update(b"\0")
+    return Ticket(lane.name, lane.number, digest.hexdigest())
 
 
 def _name(call: Call[Any]) -> str:
