@@ -1,12 +1,14 @@
 # Every target that needs Python calls `setup` first, which does nothing when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup test check fmt house demo bench chaos soak matrix lock dist peers clean
+.PHONY: help setup test least check fmt house demo bench chaos soak matrix lock dist peers clean
 
 PY := .venv/bin/python
 # A fixed number: developers' machines and CI have two cores.
 JOBS ?= 2
 # Extra arguments for pytest: make test ARGS="-k retry"
 ARGS ?=
+# What runs again under users with few rights: all that comes by every script.
+LEAST := tests/app $(addprefix tests/process/test_, batches.py cancel.py pauses.py schedule.py)
 # tests.noskip: under CI=true a skipped test is a failed one.
 PYTEST := $(PY) -m pytest -p tests.noskip
 
@@ -16,8 +18,12 @@ help:  ## say what there is
 setup:  ## make .venv with everything in it, from the hash-checked requirements
 	@sh tools/setup
 
-test: check  ## checks, then all tests but soak and chaos
+test: check  ## checks, then all tests but soak and chaos, some of them again under few rights
 	$(PYTEST) -n $(JOBS) --ignore=tests/house $(ARGS)
+	@test -n "$(ARGS)" || $(MAKE) --no-print-directory least
+
+least: setup  ## tests under users of the server who may do no more than they must
+	OUTRIDER_TEST_USERS=least $(PYTEST) -n $(JOBS) -m "not soak and not chaos and not wide" $(LEAST)
 
 check: setup  ## format, lint, types and house rules: seconds
 	$(PY) -m ruff format --check .

@@ -10,6 +10,7 @@ import pytest
 from outrider import App
 from outrider.embedded import Server
 from outrider.script import command
+from tests import least
 
 # Kinds of `o:` keys that live without a time to live and without an owner; see outrider/keys.py.
 PERMANENT = (
@@ -23,6 +24,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this test process."""
     with Server.start(Path(tmp_path_factory.mktemp("server"))) as server:
         yield server
+
+
+@pytest.fixture(autouse=least.IS_ON)
+def least_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every script runs under a user who may do no more than it needs."""
+    least.put_in_place(monkeypatch.setattr)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from outrider.script import Call, command
 from outrider.store import batch, process, queue, schedule
 from outrider.store.queue import Claimed, Other
 from outrider.store.schedule import Promoted
+from outrider.worker.perform import Outcome
 
 NOW = 1_800_000_000_000
 DAY = utc_day(NOW)
@@ -65,9 +66,9 @@ class Hands:
         return claimed
 
     def ack(
-        self, *outcomes: int | Other, request: int | None = None, now: int | None = None
+        self, *outcomes: Outcome, request: int | None = None, now: int | None = None
     ) -> list[int]:
-        """Report outcomes: tokens for success, others as they are."""
+        """Report outcomes: tokens for success, others as they are; none that is sent already."""
         number = self._number(request)
         return self.app.perform(
             queue.ack(

@@ -273,6 +273,7 @@ def test_the_release_before_audits_no_more(app: App) -> None:
     raw(app, "DEL", owners)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("mine", [True, False])
 def test_who_leaves_gives_the_turn_back(app: App, mine: bool) -> None:
     """Whoever stops or is lost in mid-round must not keep others from it for minutes."""

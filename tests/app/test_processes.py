@@ -170,6 +170,7 @@ def test_who_was_only_late_comes_back(app: App) -> None:
     assert [one.claimed for one in app.processes] == [1]
 
 
+@pytest.mark.wide
 def test_pruning_takes_nobody_who_lives(app: App) -> None:
     """Seen as gone, and back before it is pruned: it stays; sent twice, the same."""
     live(app)
@@ -336,6 +337,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_nothing_written_there_is_a_reason_to_fail(way: Way, app: App, text: bytes) -> None:
     """Any program may write there: each entry is told as far as it can be read, and all others."""

@@ -376,6 +376,7 @@ def test_nobody_waits_for_what_waits_for_him(way: Way, app: App) -> None:
 # -- the whole face -------------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_a_status_is_read_in_one_round_trip(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much it holds; and what it says afterwards is asked of nobody."""
     start(app, 300, create=["callbacks:death", 1, "cb:death:0", CALLBACK])

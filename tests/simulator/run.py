@@ -43,13 +43,14 @@ def run(
     *,
     first: int = 0,
     schedules: int = 1_000_000,
+    wiring: type[Wire] = Wire,
 ) -> Report:
     """Run schedules until `steps` are done, or so many `schedules`; `first` is a number to go by.
 
     Each schedule is drawn from the seed and its number alone. Raises Failed.
     """
     done, trails = 0, []
-    with closing(Wire(url, faulty)) as wire:
+    with closing(wiring(url, faulty)) as wire:
         for schedule in range(first, first + schedules):
             if done >= steps:
                 break

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis._parsers.base import BaseParser
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import NotDurable, StoreError, StoreUnavailable
 from outrider.io.exchange import Lane, Lost, Meaning, Pause, Send, exchange, meaning
 from outrider.keys import Keys
 from outrider.script import Call, command
@@ -297,3 +297,74 @@ def test_whether_it_was_executed(
     with pytest.raises(StoreUnavailable) as caught:
         talk.lose(executed=second)
     assert caught.value.executed is (False if first is False and second is False else None)
+
+
+def lasting(*wishes: str) -> Call[int]:
+    return push().lasting(set(wishes))
+
+
+def test_what_lasts_is_waited_for_in_the_same_piece() -> None:
+    """Behind the request, for a quarter of the patience, each wish once."""
+    talk = Talk(lasting("replicated", "fsync"), length("a"), patience=4.0)
+    assert [words[0] for words in talk.sent()] == ["EVALSHA", "WAITAOF", "WAIT", "LLEN"]
+    assert talk.sent()[1:3] == [("WAITAOF", 1, 0, 1000), ("WAIT", 1, 1000)]
+    assert talk.say(1, [1, 0], 2, 7).result == [1, 7]
+
+
+def test_nothing_waits_that_does_not_wish_to() -> None:
+    """Durability costs only those who ask for it."""
+    assert lasting() == push()
+    assert len(Talk(push()).sent()) == 1
+
+
+MISSED: list[tuple[str, Any, str]] = [
+    ("replicated", 0, "push is done, but not replicated: no replica has it after 1.25 s. "),
+    ("fsync", [0, 3], "push is done, but not fsync: it is not on the server's disk after 1.25 s. "),
+    ("fsync", ResponseError("ERR off"), "the server refused WAITAOF (ERR off). "),
+    ("replicated", ResponseError("NOPERM no"), "the server refused WAIT (NOPERM no). "),
+]
+
+
+@pytest.mark.parametrize(("wish", "answer", "message"), MISSED, ids=range(len(MISSED)))
+def test_a_shortfall_is_an_error(wish: str, answer: Any, message: str) -> None:
+    """It says what is known: done, not as durable as was asked, and not to be done again."""
+    talk = Talk(lasting(wish))
+    with pytest.raises(NotDurable) as caught:
+        talk.say(1, answer)
+    assert message in str(caught.value)
+    assert "to do it again would do it twice" in str(caught.value)
+    assert caught.value.durability == wish
+    assert not isinstance(caught.value, StoreUnavailable)
+
+
+def test_a_request_that_was_not_executed_waits_for_nothing() -> None:
+    """What was said about its durability is not looked at; both go again."""
+    for refusal in (NO_SCRIPT, LOADING, as_redis_py("READONLY no")):
+        talk = Talk(lasting("replicated"))
+        talk.say(refusal, 0)
+        if isinstance(talk.step, Pause):
+            talk.wait()
+        assert [words[0] for words in talk.sent()] in (["EVALSHA", "WAIT"], ["EVAL", "WAIT"])
+        assert talk.say(1, 1).result == [1]
+
+
+def test_a_lane_that_is_not_ours_waits_anew() -> None:
+    """The request on the new lane has its own wait."""
+    talk = Talk(lasting("replicated")).say(0, 1)
+    assert [words[0] for words in talk.sent()] == ["EVALSHA", "WAIT"]
+    assert talk.say(1, 1).result == [1]
+
+
+def test_a_primary_that_is_demoted_while_it_waits(clock: SimpleNamespace) -> None:
+    """Whether the next one has the request is not known: it is sent again as it was."""
+    talk = Talk(lasting("replicated"), patience=1.0)
+    before = talk.sent()
+    talk.say(1, as_redis_py("UNBLOCKED force unblock from blocking operation"))
+    assert isinstance(talk.step, Pause)
+    assert talk.step.anew
+    talk.wait()
+    assert talk.sent() == before
+    clock.now += 1.0
+    with pytest.raises(StoreUnavailable) as caught:
+        talk.lose(executed=False)
+    assert caught.value.executed is None

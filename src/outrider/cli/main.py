@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from outrider import __version__, logs
+from outrider.cli.doctor import doctor
 from outrider.cli.queue import job, queue, stats
 from outrider.errors import ConfigError, OutriderError
 
@@ -60,6 +61,11 @@ def cli() -> None:
 )
 @click.option("--drain", is_flag=True, help="Stop once nothing is left to do.")
 @click.option(
+    "--allow-eviction",
+    is_flag=True,
+    help="Work on a server that may throw jobs away when its memory is full.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(logs.LEVELS),
     default="info",
@@ -75,6 +81,7 @@ def worker(
     max_jobs: int | None,
     max_memory: int | None,
     drain: bool,
+    allow_eviction: bool,
     log_level: str,
 ) -> None:
     """Run the jobs of TARGET: module:attribute, or a module with an `app`.
@@ -101,6 +108,7 @@ def worker(
         max_jobs,
         max_memory,
         log_level,
+        allow_eviction,
     )
     Supervisor(options).run()
 
@@ -135,6 +143,7 @@ def demo(images: Path | None, output: Path, chaos: bool) -> None:
     sys.exit(run_demo(images, output, chaos=chaos, workers=2))
 
 
+cli.add_command(doctor)
 cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)

@@ -3,7 +3,7 @@
 -- again with its next beat. Returns how many it were.
 local pruned = 0
 for _, identity in ipairs(identities) do
-  if redis.call('EXISTS', key_process(identity)) == 0 then
+  if redis.pcall('EXISTS', key_process(identity)) == 0 then
     pruned = pruned + redis.call('SREM', key_processes, identity)
   end
 end

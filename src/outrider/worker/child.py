@@ -84,6 +84,7 @@ class _Child:
         order = QueueOrder(tuple(start["queues"]), weights)
         ledger = Ledger(app.keys, identity, child)
         self._channel = channel
+        self._push_buffer = app.push_buffer
         self._asked = False
         self._stopped = threading.Event()
         self._pump = Pump(
@@ -108,12 +109,17 @@ class _Child:
             self._pump.run(self._runner)
         except Fenced:
             log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
-            _leave(FENCED)
+            self._end(FENCED)
         except StoreError as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
-            _leave(CLEAN)
+            self._end(CLEAN)
         self._stopped.wait()
-        _leave(CLEAN)
+        self._end(CLEAN)
+
+    def _end(self, status: int) -> NoReturn:
+        if self._push_buffer is not None:
+            self._push_buffer.end()
+        _leave(status)
 
     def _tell(self, trouble: str) -> None:
         self._channel.send(trouble=trouble)

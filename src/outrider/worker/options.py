@@ -11,7 +11,8 @@ from outrider.worker.order import QueueOrder
 class WorkerOptions:
     """The options of a worker. `timeout` in seconds; `order` None: all queues.
 
-    A child that has run `max_jobs` jobs, or takes more than `max_memory` MB, is replaced.
+    A child that has run `max_jobs` jobs, or takes more than `max_memory` MB, is replaced. With
+    `allow_eviction` it also works on a server that throws keys away when memory is full.
     """
 
     target: str
@@ -23,3 +24,4 @@ class WorkerOptions:
     max_jobs: int | None = None
     max_memory: int | None = None
     log_level: str = "info"
+    allow_eviction: bool = False

@@ -12,6 +12,7 @@ from outrider.store.queue import Other
 from outrider.worker.outcome import error_text
 
 log = logging.getLogger("outrider.job")
+_worker = logging.getLogger("outrider.worker")
 MAX_NAME = 200
 Shown = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
 
@@ -52,3 +53,13 @@ def report(outcome: Other, error: BaseException, extra: dict[str, Any], *, cance
     trace = None if isinstance(error, Steer) or error.__traceback__ is None else error
     word = "failed, cancelled with its batch" if cancelled else _WORDS[outcome.kind]
     log.warning(word, extra=extra, exc_info=trace)
+
+
+def report_late(tokens: list[int]) -> None:
+    """Log that these jobs had been taken from this child when they ended."""
+    if tokens:
+        _worker.warning(
+            "%d jobs ran here although their claim no longer stood: they ran twice, counted once",
+            len(tokens),
+            extra={"tokens": tokens},
+        )

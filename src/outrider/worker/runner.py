@@ -22,6 +22,7 @@ import msgspec
 from outrider import clock
 from outrider.store.queue import Other
 from outrider.worker.calling import Prepared
+from outrider.worker.parking import Parking
 from outrider.worker.perform import Outcome, Performer
 from outrider.worker.slots import SlotTable
 
@@ -46,6 +47,7 @@ class Runner:
         self.ready: deque[Item] = deque()
         self.outcomes: deque[Outcome] = deque()
         self.slots = slots
+        self.parking = Parking(self._report)
         self._performer = performer
         self._table = table
         self._notify = notify
@@ -128,6 +130,10 @@ class Runner:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=patience)
+
+    def _report(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._notify()
 
     # -- threads ----------------------------------------------------------------------------------
 

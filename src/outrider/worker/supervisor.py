@@ -21,6 +21,7 @@ from outrider.io import Address, Executor
 from outrider.keys import Keys
 from outrider.store import process
 from outrider.worker.audit import Audit
+from outrider.worker.boot import check_server
 from outrider.worker.channel import Message
 from outrider.worker.children import Children
 from outrider.worker.crew import Child
@@ -51,7 +52,7 @@ class Supervisor:
         self._wake_end = wake_end
 
     def run(self) -> None:
-        """Work until stopped. Raises ConfigError or StoreUnavailable when it can't begin."""
+        """Work until stopped. Raises ConfigError, ServerUnfit or StoreError when it can't begin."""
         self._listen_to_signals()
         first = self._children.spawn()
         try:
@@ -60,7 +61,8 @@ class Supervisor:
                 self._children.kill()
                 return
             self._limits.check_fresh(first)
-            self._set_up(hello)
+            self._connect(hello)
+            self._set_up()
         except BaseException:
             self._children.kill()
             raise
@@ -108,17 +110,21 @@ class Supervisor:
         status = child.process.wait()
         raise ConfigError(f"importing {self._options.target} ended the process (status {status})")
 
-    def _set_up(self, hello: Message) -> None:
-        options = self._options
+    def _connect(self, hello: Message) -> None:
         url = hello["url"]
         if url == config.EMBEDDED:
             from outrider.embedded import shared_url
 
             url = shared_url()
-        self._order = options.order or QueueOrder.equal(hello["queues"] or ["default"])
+        self._order = self._options.order or QueueOrder.equal(hello["queues"] or ["default"])
         self._keys = Keys(hello["prefix"])
         timeout = hello["timeout"]
         self._executor = Executor(Address(url, timeout), timeout)
+        allow_eviction = self._options.allow_eviction
+        check_server(self._executor, self._keys, self._order.names, allow_eviction=allow_eviction)
+
+    def _set_up(self) -> None:
+        options = self._options
         slots = options.concurrency * options.processes
         self._heart = Heart(self._executor, self._keys, self._order, slots, self._children.living)
         self._heart.tick()

@@ -128,7 +128,7 @@ BATCHES: Faults = {
         ("#create > 0 and redis.call('EXISTS', key_batch(bid)) == 0", "#create > 0")
     ],
     "a new child not told further up": [
-        ("#children[parent] / 2)\n  touch(parent)", "#children[parent] / 2)")
+        ("#children[parent] / 2)\n    touch(parent)", "#children[parent] / 2)")
     ],
     "empty batch waits for ever": [
         ("if total == 0 or not is_new then touch", "if not is_new then touch")
@@ -220,7 +220,7 @@ BATCHES: Faults = {
         ("for _, bid in ipairs(audited) do void_audit(bid) end\n", "")
     ],
     "claimed callback does not void an audit": [("if known[2] then void_audit(bid) end", "")],
-    "new jobs do not void an audit": [("bid)\n    void_audit(bid)\n", "bid)\n")],
+    "new jobs do not void an audit": [("bid)\n      void_audit(bid)\n", "bid)\n")],
     "void audit counts": [
         ("if redis.call('HGET', key_batch(bid), 'audit') ~= audit then return 0 end", "")
     ],

@@ -180,6 +180,39 @@ JOBS: Faults = {
         )
     ],
     "given back in the wrong order": [("for i = #jobs, 1, -1 do", "for i = 1, #jobs do")],
+    # -- outboxes --------------------------------------------------------------------------
+    "outbox pushed without a claim": [
+        ("if not payload then return { -5, '' } end", "payload = payload or ''")
+    ],
+    "outbox leaves the claim": [
+        ("redis.call('HDEL', claims, string.format('%d', token))\ncount", "count")
+    ],
+    "outbox job not counted": [("count('processed', 1, day)\n", "")],
+    "batch not told of an outbox job": [
+        ("if bid then advance(bid, { member_number(jid), SUCCEEDED }, now) end", "")
+    ],
+    "outbox of a callback not its success": [
+        ("if cb then callback_is(cb, 'succeeded') end\nlane", "lane")
+    ],
+    "refused outbox ends its job": [
+        (
+            "{ -5, '' } end\nlocal no = refusal(batches, staged)\n",
+            """{ -5, '' } end
+local no = refusal(batches, staged)
+if no then redis.call('HDEL', claims, string.format('%d', token)) end
+""",
+        )
+    ],
+    "outbox job ends before it adds": [
+        (
+            "{ -5, '' } end\n",
+            """{ -5, '' } end
+local early, _, mine = read(payload)
+if mine then advance(mine, { member_number(early), SUCCEEDED }, now) end
+settle_all(now)
+""",
+        )
+    ],
     # -- people ----------------------------------------------------------------------------
     "deletion not told to the batch": [
         ("    advance(bid, { number, state }, now)\n", "    touch(bid)\n")
