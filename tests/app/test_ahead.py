@@ -77,7 +77,6 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         ledger,
         tell=notes.append,
         replace=notes.append,
-        tell=notes.append,
         max_jobs=None,
     )
     performer = Performer(app, f"{IDENTITY}:0", ledger.now, table.limit)

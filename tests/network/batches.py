@@ -6,7 +6,7 @@ from typing import Any
 
 from outrider import App
 from outrider.script import Call
-from outrider.store import audit, life, look, place
+from outrider.store import audit, life, look, place, server
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -100,6 +100,11 @@ def _(app: App) -> Call[Any]:
 def _(app: App) -> Call[Any]:
     text = dead_member(app).decode()
     return place.bringback(app.keys, bid=BID, place="dead", jobs=[(text, text)], now=NOW)
+
+
+@case("permitted")
+def _(app: App) -> Call[Any]:
+    return server.permitted(app.keys, attempts=[["GET", "x"], ["SET", "x", "y"]])
 
 
 # -- the life of a batch --------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 from outrider import App
 from outrider.script import Call
-from outrider.store import audit, batch, board, held, life, look, place, process, queue
+from outrider.store import audit, batch, board, held, life, look, place, process, queue, server
 from tests.app.hands import (
     BID,
     IDENTITY,
@@ -57,6 +57,8 @@ def given(app: App) -> dict[str, Call[Any]]:
         "queue.names": queue.names(app.keys),
         "queue.paused": queue.paused(app.keys),
         "queue.stands": queue.stands(app.keys, owner, 1),
+        "server.info": server.info(),
+        "server.settings": server.settings("maxmemory"),
         "queue.wait": queue.wait(app.keys, "default", 0.01),
     }
 
@@ -78,7 +80,8 @@ def _plain(name: str) -> Prepare:
 def _enter_plain() -> None:
     nowhere = App("unix:///nowhere")
     for name in given(nowhere):
-        case(name)(_plain(name))
+        again = "what a server says of itself changes" if name == "server.info" else ""
+        case(name, again=again)(_plain(name))
 
 
 _enter_plain()

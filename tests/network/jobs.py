@@ -6,7 +6,7 @@ from typing import Any
 
 from outrider import App
 from outrider.script import BYTES, Call
-from outrider.store import batch, board, held, process, queue, schedule
+from outrider.store import batch, board, held, outbox, process, queue, schedule
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -165,6 +165,22 @@ def _(app: App) -> Call[Any]:
     one, first = members(app, 4, claimed=4)
     others = [Other("retry", first + 2, member(2), NOW, NOTE), Other("discard", first + 3)]
     return ack(app, one, [first, first + 1], *others)
+
+
+@case("deliver")
+def _(app: App) -> Call[Any]:
+    one, first = members(app, 3, claimed=1)
+    return outbox.deliver(
+        app.keys,
+        owner=f"{one.owner['identity']}:{one.owner['child']}",
+        token=first,
+        now=NOW,
+        day=DAY,
+        batches=[batch.Part(CHILD, BID, ["tags", "[]"], [], "", inside=True)],
+        queues=[("default", plain(2))],
+        scheduled=[SECONDS, write("e" * 24)],
+        staged=[],
+    )
 
 
 @case("outstanding")

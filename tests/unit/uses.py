@@ -20,7 +20,7 @@ MODULES = {
         *("client", "delivery", "staging", "block", "hold", "batch", "membership"),
         *("status", "barring", "waiting", "slots", "cancelling", "inspection/batches"),
     ),
-    "worker": ("worker", "context", "checkup"),
+    "worker": ("worker", "context", "checkup", "outbox"),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
         *("reviving", "forgetting", "walk", "inspection", "job", "cli"),

@@ -81,11 +81,10 @@ _CODES = {
     "OutOfMemoryError": "OOM",
     "NoPermissionError": "NOPERM",
 }
-_ELSEWHERE = ("LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "UNBLOCKED")
 _MEANINGS = {
     "NOSCRIPT": Meaning.LOAD,
-    **dict.fromkeys(("BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF"), Meaning.WAIT),
-    **dict.fromkeys(_ELSEWHERE, Meaning.ANEW),
+    **dict.fromkeys(["BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF"], Meaning.WAIT),
+    **dict.fromkeys(["LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "UNBLOCKED"], Meaning.ANEW),
 }
 FULL = "max number of clients reached"
 # What is left of the patience may be next to nothing, which no server could keep to.
