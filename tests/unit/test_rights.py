@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
+from outrider import store
 from outrider.checkup import rights
 from outrider.checkup.roles import ROLES, rights_of, scripts_with
 from outrider.keys import TABLE, Keys
 from outrider.script import SCRIPTS
 from tests.unit import uses
+
+# Each stub enters its script when its module is imported.
+for _module in iter_modules(store.__path__):
+    import_module(f"outrider.store.{_module.name}")
 
 SOURCE = """#!lua
 local prefix = string.sub(KEYS[1], 1, -8)
