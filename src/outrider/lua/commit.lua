@@ -13,6 +13,8 @@
 -- was written.
 local said = lane_says(lane, number, digest)
 if said then return { said, '' } end
+local misfits = misfit_of(queues, scheduled)
+if misfits then return misfits end
 
 for _, one in ipairs(staged) do if staged_count(one[1]) ~= one[2] then return { -4, '' } end end
 local made = {}

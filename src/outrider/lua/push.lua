@@ -6,6 +6,8 @@
 -- Returns 1 when they are there (now or since an earlier sending), 0 when the lane is not ours.
 local said = lane_says(lane, number, digest)
 if said then return said end
+local misfits = misfit_of(queues, scheduled)
+if misfits then return misfits end
 for _, group in ipairs(queues) do push_all(group[1], group[2]) end
 if #scheduled > 0 then call_many('ZADD', key_schedule, scheduled) end
 lane_note(lane, number, digest)
