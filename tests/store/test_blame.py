@@ -27,6 +27,7 @@ def beat(app: App, *work: tuple[str, int], at: int = 0, identity: str = IDENTITY
         register=0,
         fields=["busy", len(work)],
         work=[(f"{child}-{token}", child, token, 1) for child, token in work],
+        heard="",
         override=NOW + at,
     )
     for _ in range(2):

@@ -26,6 +26,7 @@ class Beat(Message):
     register: int
     override: int
     work: list[tuple[str, str, int, int]] = field(default_factory=list)
+    heard: str = ""
 
     def call(self) -> Call[Any]:
         return process.beat(
@@ -35,6 +36,7 @@ class Beat(Message):
             register=self.register,
             fields=["info", "{}"],
             work=self.work,
+            heard=self.heard,
             override=self.override,
         )
 
@@ -42,8 +44,13 @@ class Beat(Message):
         model.tick(self.override)
         alive = bool(self.register) or self.identity in model.leases
         signals = before.rest.get(f"{self.identity}-signals", []) if alive else []
+        if signals and signals[-1].decode() == self.heard:
+            signals = signals[:-1]
         signal = signals[-1].decode() if signals else ""
         same("a beat says whether the lease stands", (alive, self.override, signal), tuple(answer))
+        if alive:
+            waiting = after.rest.get(f"{self.identity}-signals", [])
+            same("a signal waits until it was heard", signals, waiting)
         if alive:
             model.leases[self.identity] = model.virtual + self.life
             if self.identity in before.owners:

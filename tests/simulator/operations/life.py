@@ -44,7 +44,13 @@ def one_beat(sim: Simulation, identity: str) -> None:
         for token in held
         if host == identity
     ]
-    if not sim.send(Beat(identity, LIFE, 0, sim.server_clock(), work)).alive:
+    heard = sim.signals.get(identity, "")
+    message = Beat(identity, LIFE, 0, sim.server_clock(), work, heard)
+    answer = sim.send(message)
+    if answer.signal:  # it may be lost with the answer
+        answer = sim.send(message, "again: ")
+    sim.signals[identity] = answer.signal
+    if not answer.alive:
         lose(sim, identity)
 
 
