@@ -272,5 +272,8 @@ BATCHES: Faults = {
     "cancelled jobs run once their batch is forgotten": [
         ("if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end", "")
     ],
+    "cancelled jobs run once their batch has expired": [
+        ("if rests and is.cancelled_at > 0 then outlaw(bid, now + life * 1000, now) end", "")
+    ],
     "job of a forgotten batch not told": [("return append(payload, FORGOTTEN)", "return payload")],
 }
