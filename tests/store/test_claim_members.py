@@ -13,6 +13,7 @@ from tests.app.hands import (
     BID,
     NOW,
     Hands,
+    commit,
     counts,
     dump,
     fields,
@@ -210,6 +211,20 @@ def test_many_cancelled_members_are_dropped_at_once(app: App, gone: bool) -> Non
     assert [len(answer.payloads) for answer in answers] == [0, 0, 1]
     assert [answer.more for answer in answers] == [True, True, False]
     assert listed(app) == []
+
+
+def test_no_claim_ends_many_batches(app: App) -> None:
+    """Each that is met may end with its last member, with callbacks: a claim ends 50 at most."""
+    for number in range(60):
+        bid = f"{number:016x}"
+        job = write(f"{bid}00000000", bid=bid)
+        made = commit(app, bid=bid, ranges=[(0, 1)], queues=[("default", [job])])
+        assert app.perform(made) == 1
+        app.perform(life.cancel(app.keys, bid=bid, running=0, now=NOW))
+    hands = Hands(app)
+    answers = [hands.claim() for _ in range(2)]
+    assert [(answer.payloads, answer.more) for answer in answers] == [([], True), ([], False)]
+    assert raw(app, "ZCARD", "o:batches") == 0
 
 
 def test_a_claim_takes_no_more_than_fills_a_script(app: App) -> None:

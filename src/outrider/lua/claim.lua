@@ -21,6 +21,7 @@ if request == tonumber(last) then
 end
 
 local taken, trims, batches, unreadable, late, callbacks, expired = {}, {}, {}, {}, {}, {}, 0
+local changed = 0
 
 -- Names of paused jobs; hardly ever any.
 local paused, held = {}, {}
@@ -56,9 +57,11 @@ local function batch_of(bid)
 end
 
 local function becomes(batch, number, state)
+  if not may_become(state_of(batch.slots, number), state) then return end
+  if #batch.changes == 0 then changed = changed + 1 end
   table.insert(batch.changes, number); table.insert(batch.changes, state)
   -- `advance` writes it; a copy of the job that lies behind it is to see it now.
-  if may_become(state_of(batch.slots, number), state) then set_state(batch.slots, number, state) end
+  set_state(batch.slots, number, state)
 end
 
 -- Whether a member may run. One of a batch that is forgotten runs as a plain job, and is told so; unless it
@@ -70,7 +73,7 @@ local function admit_member(payload, bid, number, lapsed)
   local state = state_of(batch.slots, number)
   if batch.cancelled then
     -- It does not start. What waited or failed is cancelled; the rest stays what it is.
-    if state > 0 then becomes(batch, number, CANCELLED) end
+    becomes(batch, number, CANCELLED)
     return false
   end
   if state == DEAD then becomes(batch, number, FAILING); state = FAILING end
@@ -115,12 +118,12 @@ local function has_run(payload)
   return ok and job.retry_count ~= nil
 end
 
--- How many jobs that don't run a claim looks past: a script has to be brief. Where it has met one, it reads
--- on by AHEAD.
-local PAST, AHEAD = 500, 20
+-- How many jobs that don't run a claim looks past, and how many batches these may change, as each may be
+-- settled by it: a script has to be brief. Where it has met one, it reads on by AHEAD.
+local PAST, CHANGED, AHEAD = 500, 50, 20
 local past, size = 0, 0
 
-local function is_full() return #taken == want or past == PAST or size >= BYTES end
+local function is_full() return #taken == want or past == PAST or changed == CHANGED or size >= BYTES end
 
 local function draw(queue)
   local at = 0

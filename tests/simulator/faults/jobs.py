@@ -97,7 +97,7 @@ JOBS: Faults = {
         ("#taken == want or past == PAST", "#taken + past == want or past == PAST")
     ],
     "nothing is said to be left": [("local left = is_full() and 3 or ", "local left = ")],
-    "copy of what expired runs": [("then set_state(batch.slots, number, state) end", "then end")],
+    "copy of what expired runs": [("  set_state(batch.slots, number, state)\n", "")],
     "expired jobs not counted": [
         ("job.payload) else expired = expired + 1 end", "job.payload) end")
     ],
