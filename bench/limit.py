@@ -35,6 +35,7 @@ def begin(wire: Wire, keys: Keys) -> None:
         register=1,
         fields=["busy", 0],
         work=[],
+        heard="",
         override=0,
     )
     enlist = process.enlist(keys, **OWNER)

@@ -58,7 +58,7 @@ TABLE: dict[str, KeySpec] = {
     "cancelling": KeySpec("o:cancelling", "zset", "none", "bids whose cancelling is under way, ms"),
     "interrupts": KeySpec("o:interrupts", "zset", "none", "bids to interrupt, by mark: virtual ms"),
     "cancelled": KeySpec(
-        "o:cancelled", "zset", "180 days", "cancelled bids that are forgotten, ms"
+        "o:cancelled", "zset", "180 days", "cancelled bids, by when they are known no more, ms"
     ),
     "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
     "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),

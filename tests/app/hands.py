@@ -126,7 +126,14 @@ class Hands:
 def live(app: App, identity: str = IDENTITY, *, life: int = 30_000, override: int = 0) -> None:
     """Register a worker."""
     beat = process.beat(
-        app.keys, identity=identity, life=life, register=1, fields=[], work=[], override=override
+        app.keys,
+        identity=identity,
+        life=life,
+        register=1,
+        fields=[],
+        work=[],
+        heard="",
+        override=override,
     )
     assert app.perform(beat).alive
 

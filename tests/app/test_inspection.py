@@ -152,6 +152,7 @@ def test_statistics(way: Way, app: App) -> None:
             register=0,
             fields=["busy", 2],
             work=[],
+            heard="",
             override=0,
         )
     )

@@ -38,7 +38,14 @@ def beat(app: App, identity: str, work: list[Any], **fields: Any) -> None:
     """A worker of ours beats."""
     flat = [word for pair in fields.items() for word in pair]
     call = process.beat(
-        app.keys, identity=identity, life=30_000, register=1, fields=flat, work=work, override=0
+        app.keys,
+        identity=identity,
+        life=30_000,
+        register=1,
+        fields=flat,
+        work=work,
+        heard="",
+        override=0,
     )
     assert app.perform(call).alive
 

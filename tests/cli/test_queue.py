@@ -71,7 +71,14 @@ def test_stats_shows_workers_and_what_runs(tmp_path: Path, app: App) -> None:
     info = json.dumps({"queues": ["high", "\x1b[2J"], "concurrency": 30})
     said: list[str | int] = ["info", info, "busy", 22, "quiet", "true"]
     call = process.beat(
-        app.keys, identity=IDENTITY, life=30_000, register=0, fields=said, work=work, override=0
+        app.keys,
+        identity=IDENTITY,
+        life=30_000,
+        register=0,
+        fields=said,
+        work=work,
+        heard="",
+        override=0,
     )
     app.perform(call)
     lines = [line.strip() for line in run(tmp_path, app, "stats").splitlines()]

@@ -91,11 +91,20 @@ class Model(Tree):
 
     # -- workers ----------------------------------------------------------------------------------
 
-    def claim(self, copies: Iterable[Copy], worker: str, now: int) -> list[str]:
-        """A worker meets these jobs on a queue; names of those that it will run."""
+    def claim(
+        self, copies: Iterable[Copy], worker: str, now: int, want: int
+    ) -> tuple[list[Copy], list[str]]:
+        """A worker looks at jobs on a queue until it has enough.
+
+        Those that it has met, and the names of those that it will run.
+        """
         cancelled = {batch for batch in self.batches.values() if batch.cancelled}
-        taken = []
+        met: list[Copy] = []
+        taken: list[str] = []
         for copy in copies:
+            if len(taken) == want:
+                break
+            met.append(copy)
             self.take(copy)
             job = self.jobs[copy.name]
             late = copy.deadline is not None and copy.deadline < now
@@ -105,7 +114,7 @@ class Model(Tree):
                 self.lay(copy, worker)
                 taken.append(copy.name)
         self.settle()
-        return taken
+        return met, taken
 
     def _admits(self, copy: Copy, job: Job, *, late: bool) -> bool:
         if isinstance(job, Callback):

@@ -133,13 +133,13 @@ class Workers(Producers):
         return int(self.seen.scored("o:leases")[WORKERS[worker].encode()])
 
     def _claim(self, worker: int, queue: str, want: int) -> list[Run]:
-        copies = self._met(queue, want)
+        copies = [read(raw, queue) for raw in reversed(self.seen.queues.get(queue, []))]
         is_paused = queue in self.paused
         if is_paused:
             self.note("claim from a paused queue")
         before = {copy.name: self.model.jobs[copy.name].state for copy in copies}
-        met = [] if is_paused else copies
-        expected = self.model.claim(met, WORKERS[worker], self.stage.now)
+        lying = [] if is_paused else copies
+        met, expected = self.model.claim(lying, WORKERS[worker], self.stage.now, want)
         claimed = self.hands[worker].claim(queue, want=want, now=self.stage.now)
         runs = [
             Run(worker, claimed.first + number, raw) for number, raw in enumerate(claimed.payloads)
@@ -149,17 +149,6 @@ class Workers(Producers):
         for copy in met:
             self._note_claim(copy, before[copy.name], ran=copy.name in got)
         return runs
-
-    def _met(self, queue: str, want: int) -> list[Copy]:
-        """What a claim meets: it looks past those that have expired."""
-        copies: list[Copy] = []
-        fresh = 0
-        for raw in reversed(self.seen.queues.get(queue, [])):
-            if fresh == want:
-                break
-            copies.append(copy := read(raw, queue))
-            fresh += copy.deadline is None or copy.deadline >= self.stage.now
-        return copies
 
     def _note_claim(self, copy: Copy, was: str, *, ran: bool) -> None:
         job = self.model.jobs[copy.name]

@@ -27,7 +27,6 @@ def given(app: App) -> dict[str, Call[Any]]:
     """One request of each plain command, by module and name."""
     owner = f"{IDENTITY}:0"
     return {
-        "board.heard": board.heard(app.keys, IDENTITY, "TERM"),
         "audit.audited": audit.audited(app.keys, [BID], NOW),
         "batch.children": batch.children(app.keys, BID),
         "batch.failures": batch.failures(app.keys, BID),

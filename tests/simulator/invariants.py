@@ -52,7 +52,7 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     asked = {bid.decode(): int(mark) for bid, mark in after.scored("o:interrupts").items()}
     same("members are interrupted for a while", model.interrupts, asked)
     outlawed = {bid.decode() for bid in after.scored("o:cancelled")}
-    same("what was cancelled stays so", model.outlawed, outlawed)
+    same("what was cancelled stays so", model.outlawed, outlawed - set(model.batches))
 
 
 def _changed(bid: str, before: Snapshot, after: Snapshot) -> bool:
@@ -259,6 +259,8 @@ def check_life(bid: str, after: Snapshot, model: Model) -> None:
         raise Violation("o:batches holds what is not settled", bid)
     if (bid.encode() in after.scored("o:audit")) != lives:
         raise Violation("o:audit holds what is not at rest", bid)
+    if not lives and "cancelled_at" in fields and bid.encode() not in after.scored("o:cancelled"):
+        raise Violation("what was cancelled stays so when it expires", bid)
 
 
 def check_leftovers(after: Snapshot) -> None:

@@ -59,6 +59,7 @@ class Simulation:
         self.blocks: list[Any] = []
         self.slices: list[Message] = []
         self.heard: dict[str, int] = {}
+        self.signals: dict[str, str] = {}
         self.audits: list[Any] = []
         self.payloads: deque[str] = deque(maxlen=40)
 

@@ -27,6 +27,7 @@ def beat(app: App, *work: tuple[str, int], at: int = 0, identity: str = IDENTITY
         register=0,
         fields=["busy", len(work)],
         work=[(f"{child}-{token}", child, token, 1) for child, token in work],
+        heard="",
         override=NOW + at,
     )
     for _ in range(2):
@@ -123,12 +124,12 @@ def test_large_payloads_move_in_slices(app: App) -> None:
     jobs = [write(f"{i:02}", text="x" * 100_000) for i in range(12)]
     put(app, "default", *jobs, write("last"))
     hands = Hands(app)
-    first = hands.claim(want=12).first
-    blamed = list(range(first, first + 12))
+    assert [len(hands.claim(want=3).payloads) for _ in range(4)] == [3] * 4
+    blamed = list(range(1, 13))
     moved = []
     while now := hands.recall(250, blamed=blamed):
         moved.append(now)
-    assert moved == [2] * 6
+    assert moved == [3] * 4
     assert listed(app) == [*(blame(job, NOW / 1000) for job in jobs), write("last")]
 
 
@@ -137,7 +138,7 @@ def test_a_payload_larger_than_a_slice_moves(app: App) -> None:
     jobs = [write(f"{i:02}", text="x" * 600_000) for i in range(3)]
     put(app, "default", *jobs)
     hands = Hands(app)
-    hands.claim()
+    assert [len(hands.claim(want=3).payloads) for _ in range(3)] == [1, 1, 1]
     assert [hands.recall(250) for _ in range(4)] == [1, 1, 1, 0]
     assert listed(app) == jobs
 

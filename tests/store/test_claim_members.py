@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from outrider import App
+from outrider.store import life
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
     NOW,
     Hands,
+    commit,
     counts,
     dump,
     fields,
@@ -190,3 +192,46 @@ def test_a_dead_callback_brought_back_holds_its_batch(app: App) -> None:
     hands.ack(token)
     assert fields(app)["cs:success:0"] == "succeeded"
     assert raw(app, "TTL", app.keys("batch", BID)) > 0
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["known", "expired"])
+def test_many_cancelled_members_are_dropped_at_once(app: App, gone: bool) -> None:
+    """They take no room: a claim looks past 500 of them, also when their batch has expired."""
+    start(app, 1200)
+    app.perform(life.cancel(app.keys, bid=BID, running=0, now=NOW))
+    for first in (0, 500, 1000):
+        some = {"first": first, "count": 500, "running": []}
+        app.perform(life.cancel_members(app.keys, bid=BID, **some, now=NOW))
+    if gone:
+        assert raw(app, "TTL", app.keys("batch", BID)) > 0
+        raw(app, "DEL", *(app.keys(kind, BID) for kind in ("batch", "slots", "failures", "kids")))
+    put(app, "default", write("last"))
+    hands = Hands(app)
+    answers = [hands.claim(want=2) for _ in range(3)]
+    assert [len(answer.payloads) for answer in answers] == [0, 0, 1]
+    assert [answer.more for answer in answers] == [True, True, False]
+    assert listed(app) == []
+
+
+def test_no_claim_ends_many_batches(app: App) -> None:
+    """Each that is met may end with its last member, with callbacks: a claim ends 50 at most."""
+    for number in range(60):
+        bid = f"{number:016x}"
+        job = write(f"{bid}00000000", bid=bid)
+        made = commit(app, bid=bid, ranges=[(0, 1)], queues=[("default", [job])])
+        assert app.perform(made) == 1
+        app.perform(life.cancel(app.keys, bid=bid, running=0, now=NOW))
+    hands = Hands(app)
+    answers = [hands.claim() for _ in range(2)]
+    assert [(answer.payloads, answer.more) for answer in answers] == [([], True), ([], False)]
+    assert raw(app, "ZCARD", "o:batches") == 0
+
+
+def test_a_claim_takes_no_more_than_fills_a_script(app: App) -> None:
+    """Payloads may be large, and a script has to be brief: the next claim takes the others."""
+    jobs = [write(f"{number:02}", text="x" * 100_000) for number in range(5)]
+    put(app, "default", *jobs)
+    hands = Hands(app)
+    answers = [hands.claim(want=10) for _ in range(2)]
+    assert [len(answer.payloads) for answer in answers] == [3, 2]
+    assert [answer.more for answer in answers] == [True, False]

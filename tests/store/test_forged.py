@@ -137,7 +137,7 @@ def test_forged_payloads(
         claimed = hands.claim(*(name for name in names if name != "other"), now=NOW + turn)
         work = [("0", str(turn), token, 1) for token in range(claimed.first, claimed.first + 9)]
         beat: dict[str, Any] = {"identity": IDENTITY, "life": 30_000, "register": 0, "fields": []}
-        assert app.perform(process.beat(app.keys, **beat, work=work, override=0)).alive
+        assert app.perform(process.beat(app.keys, **beat, work=work, heard="", override=0)).alive
         held = [number for number, places in homes(app).items() if "o:claims" in places[0]]
         assert len(held) == len(claimed.payloads)
         over = _end(app, hands, claimed.first, claimed.payloads, kinds)

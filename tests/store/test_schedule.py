@@ -135,7 +135,7 @@ ALIKE = [
 
 @pytest.mark.parametrize(("text", "home"), ALIKE, ids=range(len(ALIKE)))
 def test_who_looks_like_the_job_before(app: App, text: str, home: str) -> None:
-    """Jobs in a row mostly say the same after their jids; matched once, none is misread."""
+    """Jobs in a row mostly say the same, which is matched once: none is misread."""
     add(app, "schedule", (NOW - 1, f'{{"jid":"{"a" * 24}"{LIKE}}}'), (NOW, text))
     assert promote(app, "schedule") == Promoted(2, -1, True)
     assert len(listed(app, "low")) == 1 + (home == "low")

@@ -32,6 +32,7 @@ def _beat(app: App, number: int, at: int, *, register: int = 0) -> Reaped:
         register=register,
         fields=["busy", 0],
         work=[],
+        heard="",
         override=NOW + at,
     )
     assert app.perform(beat).alive

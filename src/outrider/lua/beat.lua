@@ -2,7 +2,8 @@
 --- @include "lib/payload"
 --- @include "lib/time"
 -- Renews a worker's lease and shows it to people. `register` is 1 for the first beat; later, a
--- lease that lapsed meanwhile is an answer: {0, now, ''}. Else {1, server's time in ms, signal or ''}.
+-- lease that lapsed meanwhile is an answer: {0, now, ''}. Else {1, server's time in ms, signal or ''}: the
+-- oldest signal that waits. It stays until a beat says that it was `heard`, as answers may be lost.
 local LARGE, room = 16384, 524288
 
 -- What people see of a job: to encode large payloads, or many, anew would hold up the server.
@@ -39,5 +40,6 @@ if #work > 0 then redis.call('EXPIRE', board, 60) end
 -- Sidekiq up to 6.4 looks for the board under another name; a copy expires with it.
 redis.call('DEL', key_workers(identity))
 redis.call('COPY', board, key_workers(identity))
--- It stays until the worker says that it has heard it: this answer may be lost.
-return { 1, now, redis.call('LINDEX', key_signals(identity), -1) or '' }
+local signals = key_signals(identity)
+if heard ~= '' and redis.call('LINDEX', signals, -1) == heard then redis.call('RPOP', signals) end
+return { 1, now, redis.call('LINDEX', signals, -1) or '' }

@@ -35,6 +35,10 @@ for _, job in ipairs(jobs) do
 end
 
 for _, move in ipairs(moves) do
+  local misfits = misfit(key_queue(move.queue), 'list')
+  if misfits then return misfits end
+end
+for _, move in ipairs(moves) do
   push_all(move.queue, { stamp(move.to, now) })
   redis.call('ZREM', key, move.from)
 end

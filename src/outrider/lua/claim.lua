@@ -2,11 +2,12 @@
 --- @include "lib/batch"
 --- @include "lib/dead"
 --- @include "lib/stats"
+--- @include "lib/within"
 -- Takes up to `want` jobs from the queues in the order given, into the claims of one child.
 -- Paused queues are left out, jobs of a paused name go to its held list; expired jobs and members that ran
--- already are dropped, and their batch is told. It looks for others past these, as far as `PAST` and `BYTES`
--- allow, but for members: who ran already, or was cancelled, takes the room of one. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie there; first
--- token, payload ...}, or {0} when the child is fenced (its lease lapsed).
+-- already or were cancelled are dropped, and their batch is told. It looks for others past these, as far as
+-- `PAST` and `BYTES` allow. Returns {1 when nothing lay there, 2 when something did, 3 when more may lie
+-- there; first token, payload ...}, or {0} when the child is fenced (its lease lapsed).
 -- A request sent again is answered with what the first one took.
 local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
 local last, first, had = string.match(redis.call('HGET', owners, child) or '', '^(%d+) (%d+) (%d+)')
@@ -19,13 +20,8 @@ if request == tonumber(last) then
   return answer
 end
 
-local taken, trims, members, unreadable, late, callbacks = {}, {}, {}, {}, {}, {}
-
-local function note_member(bid, number, at, lapsed)
-  local list = members[bid]
-  if not list then list = {}; members[bid] = list end
-  list[#list + 1] = { number = number, at = at, lapsed = lapsed }
-end
+local taken, trims, batches, unreadable, late, callbacks, expired = {}, {}, {}, {}, {}, {}, 0
+local changed = 0
 
 -- Names of paused jobs; hardly ever any.
 local paused, held = {}, {}
@@ -48,12 +44,61 @@ local function was_killed(payload)
   return string.find(string.sub(payload, -300), ',"timed_out":[%d.]+[^{}]*}$') ~= nil
 end
 
--- Whether a job may run; what should not is noted for its place. Nothing that has lapsed ever runs.
-local function admit(payload, queue, at)
+-- What decides of its members, looked up once; `changes` are their new states.
+local function batch_of(bid)
+  local batch = batches[bid]
+  if not batch then
+    local known, cancelled, audit = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at', 'audit'))
+    if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end
+    batch = { known = known, cancelled = cancelled, audit = audit, slots = slots_of(bid), changes = {} }
+    batches[bid] = batch
+  end
+  return batch
+end
+
+local function becomes(batch, number, state)
+  if not may_become(state_of(batch.slots, number), state) then return end
+  if #batch.changes == 0 then changed = changed + 1 end
+  table.insert(batch.changes, number); table.insert(batch.changes, state)
+  -- `advance` writes it; a copy of the job that lies behind it is to see it now.
+  set_state(batch.slots, number, state)
+end
+
+-- Whether a member may run. One of a batch that is forgotten runs as a plain job, and is told so; unless it
+-- was cancelled.
+local FORGOTTEN = '"forgotten":true'
+
+local function admit_member(payload, bid, number, lapsed)
+  local batch = batch_of(bid)
+  local state = state_of(batch.slots, number)
+  if batch.cancelled then
+    -- It does not start. What waited or failed is cancelled; the rest stays what it is.
+    becomes(batch, number, CANCELLED)
+    return false
+  end
+  if state == DEAD then becomes(batch, number, FAILING); state = FAILING end
+  if lapsed and state == 0 then
+    table.insert(late, { payload = payload })
+  elseif lapsed and state == FAILING then
+    becomes(batch, number, DEAD)
+    table.insert(unreadable, payload)
+  elseif lapsed or state > FAILING then
+    if state == WAITING then becomes(batch, number, EXPIRED); expired = expired + 1 end
+  elseif not batch.known and string.sub(payload, -#FORGOTTEN - 1) ~= FORGOTTEN .. '}' then
+    return append(payload, FORGOTTEN)
+  else
+    return payload
+  end
+  return false
+end
+
+-- Whether a job may run, and as what; what should not is noted for its place. Nothing that has lapsed ever
+-- runs.
+local function admit(payload, queue)
   if next(paused) and put_aside(payload, queue) then return false end
   if is_plain(payload) then return payload end
   local batch, number, its_queue = member_of(payload)
-  if its_queue == queue then note_member(batch, number, at); return payload end
+  if its_queue == queue then return admit_member(payload, batch, number) end
   local jid, home, bid, cb, expiry = read(payload)
   if not jid then table.insert(unreadable, payload); return false end
   if home ~= queue then
@@ -61,15 +106,10 @@ local function admit(payload, queue, at)
   end
   -- Whose process was killed at its timeout has failed with that, and its child is to say so: not expired.
   local lapsed = expiry and expiry * 1000 < now and not was_killed(payload)
-  if bid then
-    note_member(bid, member_number(jid), at, lapsed)
-  elseif lapsed then
-    table.insert(late, { payload = payload, cb = cb })
-    return false
-  elseif cb then
-    table.insert(callbacks, cb)
-  end
-  return payload, lapsed
+  if bid then return admit_member(payload, bid, member_number(jid), lapsed) end
+  if lapsed then table.insert(late, { payload = payload, cb = cb }); return false end
+  if cb then table.insert(callbacks, cb) end
+  return payload
 end
 
 local function has_run(payload)
@@ -78,22 +118,25 @@ local function has_run(payload)
   return ok and job.retry_count ~= nil
 end
 
--- How many jobs that don't run, and how much of them, a claim looks past: a script has to be brief. Where it
--- has met one, it reads on by STEP.
-local PAST, BYTES, STEP = 500, 262144, 20
-local room, past, size = want, 0, 0
+-- How many jobs that don't run a claim looks past, and how many batches these may change, as each may be
+-- settled by it: a script has to be brief. Where it has met one, it reads on by AHEAD.
+local PAST, CHANGED, AHEAD = 500, 50, 20
+local past, size = 0, 0
+
+local function is_full() return #taken == want or past == PAST or changed == CHANGED or size >= BYTES end
 
 local function draw(queue)
   local at = 0
-  while room > 0 and past < PAST and size < BYTES do
-    local most = past > 0 and math.max(room, STEP) or room
-    local found = redis.call('LRANGE', key_queue(queue), -at - most, -at - 1)
-    for i = #found, 1, -1 do
-      if room == 0 or past == PAST or size >= BYTES then break end
-      local payload, lapsed = admit(found[i], queue, #taken + 1)
-      table.insert(taken, payload)
-      if payload and not lapsed then room = room - 1 else past, size = past + 1, size + #found[i] end
-      at = at + 1
+  while not is_full() do
+    local most = past > 0 and math.max(want - #taken, AHEAD) or want - #taken
+    local found = within(most, BYTES - size, function(first, last)
+      return from_tail(key_queue(queue), at + first, at + last)
+    end)
+    for i = 1, #found do
+      if is_full() then break end
+      local payload = admit(found[i], queue)
+      if payload then taken[#taken + 1] = payload else past = past + 1 end
+      at, size = at + 1, size + #found[i]
     end
     if #found < most then break end
   end
@@ -103,50 +146,9 @@ end
 for _, queue in ipairs(queues) do
   if redis.call('SISMEMBER', key_paused, queue) == 0 then draw(queue) end
 end
-local left = (room == 0 or past == PAST or size >= BYTES) and 3 or #taken > 0 and 2 or 1
+local left = is_full() and 3 or #trims > 0 and 2 or 1
 
--- Members of batches: one look at their slots decides who runs. Those of a batch that is forgotten
--- run as plain jobs, and are told so; unless it was cancelled.
-local FORGOTTEN = '"forgotten":true'
-local changes, audited, expired = {}, {}, 0
-for bid, list in pairs(members) do
-  local slots, change = slots_of(bid), {}
-  local function becomes(number, state)
-    table.insert(change, number); table.insert(change, state)
-    -- `advance` writes it; a copy of the job that lies behind it is to see it now.
-    if may_become(state_of(slots, number), state) then set_state(slots, number, state) end
-  end
-  local known, cancelled, audit = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at', 'audit'))
-  if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end
-  if audit then table.insert(audited, bid) end
-  for _, member in ipairs(list) do
-    local state = state_of(slots, member.number)
-    if cancelled then
-      -- It does not start. What waited or failed is cancelled; the rest stays what it is.
-      if state > 0 then becomes(member.number, CANCELLED) end
-      taken[member.at] = false
-    else
-      if state == DEAD then becomes(member.number, FAILING); state = FAILING end
-      if member.lapsed and state == 0 then
-        table.insert(late, { payload = taken[member.at] })
-        taken[member.at] = false
-      elseif member.lapsed and state == FAILING then
-        becomes(member.number, DEAD)
-        table.insert(unreadable, taken[member.at])
-        taken[member.at] = false
-      elseif member.lapsed or state > FAILING then
-        if state == WAITING then becomes(member.number, EXPIRED); expired = expired + 1 end
-        taken[member.at] = false
-      elseif not known and string.sub(taken[member.at], -#FORGOTTEN - 1) ~= FORGOTTEN .. '}' then
-        taken[member.at] = append(taken[member.at], FORGOTTEN)
-      end
-    end
-  end
-  if #change > 0 then changes[bid] = change end
-end
-
-local fields, answer, n = {}, { left, 0 }, 0
-for _, payload in ipairs(taken) do if payload then n = n + 1; answer[n + 2] = payload end end
+local fields, answer, n = {}, { left, 0, unpack(taken) }, #taken
 first = redis.call('INCRBY', key_tokens, n) - n + 1
 -- A server that lost its last moments counts from before: no token is given to a child twice.
 if first <= seen then first = redis.call('INCRBY', key_tokens, seen + 1 - first) - n + 1 end
@@ -169,8 +171,10 @@ for name, payloads in pairs(held) do
   call_many('LPUSH', key_held(name), payloads)
 end
 for _, trim in ipairs(trims) do redis.call('LTRIM', key_queue(trim[1]), 0, -trim[2] - 1) end
-for bid, change in pairs(changes) do advance(bid, change, now) end
-for _, bid in ipairs(audited) do void_audit(bid) end
+for bid, batch in pairs(batches) do
+  if #batch.changes > 0 then advance(bid, batch.changes, now) end
+  if batch.audit then void_audit(bid) end
+end
 for _, cb in ipairs(callbacks) do revive_callback(cb) end
 settle_all(now)
 return answer

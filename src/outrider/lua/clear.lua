@@ -4,15 +4,11 @@
 --- @include "lib/held"
 --- @include "lib/place"
 --- @include "lib/within"
--- Deletes up to `limit` jobs (or those that fill a script), those first that would be taken first, and tells their batches. What
--- leaves the dead set was told when it died. Returns how many it has deleted.
+-- Deletes up to `limit` jobs (or those that fill a script), those first that would be taken first, and tells
+-- their batches. What leaves the dead set was told when it died. Returns how many it has deleted.
 local key, found = lies(place, name), nil
 if is_list(place) then
-  found = within(limit, BYTES, function(first, last)
-    local jobs = redis.call('LRANGE', key, -last - 1, -first - 1)
-    for i = 1, math.floor(#jobs / 2) do jobs[i], jobs[#jobs + 1 - i] = jobs[#jobs + 1 - i], jobs[i] end
-    return jobs
-  end)
+  found = within(limit, BYTES, function(first, last) return from_tail(key, first, last) end)
 else
   found = within(limit, BYTES, function(first, last) return redis.call('ZRANGE', key, first, last) end)
 end

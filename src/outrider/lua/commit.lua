@@ -5,7 +5,7 @@
 -- Returns {1, ''}, {0, ''} when the lane is not ours, or a refusal: then nothing was written.
 local said = lane_says(lane, number, digest)
 if said then return { said, '' } end
-local no = refusal(batches, staged)
+local no = refusal(batches, staged, queues, scheduled)
 if no then return no end
 commit_all(batches, staged, queues, scheduled, now)
 lane_note(lane, number, digest)

@@ -12,7 +12,7 @@ if said then return { said, '' } end
 local claims = key_claims(owner)
 local payload = redis.call('HGET', claims, string.format('%d', token))
 if not payload then return { -5, '' } end
-local no = refusal(batches, staged)
+local no = refusal(batches, staged, queues, scheduled)
 if no then return no end
 commit_all(batches, staged, queues, scheduled, now)
 redis.call('HDEL', claims, string.format('%d', token))

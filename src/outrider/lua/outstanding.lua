@@ -1,4 +1,5 @@
 #!lua flags=no-writes
+--- @include "lib/children"
 --- @include "lib/moving"
 -- Counts what a draining worker still has to wait for: queued in these queues or on its way there
 -- (paused ones left out), held for a name that is not paused any more, due by `until` in schedule or retry,
@@ -18,10 +19,8 @@ for _, name in ipairs(redis.call('ZRANGE', key_moving, 0, -1)) do
   if #name == 16 then total = total + redis.call('ZCOUNT', key_staged(name), '-inf', latest) end
 end
 for _, identity in ipairs(redis.call('ZRANGE', key_leases, 0, -1)) do
-  for _, child in ipairs(redis.call('HKEYS', key_owners(identity))) do
-    if not string.find(child, ':', 1, true) then
-      total = total + redis.call('HLEN', key_claims(identity .. ':' .. child))
-    end
+  for _, child in ipairs(children_of(identity)) do
+    total = total + redis.call('HLEN', key_claims(identity .. ':' .. child))
   end
 end
 return total

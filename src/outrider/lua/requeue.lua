@@ -11,7 +11,11 @@ if not part then return 0 end
 local jid, queue, bid, cb = read(payload)
 if not jid then return -2 end
 local dead = bid and state_of(slots_of(bid), member_number(jid)) == DEAD
-if bid and place == 'dead' and (is_cancelled_in_line(bid) or redis.call('ZSCORE', key_cancelled, bid)) then return -1 end
+if bid and place == 'dead' and (is_cancelled_in_line(bid) or redis.call('ZSCORE', key_cancelled, bid)) then
+  return -1
+end
+local misfits = misfit(key_queue(queue or 'default'), 'list')
+if misfits then return misfits end
 
 push_all(queue or 'default', { stamp(changed, now) })
 take(place, '', part, payload)

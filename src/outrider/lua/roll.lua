@@ -1,5 +1,6 @@
 #!lua flags=no-writes
 --- @include "lib/board"
+--- @include "lib/children"
 -- A page of the workers that are listed, ours and Ruby's, or `only` one of them if it is listed. Returns
 -- {following cursor, {identity, {what it says of itself, by `fields`}, jobs held, jobs shown} ...}.
 -- A key of another type is no worker's: any program may have written here.
@@ -12,7 +13,7 @@ end
 
 local function held(identity)
   local count = 0
-  for _, child in ipairs(redis.call('HKEYS', key_owners(identity))) do
+  for _, child in ipairs(children_of(identity)) do
     count = count + redis.call('HLEN', key_claims(identity .. ':' .. child))
   end
   return count

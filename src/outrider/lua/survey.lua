@@ -1,8 +1,9 @@
 #!lua flags=no-writes
 --- @include "lib/payload"
 -- One page of a place: which members and callbacks of batches lie there. Hashes and sorted sets are
--- scanned. A list is read from its head, `limit` at a time; as nothing is ever put into the middle of one, two pages have
--- no gap between them when the second holds some of the last few of the first: `edge` are their digests.
+-- scanned. A list is read from its head, `limit` at a time; as nothing is ever put into the middle of one, two
+-- pages have no gap between them when the second holds some of the last few of the first: `edge` are their
+-- digests.
 -- Where more than a page was pushed meanwhile, these lie further on, and it goes on until they are met.
 -- Returns {next cursor, {bid, {number ...} ...}, {callback ...}, edge, how many bytes were read}; the
 -- cursor is "0" at the end, and "-1" when there may be a gap.

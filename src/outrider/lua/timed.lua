@@ -2,9 +2,9 @@
 --- @include "lib/place"
 --- @include "lib/within"
 -- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them
--- (or as many as fill a script), those on their way there at their places among the others. Returns for the set, and for each that is
--- on its way, {1 when there are more, payload, score ...}; what comes after the first end of those with
--- more is not of this page.
+-- (or as many as fill a script), those on their way there at their places among the others. Returns for the
+-- set, and for each that is on its way, {1 when there are more, payload, score ...}; what comes after the
+-- first end of those with more is not of this page.
 -- Equal scores are in the order of bytes; Lua's own comparison goes by the locale.
 local function comes_after(text)
   for first = 1, math.min(#text, #payload), 256 do

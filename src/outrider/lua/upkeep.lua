@@ -14,7 +14,8 @@ for _, name in ipairs(over) do
 end
 settle_all(now)
 -- A batch that has expired by itself could not be taken off the list of those with dead members.
-local old = redis.call('ZRANGE', key_deaths, '-inf', string.format('%d', now - 180 * DAY * 1000), 'BYSCORE', 'LIMIT', 0, limit)
+local past = string.format('%d', now - 180 * DAY * 1000)
+local old = redis.call('ZRANGE', key_deaths, '-inf', past, 'BYSCORE', 'LIMIT', 0, limit)
 for _, bid in ipairs(old) do
   if redis.call('EXISTS', key_batch(bid)) == 0 then
     redis.call('ZREM', key_deaths, bid)

@@ -43,10 +43,12 @@ def beat(
     register: int,
     fields: list[str | int],
     work: list[tuple[str, str, int, int]],
+    heard: str,
     override: int,
 ) -> Beat:
     """Renew a lease for `life` ms of the virtual clock.
 
+    `heard` is the signal that the last answer brought, or "": it is waiting until then.
     `work` are the running jobs: (slot name, child, token, started at in seconds). `override` is a
     time in ms instead of the server's, for tests; 0 otherwise.
     """

@@ -59,6 +59,7 @@ class Heart:
         self._beat_at = 0.0
         self._shown: set[int] = set()
         self._lasting: set[int] = set()
+        self._heard = ""
 
     def now(self) -> int:
         """The server's time in ms, as of the last beat: the clocks of hosts differ, and jump."""
@@ -81,6 +82,7 @@ class Heart:
             register=self._register,
             fields=self._fields(len(work)),
             work=work,
+            heard=self._heard,
             override=0,
         )
         reap = process.reap(self._keys, limit=SLICE, override=0)
@@ -92,12 +94,12 @@ class Heart:
             self._register = 1
             return 0.0
         self._register = 0
-        if beat.signal:
-            self._executor.run(board.heard(self._keys, self.identity, beat.signal))
+        self._heard = beat.signal
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])
         if lost.identity:
             log.warning("worker %s is lost: %d of its jobs go back", lost.identity, lost.moved)
+        if beat.signal or lost.identity:
             return 0.0
         self._beat_at = time.monotonic() + BEAT
         return max(0.0, min(LOOK, self._beat_at - time.monotonic()))

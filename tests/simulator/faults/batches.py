@@ -153,8 +153,8 @@ BATCHES: Faults = {
     ],
     "claim overlooks the cancelling": [
         (
-            "    if cancelled then\n      -- It does not start.",
-            "    if false then\n      -- It does not start.",
+            "  if batch.cancelled then\n    -- It does not start.",
+            "  if false then\n    -- It does not start.",
         )
     ],
     "ack retries a cancelled member": [
@@ -216,9 +216,7 @@ BATCHES: Faults = {
     ],
     "never gives up": [("tonumber(known[2]) >= tonumber(known[1])", "false")],
     # -- the end of a batch ----------------------------------------------------------------
-    "claim does not void an audit": [
-        ("for _, bid in ipairs(audited) do void_audit(bid) end\n", "")
-    ],
+    "claim does not void an audit": [("  if batch.audit then void_audit(bid) end\n", "")],
     "claimed callback does not void an audit": [("if known[2] then void_audit(bid) end", "")],
     "new jobs do not void an audit": [("bid)\n      void_audit(bid)\n", "bid)\n")],
     "void audit counts": [
@@ -274,7 +272,8 @@ BATCHES: Faults = {
     "cancelled jobs run once their batch is forgotten": [
         ("if not known then cancelled = redis.call('ZSCORE', key_cancelled, bid) end", "")
     ],
-    "job of a forgotten batch not told": [
-        ("taken[member.at] = append(taken[member.at], FORGOTTEN)", "")
+    "cancelled jobs run once their batch has expired": [
+        ("if rests and is.cancelled_at > 0 then outlaw(bid, now + life * 1000, now) end", "")
     ],
+    "job of a forgotten batch not told": [("return append(payload, FORGOTTEN)", "return payload")],
 }

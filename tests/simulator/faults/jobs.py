@@ -61,19 +61,17 @@ JOBS: Faults = {
         )
     ],
     "late claim is served": [("if not last or request < tonumber(last) then", "if not last then")],
-    "double delivery runs again": [
-        ("elseif member.lapsed or state > FAILING then", "elseif member.lapsed then")
-    ],
+    "double delivery runs again": [("elseif lapsed or state > FAILING then", "elseif lapsed then")],
     "expired member not told to its batch": [
         (
-            "if state == WAITING then becomes(member.number, EXPIRED); expired",
+            "if state == WAITING then becomes(batch, number, EXPIRED); expired",
             "if true then expired",
         )
     ],
     "expired member of a forgotten batch runs": [
         (
-            "table.insert(late, { payload = taken[member.at] })\n        taken[member.at] = false",
-            "table.insert(late, { payload = taken[member.at] })",
+            "    table.insert(late, { payload = payload })\n  elseif",
+            "    return append(payload, FORGOTTEN)\n  elseif",
         )
     ],
     "no queue named for who has none": [("if home ~= queue then", "if false then")],
@@ -85,7 +83,7 @@ JOBS: Faults = {
     ],
     "brought back without a word": [
         (
-            "if state == DEAD then becomes(member.number, FAILING);",
+            "if state == DEAD then becomes(batch, number, FAILING);",
             "if state == DEAD then",
         )
     ],
@@ -96,12 +94,10 @@ JOBS: Faults = {
         )
     ],
     "what is passed takes room": [
-        ("if payload and not lapsed then room = room - 1", "if true then room = room - 1")
+        ("#taken == want or past == PAST", "#taken + past == want or past == PAST")
     ],
-    "nothing is said to be left": [("(room == 0 or past == PAST or size >= BYTES) and 3 or ", "")],
-    "copy of what expired runs": [
-        ("then set_state(slots, number, state) end\n  end", "then end\n  end")
-    ],
+    "nothing is said to be left": [("local left = is_full() and 3 or ", "local left = ")],
+    "copy of what expired runs": [("  set_state(batch.slots, number, state)\n", "")],
     "expired jobs not counted": [
         ("job.payload) else expired = expired + 1 end", "job.payload) end")
     ],
@@ -135,12 +131,18 @@ JOBS: Faults = {
         )
     ],
     "handed back in the wrong order": [
-        ("for i = #found, 1, -1 do\n    local _, queue", "for i = 1, #found do\n    local _, queue")
+        (
+            "for i = #found, 1, -1 do\n    local _, queue, bid, cb",
+            "for i = 1, #found do\n    local _, queue, bid, cb",
+        )
     ],
     "handed back and kept": [
         ("  if #found > 0 then redis.call('LTRIM', key_held(name), #found, -1) end\n", "")
     ],
-    "handed back without bounds": [("while limit > 0 and size < bytes do", "while true do")],
+    "handed back without bounds": [
+        ("  limit = limit - #found\n", ""),
+        ("    bytes = bytes - #found[i]\n", ""),
+    ],
     "emptied held list still named": [("  redis.call('SREM', key_heldnames, name)\n", "")],
     "held list with jobs not named": [
         ("if redis.call('EXISTS', key_held(name)) == 1 then return true end", "")
@@ -152,10 +154,10 @@ JOBS: Faults = {
         ("  total = total + redis.call('LLEN', key_held(name))\n", "")
     ],
     "what comes back does not void an audit": [
-        ("  for bid in pairs(batches_of(back)) do void_audit(bid) end\n", "")
+        ("  for bid in pairs(batches) do void_audit(bid) end\n", "")
     ],
     "callback that comes back does not void an audit": [
-        ("if cb then found[string.match(cb, '^%x*')] = true end", "")
+        ("if cb then batches[string.match(cb, '^%x*')] = true end", "")
     ],
     # -- acknowledgements ------------------------------------------------------------------
     "ack without a claim": [
@@ -317,7 +319,7 @@ settle_all(now)
         )
     ],
     # -- workers and the schedule ----------------------------------------------------------
-    "recall leaves the claim": [("redis.call('HDEL', claims, unpack(taken))", "")],
+    "recall leaves the claim": [("redis.call('HDEL', claims, unpack(tokens, 1, #jobs))\n", "")],
     "recall leaves the number of the last ack": [
         ("redis.call('HDEL', owners, child, child .. ':ack')", "redis.call('HDEL', owners, child)")
     ],
@@ -325,7 +327,7 @@ settle_all(now)
     "worker forgotten too early": [("if #children_of(identity) == 0 then", "if true then")],
     "blame lost": [("mark ~= 'blamed' then", "mark then")],
     "all that a child held is blamed": [
-        ("marked(payload, marks[child .. ':' .. taken[i]], now)", "marked(payload, 'blamed', now)")
+        ("marked(found[i], marks[child .. ':' .. tokens[i]], now)", "marked(found[i], 'blamed', 1)")
     ],
     "earlier blame lost": [("    if type(at) == 'number' and at >", "    if false and at >")],
     "blame of any age counts": [(" and at > now / 1000 - BLAME_WINDOW then", " then")],
@@ -369,13 +371,9 @@ settle_all(now)
     ],
     "relief of what has begun": [("if token > begun and", "if")],
     "relief of what was claimed since": [("token > begun and token <= revoked", "token > begun")],
-    "relief leaves the claim": [("redis.call('HDEL', claims, unpack(tokens, 1, #jobs))\n", "")],
-    "relief takes the oldest": [("return one > other end)\nfor", "return one < other end)\nfor")],
-    "cancelled job relieved without a word": [
-        (
-            "redis.call('ZINCRBY', key_cancelling, 1, bid)\n  end\n  table",
-            "redis.call('EXISTS', bid)\n  end\n  table",
-        )
+    "the oldest claims taken back first": [("return one > other end)", "return one < other end)")],
+    "cancelled job taken back without a word": [
+        ("if bid and is_cancelled(bid) then", "if false then")
     ],
     "promote leaves the job": [("redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)\n", "")],
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],

@@ -31,11 +31,14 @@ LOOKING: Faults = {
     "signal jumps the line": [
         ("redis.call('LPUSH', signals, name)", "redis.call('RPUSH', signals, name)")
     ],
-    "signal taken by the beat": [
-        (
-            "redis.call('LINDEX', key_signals(identity), -1)",
-            "redis.call('RPOP', key_signals(identity))",
-        )
+    "signal lost with its answer": [
+        ("redis.call('LINDEX', signals, -1) or ''", "redis.call('RPOP', signals) or ''")
+    ],
+    "signal heard for ever": [
+        ("== heard then redis.call('RPOP', signals) end", "== heard then end")
+    ],
+    "signal gone before it was heard": [
+        ("redis.call('LINDEX', signals, -1) == heard then", "true then")
     ],
     "board not shown to old consoles": [("redis.call('COPY', board, key_workers(identity))\n", "")],
     "old consoles see what ran": [("redis.call('DEL', key_workers(identity))\n", "")],

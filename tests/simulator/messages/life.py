@@ -26,6 +26,7 @@ class Beat(Message):
     register: int
     override: int
     work: list[tuple[str, str, int, int]] = field(default_factory=list)
+    heard: str = ""
 
     def call(self) -> Call[Any]:
         return process.beat(
@@ -35,6 +36,7 @@ class Beat(Message):
             register=self.register,
             fields=["info", "{}"],
             work=self.work,
+            heard=self.heard,
             override=self.override,
         )
 
@@ -42,11 +44,13 @@ class Beat(Message):
         model.tick(self.override)
         alive = bool(self.register) or self.identity in model.leases
         signals = before.rest.get(f"{self.identity}-signals", []) if alive else []
+        if signals and signals[-1].decode() == self.heard:
+            signals = signals[:-1]
         signal = signals[-1].decode() if signals else ""
         same("a beat says whether the lease stands", (alive, self.override, signal), tuple(answer))
-        left = [word.decode() for word in after.rest.get(f"{self.identity}-signals", [])]
         if alive:
-            same("a signal stays until it is heard", [word.decode() for word in signals], left)
+            waiting = after.rest.get(f"{self.identity}-signals", [])
+            same("a signal waits until it was heard", signals, waiting)
             model.leases[self.identity] = model.virtual + self.life
             if self.identity in before.owners:
                 model.started[self.identity] = {(child, token) for _, child, token, _ in self.work}

@@ -84,4 +84,6 @@ class Forget(Message):
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         model.forgotten[self.bid] = model.counts_as(self.bid)
+        if self.bid.encode() in before.scored("o:cancelled"):
+            model.outlawed.add(self.bid)
         del model.batches[self.bid]

@@ -77,10 +77,9 @@ class Claim(Message):
     ) -> None:
         jobs, expected, names = [], [], []
         drawn, room = self._drawn(model, before)
-        for name, payload in drawn:
+        for name, payload, place in drawn:
             job = read(payload)
             jobs.append(job)
-            place = self._fate(model, job)
             model.take(job.id, "queue")
             if place:
                 model.put(job.id, place)
@@ -118,17 +117,16 @@ class Claim(Message):
             if name and name not in homes(payload):
                 raise Violation("a job names the queue that it was taken from", (name, payload))
 
-    def _drawn(self, model: Model, before: Snapshot) -> tuple[list[tuple[str, bytes]], int]:
-        """All that it meets, and how many more it would take."""
-        drawn: list[tuple[str, bytes]] = []
+    def _drawn(self, model: Model, before: Snapshot) -> tuple[list[tuple[str, bytes, str]], int]:
+        """All that it meets and where that goes, and how many more it would take."""
+        drawn: list[tuple[str, bytes, str]] = []
         room = self.want
         for name in self.queues:
             for payload in before.queues.get(name, [])[::-1] if name not in model.paused else ():
                 if room:
-                    job = read(payload)
-                    drawn.append((name, payload))
-                    passed = not job.readable or job.name in model.paused_names or self._late(job)
-                    room -= not passed
+                    place = self._fate(model, read(payload))
+                    drawn.append((name, payload, place))
+                    room -= place == "claim"
         return drawn, room
 
     def _late(self, job: Job) -> bool:
@@ -137,16 +135,16 @@ class Claim(Message):
 
     @staticmethod
     def _expect_held(
-        drawn: list[tuple[str, bytes]], model: Model, before: Snapshot, after: Snapshot
+        drawn: list[tuple[str, bytes, str]], model: Model, before: Snapshot, after: Snapshot
     ) -> None:
         """Those of paused names lie behind what is held already, in their order."""
         for name in model.paused_names:
-            ids = [read(payload).id for _, payload in drawn if read(payload).name == name]
+            ids = [read(payload).id for _, payload, _ in drawn if read(payload).name == name]
             old = before.aside.get(name, [])
             lying = after.aside.get(name, [])
             found = [read(payload).id for payload in lying[: len(lying) - len(old)]]
             same("jobs of a paused name are held", (ids[::-1], old), (found, lying[len(found) :]))
-        for queue_name, payload in drawn:
+        for queue_name, payload, _ in drawn:
             job = read(payload)
             texts = [text for text in after.aside.get(job.name, []) if read(text).id == job.id]
             named = is_plain(payload) or any(queue_name in homes(text) for text in texts)

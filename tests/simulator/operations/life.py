@@ -16,7 +16,6 @@ from tests.simulator.messages.life import (
     Rollback,
     Upgrade,
 )
-from tests.simulator.messages.looking import Heard
 from tests.simulator.messages.workers import Ack
 from tests.simulator.operations.closing import finish
 from tests.simulator.operations.table import operation
@@ -45,11 +44,14 @@ def one_beat(sim: Simulation, identity: str) -> None:
         for token in held
         if host == identity
     ]
-    beat = sim.send(Beat(identity, LIFE, 0, sim.server_clock(), work))
-    if not beat.alive:
+    heard = sim.signals.get(identity, "")
+    message = Beat(identity, LIFE, 0, sim.server_clock(), work, heard)
+    answer = sim.send(message)
+    if answer.signal:  # it may be lost with the answer
+        answer = sim.send(message, "again: ")
+    sim.signals[identity] = answer.signal
+    if not answer.alive:
         lose(sim, identity)
-    elif beat.signal and sim.chance(0.8):
-        sim.send(Heard(identity, beat.signal))
 
 
 def lose(sim: Simulation, identity: str) -> None:

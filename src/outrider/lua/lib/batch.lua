@@ -112,6 +112,12 @@ local function at_rest(is)
   return is.settled_at > 0 and bit.band(bits(is), 4) > 0
 end
 
+-- Cancelled jobs that still lie on queues must not run when their batch is known no more, from `at` on.
+local function outlaw(bid, at, now)
+  redis.call('ZADD', key_cancelled, at, bid)
+  redis.call('ZREMRANGEBYSCORE', key_cancelled, '-inf', string.format('%d', now - 180 * DAY * 1000))
+end
+
 local function tidy(bid, is, now)
   local _, _, settled = due(is)
   if settled then redis.call('ZREM', key_batches, bid) else redis.call('ZADD', key_batches, now, bid) end
@@ -120,6 +126,7 @@ local function tidy(bid, is, now)
     if rests then redis.call('EXPIRE', key, life) else redis.call('PERSIST', key) end
   end
   if rests then redis.call('ZREM', key_audit, bid) else redis.call('ZADD', key_audit, 'NX', now, bid) end
+  if rests and is.cancelled_at > 0 then outlaw(bid, now + life * 1000, now) end
 end
 
 -- Removes what is left of a batch that is known no more.
@@ -128,12 +135,8 @@ local function remove_keys(bid)
   for _, key in ipairs({ key_batches, key_audit, key_cancelling, key_deaths }) do redis.call('ZREM', key, bid) end
 end
 
--- Its cancelled jobs that lie on queues still must not run.
 local function forget(bid, is, now)
-  if is.cancelled_at > 0 then
-    redis.call('ZADD', key_cancelled, now, bid)
-    redis.call('ZREMRANGEBYSCORE', key_cancelled, '-inf', string.format('%d', now - 180 * DAY * 1000))
-  end
+  if is.cancelled_at > 0 then outlaw(bid, now, now) end
   remove_keys(bid)
 end
 

@@ -8,8 +8,10 @@
 -- count} of what was staged before.
 
 -- Why it can't be committed: {-1, bid} for an unknown batch, {-2, bid} for a settled one, {-3, bid} for a
--- cancelled one, {-4, ''} when what was staged has lapsed; nil when it can.
-local function refusal(batches, staged)
+-- cancelled one, {-4, ''} when what was staged has lapsed, an error where a key holds something else; nil when it can.
+local function refusal(batches, staged, queues, scheduled)
+  local misfits = misfit_of(queues, scheduled)
+  if misfits then return misfits end
   for _, one in ipairs(staged) do if staged_count(one[1]) ~= one[2] then return { -4, '' } end end
   local made = {}
   for _, one in ipairs(batches) do

@@ -13,11 +13,24 @@ local function push_all(queue, payloads)
   call_many('LPUSH', key_queue(queue), payloads)
 end
 
--- What another program keeps under the name of a queue takes no jobs.
-local function is_queue(queue)
-  local kind = redis.call('TYPE', key_queue(queue))['ok']
-  return kind == 'list' or kind == 'none'
+-- What another program keeps under one of our keys takes no jobs: the error that says so, nil where the key
+-- can be used. To be returned before the first write, where somebody can be told.
+local function misfit(key, kind)
+  local found = redis.call('TYPE', key)['ok']
+  if found == kind or found == 'none' then return nil end
+  local text = 'WRONGTYPE nothing was written: the key %s holds a %s and is no %s of jobs; use another name or prefix'
+  return redis.error_reply(string.format(text, key, found, kind))
 end
+
+local function misfit_of(queues, scheduled)
+  for _, group in ipairs(queues) do
+    local no = misfit(key_queue(group[1]), 'list')
+    if no then return no end
+  end
+  return #scheduled > 0 and misfit(key_schedule, 'zset') or nil
+end
+
+local function is_queue(queue) return not misfit(key_queue(queue), 'list') end
 
 -- Gives jobs back to the front of their queues; `jobs` in the order they were taken. Who has none that takes
 -- jobs goes to `default`: a script that failed on him would fail for ever, and nobody would be given back.

@@ -59,7 +59,7 @@ end
 -- The queue of a payload as ours are that belong to no batch and have no deadline; nil for all others. Who
 -- asks has many, and those in a row mostly have the same text after the jid: it is looked at once.
 local PLAIN = '^{"jid":"[^"\\]+","class":"[^"\\]+","queue":"([^"\\]+)"()'
-local find, byte = string.find, string.byte
+local find, byte, sub = string.find, string.byte, string.sub
 local same, same_queue
 
 local function plain_queue(payload)
@@ -67,7 +67,7 @@ local function plain_queue(payload)
     and find(payload, '{"jid":"', 1, true) == 1
   if is_usual and same and find(payload, same, 33, true) == 33 then return same_queue end
   local queue, past = string.match(payload, PLAIN)
-  if queue and is_usual then same, same_queue = string.sub(payload, 33, past - 1), queue end
+  if queue and is_usual then same, same_queue = sub(payload, 33, past - 1), queue end
   return queue
 end
 
@@ -83,7 +83,7 @@ local function seconds(ms) return string.format('%.3f', ms / 1000) end
 -- Adds a last field by splicing text; other clients may end a payload with blanks, or too early.
 local function append(payload, field)
   if byte(payload, -1) ~= 125 then payload = string.match(payload, '^(.*})%s*$') or payload .. '}' end
-  return string.sub(payload, 1, -2) .. ',' .. field .. '}'
+  return sub(payload, 1, -2) .. ',' .. field .. '}'
 end
 
 local function stamp_of(ms) return '"enqueued_at":' .. seconds(ms) end

@@ -1,7 +1,7 @@
 --- @include "lib/moving"
 -- Where a job lies when people act on it: a queue by its name, the held list of a job's name, or one of the
--- time-ordered sets. What is on its way there belongs to it. A queue is one line of jobs, its own before those that are coming: a
--- job that is moved on keeps its position in that line.
+-- time-ordered sets. What is on its way there belongs to it. A queue is one line of jobs, its own before those
+-- that are coming: a job that is moved on keeps its position in that line.
 local function lies(place, name)
   if place == 'queue' then return key_queue(name) end
   if place == 'held' then return key_held(name) end
@@ -19,8 +19,8 @@ local function parts(place, name)
   return found
 end
 
--- Looks for a job in the line of a queue or held list, in ever wider surroundings of a position: to search all of it
--- would hold up the server. Returns the part where it lies, its index there, and its position.
+-- Looks for a job in the line of a queue or held list, in ever wider surroundings of a position: to search all
+-- of it would hold up the server. Returns the part where it lies, its index there, and its position.
 local NEAR = { 0, 500, 2000 }
 
 local function find_near(line, payload, at)

@@ -1,48 +1,50 @@
 --- @include "lib/blame"
+--- @include "lib/children"
+--- @include "lib/line"
 --- @include "lib/lists"
--- Takes up to `limit` claims (256 KiB, but one at least) from a child that is gone back to the front of
--- their queues. The child is fenced first, so that it cannot claim again in between. `marks` says of
--- `child:token` what its payload is told. Returns how many claims were moved.
-local RECALL_BYTES = 262144
-
-local function recall_claims(identity, child, limit, marks, now)
-  local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
-  redis.call('HSET', owners, child, 'gone')
-  local tokens = redis.call('HKEYS', claims)
-  for i, token in ipairs(tokens) do tokens[i] = tonumber(token) end
-  table.sort(tokens)
-  -- The newest first: what returns last lies at the front, and the oldest belongs there.
-  local taken, bytes = {}, 0
-  for i = #tokens, math.max(1, #tokens - limit + 1), -1 do
-    local token = string.format('%d', tokens[i])
-    bytes = bytes + redis.call('HSTRLEN', claims, token)
-    if bytes > RECALL_BYTES and #taken > 0 then break end
-    table.insert(taken, token)
+--- @include "lib/within"
+-- Tokens above `begun`, and not above `revoked`, that a child holds: the newest first.
+local function held_tokens(identity, child, begun, revoked)
+  local tokens = {}
+  for _, text in ipairs(redis.call('HKEYS', key_claims(identity .. ':' .. child))) do
+    local token = tonumber(text)
+    if token > begun and token <= revoked then table.insert(tokens, token) end
   end
-  if #taken > 0 then
-    local jobs = {}
-    for i, payload in ipairs(redis.call('HMGET', claims, unpack(taken))) do
-      local _, queue, bid = read(payload)
-      -- Who cancels took it for running, and left it; it has to be looked at again.
-      if bid and redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1 then
-        redis.call('ZINCRBY', key_cancelling, 1, bid)
-      end
-      payload = marked(payload, marks[child .. ':' .. taken[i]], now)
-      jobs[#taken - i + 1] = { queue = queue or 'default', payload = payload }
-    end
-    give_back(jobs)
-    redis.call('HDEL', claims, unpack(taken))
-  end
-  if #taken == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
-  return #taken
+  table.sort(tokens, function(one, other) return one > other end)
+  for i, token in ipairs(tokens) do tokens[i] = string.format('%d', token) end
+  return tokens
 end
 
-local function children_of(identity)
-  local children = {}
-  for _, name in ipairs(redis.call('HKEYS', key_owners(identity))) do
-    if not string.find(name, ':', 1, true) then table.insert(children, name) end
+-- Gives the claims of the first `limit` of these tokens (or those that fill `bytes`) back to the front of
+-- their queues. The newest come first: what returns last lies at the front, and the oldest belongs there.
+-- `marks` says of `child:token` what its payload is told. Returns how many were moved.
+local function return_claims(identity, child, tokens, limit, bytes, marks, now)
+  local claims = key_claims(identity .. ':' .. child)
+  local found = within(math.min(limit, #tokens), bytes, function(first, last)
+    return redis.call('HMGET', claims, unpack(tokens, first + 1, last + 1))
+  end)
+  local jobs = {}
+  for i = #found, 1, -1 do
+    local _, queue, bid = read(found[i])
+    -- Who cancels took it for running, and left it; it has to be looked at again.
+    if bid and is_cancelled(bid) then redis.call('ZINCRBY', key_cancelling, 1, bid) end
+    local payload = marked(found[i], marks[child .. ':' .. tokens[i]], now)
+    table.insert(jobs, { queue = queue or 'default', payload = payload })
   end
-  return children
+  if #jobs == 0 then return 0 end
+  give_back(jobs)
+  redis.call('HDEL', claims, unpack(tokens, 1, #jobs))
+  return #jobs
+end
+
+-- Takes claims back from a child that is gone. It is fenced first, so that it cannot claim again in between.
+local function recall_claims(identity, child, limit, marks, now)
+  local owners = key_owners(identity)
+  redis.call('HSET', owners, child, 'gone')
+  local tokens = held_tokens(identity, child, 0, math.huge)
+  local moved = return_claims(identity, child, tokens, limit, BYTES, marks, now)
+  if moved == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
+  return moved
 end
 
 -- The same for a worker, one child after another; when nothing is left, the worker is forgotten.

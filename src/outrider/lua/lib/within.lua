@@ -3,6 +3,13 @@
 -- at a time, as nobody can tell the size of what he has not read.
 local STEP, BYTES = 10, 262144
 
+-- What lies at these places of a list, counted from its tail, in the order in which it is taken.
+local function from_tail(key, first, last)
+  local jobs = redis.call('LRANGE', key, -last - 1, -first - 1)
+  for i = 1, math.floor(#jobs / 2) do jobs[i], jobs[#jobs + 1 - i] = jobs[#jobs + 1 - i], jobs[i] end
+  return jobs
+end
+
 local function within(limit, bytes, fetch)
   local found, count, size, step = {}, 0, 0, 1
   while count < limit and size < bytes do
