@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -27,8 +27,11 @@ def worker(tmp_path: Path, app: App, work: ModuleType) -> Iterator[StartWorker]:
     """Starts a worker with options and waits until it is registered; ends it after the test."""
     workers: list[Worker] = []
 
-    def start(*options: str, ready: bool = True, hasty: bool = False) -> Worker:
-        workers.append(Worker(tmp_path, app, *options, target=work.__name__, hasty=hasty))
+    def start(
+        *options: str, ready: bool = True, hasty: bool = False, command: Sequence[str] = ()
+    ) -> Worker:
+        target = work.__name__
+        workers.append(Worker(tmp_path, app, *options, target=target, hasty=hasty, command=command))
         return workers[-1].ready() if ready else workers[-1]
 
     yield start
