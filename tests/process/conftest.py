@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,11 @@ from outrider import App
 from tests.process.harness import Worker, load_work
 
 StartWorker = Callable[..., Worker]
+
+# A shell that starts us in the background has it ignored, and so would the workers: then the one
+# that stops a worker before it listens to signals does nothing, and is waited for in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
