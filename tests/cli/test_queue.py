@@ -34,6 +34,7 @@ def test_a_queue_is_operated(tmp_path: Path, app: App) -> None:
 
 def test_jobs_of_a_name_are_operated(tmp_path: Path, app: App) -> None:
     """Paused whatever queue they are on, shown, and let go on."""
+    app.job(name="some.job")(print).enqueue_in(3600)
     assert run(tmp_path, app, "job", "pause", "some.job") == "some.job is paused\n"
     assert [*app.held] == ["some.job"]
     app.queues["ahead"].pause()
@@ -45,6 +46,10 @@ def test_jobs_of_a_name_are_operated(tmp_path: Path, app: App) -> None:
     assert run(tmp_path, app, "job", "resume", "some.job") == "some.job goes on\n"
     assert [*app.held] == []
     assert "some.job" not in run(tmp_path, app, "stats")
+    typo = outrider(tmp_path, "job", "pause", "some.jop", "--url", app.url)
+    assert (typo.returncode, typo.stdout) == (0, "some.jop is paused\n")
+    assert "no job called some.jop was met" in typo.stderr
+    assert [*app.held] == ["some.jop"]
     wrong = outrider(tmp_path, "job", "pause", "no job", "--url", app.url)
     assert wrong.returncode != 0
     assert "is no job name" in wrong.stderr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,11 @@ from tests.process.harness import Worker, load_work
 # What jobs here do besides: they leave traces in keys of their own.
 TRACES = "(~[a-np-z]* +rpush +exists +lrange +llen)"
 StartWorker = Callable[..., Worker]
+
+# A shell that starts us in the background has it ignored, and so would the workers: then the one
+# that stops a worker before it listens to signals does nothing, and is waited for in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def worker_url(app: App) -> str:
@@ -37,8 +43,11 @@ def worker(tmp_path: Path, app: App, work: ModuleType) -> Iterator[StartWorker]:
     """Starts a worker with options and waits until it is registered; ends it after the test."""
     workers: list[Worker] = []
 
-    def start(*options: str, ready: bool = True, hasty: bool = False) -> Worker:
-        workers.append(Worker(tmp_path, app, *options, target=work.__name__, hasty=hasty))
+    def start(
+        *options: str, ready: bool = True, hasty: bool = False, command: Sequence[str] = ()
+    ) -> Worker:
+        target = work.__name__
+        workers.append(Worker(tmp_path, app, *options, target=target, hasty=hasty, command=command))
         return workers[-1].ready() if ready else workers[-1]
 
     yield start

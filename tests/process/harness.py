@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +26,19 @@ HASTY = (
     "-c",
     """
 from outrider.cli.main import main
-from outrider.worker import children, limits
-children.LOOK, limits.NOTICE, limits.GRACE = 0.1, 0.2, 1.0
+from outrider.worker import children, crew, limits
+children.LOOK, limits.NOTICE, limits.GRACE, crew.IMPORT = 0.1, 0.2, 1.0, 2.0
+main()
+""",
+)
+# The same with a supervisor that inherits orphans, as the first process of a container does.
+FOSTERING = (
+    sys.executable,
+    "-c",
+    """
+import ctypes
+from outrider.cli.main import main
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 main()
 """,
 )
@@ -106,11 +117,15 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def outrider(
-    folder: Path, *words: str, timeout: float = 30.0, **settings: str
+    folder: Path,
+    *words: str,
+    timeout: float = 30.0,
+    through: Sequence[str] = (),
+    **settings: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of `outrider` to its end."""
+    """Run a command of `outrider` to its end, by another program if need be."""
     return subprocess.run(
-        [*OUTRIDER, *words],
+        [*through, *OUTRIDER, *words],
         cwd=folder,
         env=environment(**settings),
         stdin=subprocess.DEVNULL,
@@ -148,13 +163,14 @@ class Worker:
         *options: str,
         target: str = "work",
         hasty: bool = False,
+        command: Sequence[str] = (),
         settings: dict[str, str] | None = None,
     ) -> None:
         self._app = app
         self.log_path = folder / f"worker-{time.monotonic_ns()}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [*(HASTY if hasty else OUTRIDER), "worker", target, *options],
+                [*(command or (HASTY if hasty else OUTRIDER)), "worker", target, *options],
                 cwd=folder,
                 env=environment(**(settings or {})),
                 stdin=subprocess.DEVNULL,

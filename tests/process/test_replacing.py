@@ -116,10 +116,10 @@ def test_a_child_with_too_much_memory_is_replaced(
 ) -> None:
     """Jobs that keep 5 MB each: no child takes what all together do."""
     one = worker("-c", "1", "--max-memory", "200")
-    work.hoard.enqueue_many([(i, 5) for i in range(300)])
-    reach(app, "where", 300)
+    work.hoard.enqueue_many([(i, 5) for i in range(150)])
+    reach(app, "where", 150)
     lines = [list(map(int, line.split())) for line in listed(app, "where")]
-    assert sorted(i for _, i, _ in lines) == list(range(300))
+    assert sorted(i for _, i, _ in lines) == list(range(150))
     most = max(rss for _, _, rss in lines)
     pids = {pid for pid, _, _ in lines}
     measured(f"most memory of a child, with --max-memory 200: {most} MB, {len(pids)} children")
@@ -128,7 +128,7 @@ def test_a_child_with_too_much_memory_is_replaced(
     assert one.said("more than --max-memory 200") >= 2
     assert not one.said("ended with status")
     assert one.stop() == 0
-    assert app.stats.processed == 300
+    assert app.stats.processed == 150
 
 
 def test_a_limit_below_what_the_app_takes_is_an_error(work: ModuleType, tmp_path: Path) -> None:

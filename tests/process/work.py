@@ -390,6 +390,13 @@ def mourned(seconds: float) -> None:
 
 
 @app.job
+def orphan() -> None:
+    """Start a program whose parent ends before it does."""
+    shell = ["sh", "-c", "sleep 0.2 > /dev/null & echo $!"]
+    note("orphans", subprocess.run(shell, capture_output=True, text=True, check=True).stdout)
+
+
+@app.job
 def where(i: int, seconds: float = 0.005) -> None:
     """Leave a trace with the process that runs it."""
     time.sleep(seconds)

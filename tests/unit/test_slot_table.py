@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,7 @@ from outrider.worker.slots import Running, SlotTable
 @pytest.fixture
 def tables() -> Iterator[tuple[SlotTable, SlotTable]]:
     """A child's table, and the same as its supervisor sees it."""
-    with tempfile.TemporaryFile() as memory:
-        memory.truncate(SlotTable.size_for(3))
+    with SlotTable.memory(3) as memory:
         yield SlotTable(memory.fileno(), 3), SlotTable(memory.fileno(), 3)
 
 
@@ -51,3 +53,23 @@ def test_a_job_does_not_inherit_a_deadline(tables: tuple[SlotTable, SlotTable]) 
 )
 def test_overdue(deadline: float, now: float, grace: float, over: bool) -> None:
     assert Running(0, 1, 0, deadline).overdue(now, grace) is over
+
+
+class Full:
+    """A file on a full disk: it may be made, and mapped, and not written."""
+
+    def write(self, _: bytes) -> None:
+        """Refuse."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It concerns no table where memory can be had without one; elsewhere it is told at once."""
+    full: Any = Full
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    if hasattr(os, "memfd_create"):
+        with SlotTable.memory(3) as memory:
+            assert SlotTable(memory.fileno(), 3).running() == []
+        monkeypatch.delattr(os, "memfd_create")
+    with pytest.raises(OSError, match="space"):
+        SlotTable.memory(3)

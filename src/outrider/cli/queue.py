@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 import click
 
+from outrider.app import App
 from outrider.cli.server import app_of
 from outrider.cli.workers import workers
+from outrider.inspection.record import JobRecord
 from outrider.options import check_job_name
 from outrider.store.queue import paused as paused_queues
 from outrider.words import printable
 
 _URL = click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 _PREFIX = click.option("--prefix", default="", help="The prefix of the app's keys.")
+
+MOST = 1000
 
 
 def _with_server(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,9 +67,23 @@ def job() -> None:
 @click.argument("name")
 @_with_server
 def pause_job(name: str, url: str | None, prefix: str) -> None:
-    """Let workers run no job called NAME; those that run go on."""
-    app_of(url, prefix).held[check_job_name(name)].pause()
+    """Let workers run no job called NAME; those that run go on.
+
+    Any name may be paused, also one whose code is not there yet. If no job at hand has it, that is
+    said, since it may be spelt wrongly.
+    """
+    app = app_of(url, prefix)
+    app.held[check_job_name(name)].pause()
     click.echo(f"{name} is paused")
+    if not _is_met(app, name):
+        told = f"note: no job called {name} was met (looked at what runs, and at the first {MOST:,}"
+        click.echo(f"{told} of each queue and set); see that it is spelt right", err=True)
+
+
+def _is_met(app: App, name: str) -> bool:
+    places: list[Iterable[JobRecord]] = [app.work, *app.queues.values(), app.held[name]]
+    places += [app.scheduled, app.retries, app.dead]
+    return any(job.job == name for place in places for job in islice(place, MOST))
 
 
 @job.command("resume")

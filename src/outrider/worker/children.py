@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from outrider import words
 from outrider.errors import ConfigError
-from outrider.worker.crew import Child, Deaths
+from outrider.worker.crew import Child, Deaths, Turn, reap_orphans
 from outrider.worker.handover import Handover
 from outrider.worker.limits import Limits, must_end, overdue
 from outrider.worker.options import WorkerOptions
@@ -24,6 +24,8 @@ log = logging.getLogger("outrider.worker")
 KILL_GRACE = 5.0
 LOOK = 1.0
 MAX_PAUSE = 60.0
+RETIRING = 2
+"""So many children, for each that was asked for, may start, retire, or be killed besides."""
 
 
 class Children:
@@ -48,7 +50,6 @@ class Children:
         self._number = 0
         self._deaths = Deaths()
         self._spawn_at: list[float] = []
-        self._wanted: list[Child] = []
         self._replace_at = 0.0
         self._pause = 0.0
         self._complaint = ""
@@ -97,7 +98,7 @@ class Children:
                 self._welcome(child)
             if "working" in message:
                 self._works(child)
-            if "replace" in message and not child.replaced:
+            if "replace" in message and child.turn is Turn.STAYS:
                 self._replace(child, message["replace"])
             if "failed" in message:
                 child.failure = message["failed"]
@@ -110,10 +111,14 @@ class Children:
         """Do what is due: bury the dead, start successors, force what was asked for."""
         for child in [child for child in self._living if child.dead]:
             self._bury(child)
+        reap_orphans({child.process.pid for child in self._living})
         now = time.monotonic()
         for child in self._living:
             if child.stacks_by <= now:
                 child.force_stacks()
+            if seconds := child.slow_import(now):
+                about = child.name, self._options.target, seconds
+                log.error("child %s has been importing %s for %d s", *about)
             if child.working:
                 self._hold_to_limits(child, now)
         if self._stop_by is None:
@@ -134,9 +139,14 @@ class Children:
             while self._spawn_at and min(self._spawn_at) <= now:
                 self.spawn()
                 self._spawn_at.remove(min(self._spawn_at))
-            while self._wanted and self._replace_at <= now:
-                self.spawn().predecessor = self._wanted[0]
-                del self._wanted[0]
+            leaving = [child for child in self._living if child.turn is Turn.LEAVES]
+            for child in leaving if self._replace_at <= now else []:
+                if len(self._living) >= self._options.processes * (1 + RETIRING):
+                    many = words.count(len(self._living), "child", "children")
+                    self._complain(f"child {child.name} works on: there are {many} already")
+                    break
+                self.spawn().predecessor = child
+                child.turn = Turn.FOLLOWED
         except OSError as error:
             # Too many processes, say: those that are there must not end for it.
             self._complain(f"no child can be started: {error}; trying again")
@@ -148,6 +158,7 @@ class Children:
             self._limits.check_fresh(child)
         except ConfigError as error:
             self._complain(str(error))
+        child.imported()
         self._handover.welcome(child)
         self._wake()
 
@@ -158,15 +169,15 @@ class Children:
             what = words.count(len(late), "job")
             told = {"child": child.name, "tokens": late}
             log.error("child %s is killed: %s outlived the timeout", child.name, what, extra=told)
-            child.put_down(now)
-        if not child.replaced and (reason := self._limits.reason(child, now)):
+            child.killed_at = now
+            child.kill()
+        if child.turn is Turn.STAYS and (reason := self._limits.reason(child, now)):
             self._replace(child, reason)
 
     def _replace(self, child: Child, reason: str) -> None:
-        child.replaced = True
         if self.stopping:
             return
-        self._wanted.append(child)
+        child.turn = Turn.LEAVES
         log.info("another child is to replace child %s: %s", child.name, reason)
 
     def _works(self, child: Child) -> None:
@@ -203,13 +214,12 @@ class Children:
 
     def _succeed(self, child: Child) -> None:
         """See to it that another child does the work of a dead one."""
-        waits = child in self._wanted
         heirs = [other for other in self._living if other.predecessor is child]
         if child.predecessor is not None:
             self._put_off(child, child.predecessor)
-        elif child.retiring and child.process.returncode == 0:
+        elif child.turn is Turn.RETIRES and child.process.returncode == 0:
             log.info("child %s has left", child.name)
-        elif child.retiring or heirs:
+        elif child.turn is Turn.RETIRES or heirs:
             log.error(
                 "child %s ended with status %s; another one is there", child.name, child.status
             )
@@ -217,11 +227,9 @@ class Children:
             self._start_anew(child)
         for heir in heirs:
             heir.predecessor = None
-        if waits:
-            self._wanted.remove(child)
 
     def _put_off(self, child: Child, predecessor: Child) -> None:
-        self._wanted.append(predecessor)
+        predecessor.turn = Turn.LEAVES
         self._pause = min(MAX_PAUSE, max(1.0, 2 * self._pause))
         self._replace_at = time.monotonic() + self._pause
         self._complain(
@@ -266,9 +274,10 @@ class Children:
             if child.started:
                 child.channel.send(stop=seconds)
             else:
-                child.process.kill()  # still importing, for however long
+                child.kill()  # still importing, for however long
 
     def kill(self) -> None:
         """End them at once."""
         for child in self._living:
             child.kill()
+            child.process.wait()

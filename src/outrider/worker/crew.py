@@ -8,10 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from contextlib import suppress
+from enum import Enum, auto
 
 from outrider.worker.channel import Channel
 from outrider.worker.slots import SlotTable
@@ -21,12 +21,22 @@ PER_SECONDS = 60.0
 MAX_PAUSE = 30.0
 DUMP_PATIENCE = 1.0
 TOLD_AT_ONCE = 100
+IMPORT = 60.0
+
+
+class Turn(Enum):
+    """How far the replacing of a child is."""
+
+    STAYS = auto()
+    LEAVES = auto()  # a successor is to be started; it works on
+    FOLLOWED = auto()  # the successor is starting
+    RETIRES = auto()
 
 
 class Child:
     """One child process. `number` is never used twice by the same supervisor.
 
-    It works once it has said so. One that is `replaced` works on until its successor does, and
+    It works once it has said so. One that is replaced works on until its successor does, and
     retires then. `late_since`, of its jobs that outlive their timeouts, and `killed_at` are
     monotonic times.
     """
@@ -35,18 +45,17 @@ class Child:
         self.name = str(number)
         self.started = False
         self.working = False
-        self.replaced = False
-        self.retiring = False
+        self.turn = Turn.STAYS
         self.predecessor: Child | None = None
         self.failure = ""
         self.memory_counts = True
         self.late_since = math.inf
         self.killed_at: float | None = None
         self.stacks_by = math.inf
+        self._born = self._told_at = time.monotonic()
         self._untold: list[str] = []
         ours, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as memory:
-            memory.truncate(SlotTable.size_for(slots))
+        with theirs, SlotTable.memory(slots) as memory:
             fds = (theirs.fileno(), memory.fileno())
             arguments = [target, *map(str, fds), str(slots), log_level]
             # A session of its own: the terminal's Ctrl-C is for the supervisor to interpret.
@@ -58,6 +67,20 @@ class Child:
             )
             self.table = SlotTable(memory.fileno(), slots)
         self.channel = Channel(ours)
+
+    def slow_import(self, now: float) -> int:
+        """For how many seconds it has been importing the target; 0 until it is time to say so.
+
+        Once a minute: some take their time, and one that hangs looks the same.
+        """
+        if now < self._told_at + IMPORT:
+            return 0
+        self._told_at = now
+        return int(now - self._born)
+
+    def imported(self) -> None:
+        """Note that it has the target."""
+        self._told_at = math.inf
 
     @property
     def dead(self) -> bool:
@@ -91,7 +114,7 @@ class Child:
 
     def retire(self) -> None:
         """Have it take no more jobs, end what it has, and leave."""
-        self.retiring = True
+        self.turn = Turn.RETIRES
         self.channel.send(retire=True)
 
     def interrupt(self, bids: list[str]) -> None:
@@ -121,20 +144,15 @@ class Child:
         if not self.dead:
             os.kill(self.process.pid, signal.SIGTTIN)
 
-    def put_down(self, now: float) -> None:
-        """End it at once, with the programs that its jobs have started, if it has not been yet.
+    def kill(self) -> None:
+        """End it at once, with the programs that its jobs have started.
 
         Jobs that do not end often wait for a program, which must not go on while they run again.
         """
-        if self.killed_at is None:
-            self.killed_at = now
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)  # it leads a session of its own
-
-    def kill(self) -> None:
-        """End it at once."""
+        # It leads a session of its own. macOS does not permit this where a zombie is among them.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
-        self.process.wait()
 
     def hear_last_words(self) -> None:
         """Read what a dead child may have said of why it could not start."""
@@ -147,6 +165,20 @@ class Child:
         Its table goes with the last reference: the heartbeat may be reading it.
         """
         self.channel.close()
+
+
+def reap_orphans(mine: set[int]) -> None:
+    """Take note of the end of processes that are not `mine`, and that nobody else will look at.
+
+    As the first process of a container a supervisor inherits the programs of jobs whose parent has
+    ended; without this they would stay as zombies until there is room for no other process.
+    """
+    if sys.platform != "linux":
+        return
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with suppress(ChildProcessError):
+        while (found := os.waitid(os.P_ALL, 0, look)) is not None and found.si_pid not in mine:
+            os.waitpid(found.si_pid, 0)
 
 
 class Deaths:

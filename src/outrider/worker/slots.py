@@ -9,10 +9,12 @@ which jobs the supervisor has taken back: see docs/internals.md, Look-ahead.
 from __future__ import annotations
 
 import mmap
+import os
 import struct
+import tempfile
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 _HEAD = struct.Struct("=QQ")
 _REVOKED = struct.Struct("=Q")
@@ -48,6 +50,22 @@ class SlotTable:
     def size_for(slots: int) -> int:
         """Bytes that a table of so many slots takes."""
         return _FIRST + slots * _ENTRY.size
+
+    @staticmethod
+    def memory(slots: int) -> IO[bytes]:
+        """An open file for a table of so many slots, without a name.
+
+        Raises OSError where there is no room: on a full disk the first write to a mapped hole
+        would end the process.
+        """
+        size = SlotTable.size_for(slots)
+        if hasattr(os, "memfd_create"):
+            file: IO[bytes] = os.fdopen(os.memfd_create("outrider-slots"), "w+b")
+        else:
+            file = tempfile.TemporaryFile()  # noqa: SIM115  (it is the caller's)
+        file.write(bytes(size))
+        file.flush()
+        return file
 
     def start(self, slot: int, token: int, now_ms: int) -> bool:
         """Note that a slot begins a job, without a deadline so far.

@@ -54,7 +54,10 @@ class Supervisor:
     def run(self) -> None:
         """Work until stopped. Raises ConfigError, ServerUnfit or StoreError when it can't begin."""
         self._listen_to_signals()
-        first = self._children.spawn()
+        try:
+            first = self._children.spawn()
+        except OSError as error:
+            raise ConfigError(f"no child can be started: {error}") from error
         try:
             hello = self._first_words(first)
             if hello is None:
