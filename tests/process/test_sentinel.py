@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from outrider import App, StoreError, StoreUnavailable
-from tests.process.harness import Worker, load_work, measured, until
+from tests.process.harness import Worker, ask, load_work, measured, until
 from tests.process.sentinels import SERVICE, Fleet, Pair
 
 
@@ -48,8 +49,31 @@ def test_the_primary_is_found(fleet: Fleet) -> None:
     assert fleet.primary.ask("LLEN", "queue:q") == 1
 
 
+class Interruption(BaseException):
+    """As a signal handler raises it, in the middle of whatever is done."""
+
+
+def test_an_interrupted_read_leaves_no_answer_behind(fleet: Fleet) -> None:
+    """O40: what was asked next is answered by what was asked next."""
+
+    def interrupt(*_: object) -> None:
+        raise Interruption
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with closing(App(fleet.url)) as app:
+            for i in range(20):
+                signal.setitimer(signal.ITIMER_REAL, 0.02 + i / 2000)
+                with pytest.raises(Interruption):
+                    ask(app, "BLPOP", f"nothing-{i}", 2)
+                for text in ("one", "two"):
+                    assert ask(app, "ECHO", text) == text.encode()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_sentinels_that_are_dead_or_frozen_are_passed_by(fleet: Fleet, tmp_path: Path) -> None:
-    """N6: whichever is asked first."""
+    """Whichever is asked first. O43."""
     gone = fleet.add(tmp_path / "gone", "sesame", "requirepass sesame", sentinel=True)
     gone.kill()
     fleet.sentinels[0].freeze()
@@ -63,7 +87,7 @@ def test_sentinels_that_are_dead_or_frozen_are_passed_by(fleet: Fleet, tmp_path:
 
 
 def test_a_sentinel_that_is_behind_is_passed_by(fleet: Fleet, tmp_path: Path) -> None:
-    """N6: it tells a server that is a replica by now."""
+    """It tells a server that is a replica by now. O43."""
     other = Pair(tmp_path / "pair")
     try:
         replica = f"127.0.0.1 {other.replica.port}"
@@ -137,8 +161,8 @@ def read(path: Path) -> set[int]:
 def test_a_fail_over_under_load(tmp_path: Path, harm: str, cure: str) -> None:
     """Producers, a worker and a join follow the primary; no durable push is lost.
 
-    R3: it is killed. R4: it is cut off, with connections that stay open. Later it comes back, as a
-    replica, and durable pushes go on.
+    It is killed, or cut off with connections that stay open. Later it comes back, as a replica, and
+    durable pushes go on. O42.
     """
     fleet = Fleet(tmp_path / "fleet")
     producers: list[Producer] = []
@@ -153,6 +177,7 @@ def test_a_fail_over_under_load(tmp_path: Path, harm: str, cure: str) -> None:
         go_on(producers)
         join_over(fleet, filed, harm, traces)
         go_on(producers[1:])
+        until(fleet.agreed, "the sentinels agree")
         getattr(fleet.primary, cure)()
         go_on(producers)
         for each in producers:

@@ -209,7 +209,7 @@ ELSEWHERE = [
 def test_who_is_no_primary_is_left(error: Exception) -> None:
     """Nothing was executed, and the next sending goes to whoever is found then.
 
-    Behind a name in the DNS as behind sentinels.
+    Behind a name in the DNS as behind sentinels. O41.
     """
     talk = Talk(push())
     before = talk.sent()
