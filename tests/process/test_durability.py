@@ -124,6 +124,8 @@ def test_a_batch_of_a_shortfall_exists(work: ModuleType, deaf: None) -> None:
     batch = work.app.batch()
     with pytest.raises(NotDurable), batch.jobs(durability="replicated"):
         work.mark.enqueue(1)
+    batch.on("success", work.fired, tag="x")
+    assert len(work.app.batches[batch.bid].callbacks) == 1
     with batch.jobs():
         work.mark.enqueue(2)
     assert work.app.batches[batch.bid].total == 2
