@@ -38,7 +38,7 @@ class App(Hub):
     `timeout` is how long, in seconds, a request may take before StoreUnavailable is raised.
     `durability` is what a push waits for before it returns: "replicated" (WAIT: a replica has it),
     "fsync" (WAITAOF: it is on the server's disk; needs Valkey or Redis 7.2, and appendonly),
-    "none"; NotDurable is raised when that does not come within a quarter of `timeout`. Making an
+    "none"; NotDurable is raised when that does not come within two fifths of `timeout`. Making an
     App does no input or output.
     """
 
