@@ -17,7 +17,7 @@ from bench.rig import Figure, Rig, open_rig
 
 NAMES = ("drain", "ahead", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
 # Only when it is asked for: it takes minutes, most of them waiting for what does not come.
-ASKED = ("kill",)
+ASKED = ("kill", "failover")
 KNOWN = NAMES + ASKED
 
 

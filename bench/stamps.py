@@ -27,6 +27,10 @@ class Stamps:
         """Forget all times."""
         self._memory[:] = bytes(len(self._memory))
 
+    def all(self) -> list[int]:
+        """All times, 0 where none was noted."""
+        return [time for (time,) in _TIME.iter_unpack(self._memory)]
+
     def wait(self, number: int, patience: float = 30.0) -> int:
         """The time of this number, once it is there; TimeoutError after `patience` seconds."""
         deadline = time.monotonic() + patience

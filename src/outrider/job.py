@@ -24,8 +24,9 @@ class Enqueuer(Generic[P]):
 
     Every `enqueue…` has a twin `aenqueue…` for asyncio. They raise TypeError for a call that does
     not fit the function, NotSerializable for arguments that JSON can't carry, PayloadTooLarge,
-    and StoreUnavailable when the server is away; then nothing was enqueued. They return None when
-    enqueue middleware vetoed the job.
+    and StoreUnavailable when the server is away; then nothing was enqueued. With a durability they
+    raise NotDurable where that is missed: then the job is enqueued, and will run. They return None
+    when enqueue middleware vetoed the job.
     """
 
     def __init__(self, hub: Hub, name: str, signature: Signature, options: Options) -> None:

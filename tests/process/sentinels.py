@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from outrider import App, StoreError
 from outrider.embedded.server import find_server
@@ -85,10 +85,17 @@ class Node:
         self.kill()
 
 
+class Door(Protocol):
+    """By which replicas and sentinels reach the primary, where they do not do so themselves."""
+
+    port: int
+    target: int
+
+
 class Pair:
     """A primary and a replica. They keep nothing on disk, unless settings say otherwise."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, door: Door | None = None) -> None:
         folder.mkdir(exist_ok=True)
         self._nodes: list[Node] = []
         settings = (
@@ -97,8 +104,12 @@ class Pair:
             *settings,
         )
         try:
-            self.primary = self.add(folder / "primary", SECRET, *settings)
-            follow = f"replicaof 127.0.0.1 {self.primary.port}"
+            known = [] if door is None else [f"replica-announce-port {door.port}"]
+            self.primary = self.add(folder / "primary", SECRET, *settings, *known)
+            self.port = self.primary.port
+            if door is not None:
+                self.port, door.target = door.port, self.port
+            follow = f"replicaof 127.0.0.1 {self.port}"
             self.replica = self.add(folder / "replica", SECRET, *settings, follow)
             until(self.follows, "the replica follows")
         except BaseException:
@@ -123,10 +134,10 @@ class Pair:
 class Fleet(Pair):
     """The same with three sentinels, and the URL by which clients find the primary."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
-        super().__init__(folder, *settings)
+    def __init__(self, folder: Path, *settings: str, door: Door | None = None) -> None:
+        super().__init__(folder, *settings, door=door)
         watch = (
-            f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary.port} 2",
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self.port} 2",
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {SERVICE} 5000",
             f"sentinel auth-pass {SERVICE} {SECRET}",
@@ -151,6 +162,11 @@ class Fleet(Pair):
         """A URL that names these sentinels."""
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in sentinels)
         return f"sentinel://:{SECRET}@{hosts}/{service}?sentinel_password={WATCHWORD}"
+
+    def agreed(self) -> bool:
+        """Whether all sentinels tell that the replica is the primary."""
+        told = [one.tell("SENTINEL", "MASTER", SERVICE).get("port") for one in self.sentinels]
+        return told == [str(self.replica.port)] * len(told)
 
     def failed_over(self) -> bool:
         """Whether the replica has become the primary."""

@@ -124,6 +124,8 @@ def test_a_batch_of_a_shortfall_exists(work: ModuleType, deaf: None) -> None:
     batch = work.app.batch()
     with pytest.raises(NotDurable), batch.jobs(durability="replicated"):
         work.mark.enqueue(1)
+    batch.on("success", work.fired, tag="x")
+    assert len(work.app.batches[batch.bid].callbacks) == 1
     with batch.jobs():
         work.mark.enqueue(2)
     assert work.app.batches[batch.bid].total == 2
@@ -166,7 +168,7 @@ def test_a_large_block_is_waited_for(work: ModuleType, deaf: None) -> None:
 def test_a_push_sent_again_is_not_taken_for_replicated(work: ModuleType, deaf: None) -> None:
     """The first answer was lost, so the second connection has written nothing of its own.
 
-    WAIT speaks of the last write of its connection, and would answer at once.
+    WAIT speaks of the last write of its connection, and would answer at once. O44.
     """
     lane, call = Lane(), queue.push(work.app.keys, queues=[("default", [write("a")])], scheduled=[])
     words = on_lane(call, lane)
@@ -228,7 +230,10 @@ def test_the_disk_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_server_that_becomes_a_replica_is_left(pair: Pair, work: ModuleType) -> None:
-    """READONLY: the connection is dropped, so that a name is resolved anew; nothing is pushed."""
+    """READONLY: the connection is dropped, so that a name is resolved anew; nothing is pushed.
+
+    O41.
+    """
     first = ask(work.app, "CLIENT", "ID")
     pair.primary.ask("REPLICAOF", "127.0.0.1", pair.replica.port)
     try:

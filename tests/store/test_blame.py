@@ -253,6 +253,23 @@ def test_it_hears_the_servers_own_time(app: App) -> None:
     assert 0 <= app.perform(call).now - int(seconds) * 1000 < 60_000
 
 
+def test_it_writes_though_nothing_changes(app: App) -> None:
+    """A replica that has acknowledged the answer has all that was written before it."""
+    hands = Hands(app)
+    check(app, hands)
+    before = writes(app)
+    check(app, hands)
+    assert writes(app) >= before + 2
+
+
+def writes(app: App) -> int:
+    """How many changes the server has made."""
+    lines = raw(app, "INFO", "persistence").decode().splitlines()
+    return int(
+        dict(line.split(":") for line in lines if ":" in line)["rdb_changes_since_last_save"]
+    )
+
+
 def test_a_supervisor_that_is_held_up_loses_nothing(app: App) -> None:
     """While its children compare notes the lease stands, though only another worker beats."""
     put(app, "default", write("a"))

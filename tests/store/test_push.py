@@ -91,6 +91,15 @@ def test_lanes_live_for_a_week(app: App) -> None:
     assert 604_790 < raw(app, "TTL", lane) <= 604_800
 
 
+def test_what_is_sent_again_writes_all_the_same(app: App) -> None:
+    """Else whoever waits for replicas would be answered at once: they have all that was written."""
+    words = on_lane(queue.push(app.keys, queues=[("default", [A])], scheduled=[]), Lane())
+    raw(app, *words)
+    raw(app, "EXPIRE", app.keys("lane", words[5]), 5)
+    assert raw(app, *words) == 1
+    assert 604_790 < raw(app, "TTL", app.keys("lane", words[5])) <= 604_800
+
+
 def test_a_prefix_stands_before_every_key(url: str, tmp_path: Path) -> None:
     """Apps with different prefixes share a server and see nothing of each other."""
     app = App(url, prefix="shop:")

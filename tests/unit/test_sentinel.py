@@ -127,7 +127,7 @@ def make() -> Sentinels:
 
 
 def test_the_one_that_told_last_is_asked_first() -> None:
-    """The dead ones cost time once."""
+    """The dead ones cost time once. O43."""
     sentinels = make()
     assert set(asked(sentinels)) == {A, B, C}
     asked(sentinels, [C])

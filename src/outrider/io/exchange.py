@@ -20,7 +20,7 @@ from outrider.errors import NotDurable, StoreError, StoreFull, StoreUnavailable
 from outrider.script import Call, Ticket, Word
 
 # Of the patience: what is left is for another server, should this one be lost meanwhile.
-SHARE = 0.25
+SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)

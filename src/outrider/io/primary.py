@@ -6,6 +6,7 @@ answer unread when a read is interrupted, and gives it to the next request.
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from typing import Any
 
@@ -65,9 +66,15 @@ class _Threaded(_Refined):
             link.disconnect()
 
     def on_connect_check_health(self: Any, check_health: bool = True) -> None:
+        # A server that stands still is connected to all the same: its kernel does that.
+        self._sock.settimeout(self.socket_connect_timeout)
+        super().on_connect_check_health(check_health)  # type: ignore[misc]
+        self._check_role()
+        self._sock.settimeout(self.socket_timeout)
+
+    def _check_role(self: Any) -> None:
         from redis.exceptions import ConnectionError, ResponseError
 
-        super().on_connect_check_health(check_health)  # type: ignore[misc]
         self.send_command("ROLE", check_health=False)
         try:
             role = self.read_response(disable_decoding=True)
@@ -106,9 +113,13 @@ class _Asynchronous(_Refined):
             await link.disconnect(nowait=True)
 
     async def on_connect_check_health(self: Any, check_health: bool = True) -> None:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            await super().on_connect_check_health(check_health)  # type: ignore[misc]
+            await self._check_role()
+
+    async def _check_role(self: Any) -> None:
         from redis.exceptions import ConnectionError, ResponseError
 
-        await super().on_connect_check_health(check_health)  # type: ignore[misc]
         await self.send_command("ROLE", check_health=False)
         try:
             role = await self.read_response(disable_decoding=True)

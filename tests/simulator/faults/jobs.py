@@ -10,7 +10,7 @@ JOBS: Faults = {
         ("if number > last_number then return nil end", "if true then return nil end")
     ],
     "late push taken for a repeated one": [
-        ("then return 1 end\n  return 0\nend", "then return 1 end\n  return 1\nend")
+        ("    return 1\n  end\n  return 0\nend", "    return 1\n  end\n  return 1\nend")
     ],
     "lane not noted": [
         ("string.format('%d:%s', number, digest)", "string.format('%d:%s', number - 1, digest)")
