@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -514,7 +514,7 @@ def test_what_its_middleware_enqueues_belongs_to_it(
     """A layer around the job is part of the run: it may fail it, too."""
 
     @app.middleware.run
-    def layer(job: Any) -> Iterator[None]:
+    def layer(job: Any) -> Generator[None, None, None]:
         yield
         following.enqueue(1)
         assert app.queues["next"].size == 0
