@@ -124,7 +124,7 @@ def test_a_run_whose_claim_is_lost_pushes_nothing(
     outbox: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A second run, elsewhere, hands over; the first is told that it ran twice."""
+    """A second run, elsewhere, hands over; the first is told that it ran twice (O20)."""
     outbox(lambda: following.enqueue(1)).enqueue()
     claimed = runs.claim()
     runs.recall()

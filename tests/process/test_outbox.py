@@ -60,7 +60,7 @@ def pushed(app: App) -> Counter[int]:
 
 @pytest.mark.parametrize("name", ["load", "aload"])
 def test_killed_at_any_step_it_hands_over_once(app: App, start: Start, name: str) -> None:
-    """Four links are killed, each at another step, and run again: the next is pushed once each."""
+    """Four links are killed, each at another step, and run again: each hands over once (O20)."""
     chained, one = start(app.url, "-c", "1")
     ask(app, "SADD", "deadly", *chained.STEPS)
     for number in range(JOBS):
