@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from outrider import App, StoreFull, current_batch
+from outrider import App, StoreFull, StoreUnavailable, current_batch
 from outrider.job import Job
 from outrider.outbox import Outbox
+from outrider.script import Call
 from outrider.store import queue
 from outrider.worker.parking import Sent, Unsent
 from tests.app.conftest import Make
@@ -130,3 +132,38 @@ def test_a_full_server_refuses_and_nothing_is_lost(
     assert app.queues["next"].size == count
     assert unsent.again() == Sent(claimed.first)
     assert app.queues["next"].size == count
+
+
+@pytest.mark.parametrize("count", [1, 1_500])
+def test_an_attempt_of_which_nothing_was_heard_counts(
+    app: App,
+    runs: Runs,
+    following: Job[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    count: int,
+) -> None:
+    """The next one finds no claim: all was pushed, nothing is taken away, nobody ran twice."""
+    following.enqueue(-1)
+    app.job(name="outbox", outbox=True)(
+        lambda: following.enqueue_many([(n,) for n in range(count)])
+    ).enqueue()
+    claimed = runs.claim()
+    perform = app.executor.run
+
+    def unheard(call: Call[Any]) -> Any:
+        answer = perform(call)
+        if call.script is not None and call.script.name == "deliver":
+            raise StoreUnavailable("the answer was lost", executed=None)
+        return answer
+
+    monkeypatch.setattr(app.executor, "run", unheard)
+    unsent = runs.perform(claimed.payloads[0], claimed.first)
+    monkeypatch.undo()
+    assert isinstance(unsent, Unsent)
+    with caplog.at_level(logging.INFO):
+        assert unsent.again() == Sent(claimed.first)
+    assert ("done" in caplog.messages, "ran twice" in caplog.text) == (True, False)
+    while app.perform(queue.move_slice(app.keys)):
+        pass
+    assert [job.args[0] for job in app.queues["next"]] == [-1, *range(count)]
