@@ -170,7 +170,14 @@ def test_batches_come_with_the_success(
     assert (outer.total, inner.total, inner.parent_bid) == (2, 1, outer.bid)
     assert [job.args for job in app.queues["next"]] == [[1], [2], [3]]
     assert len({job.jid for job in app.queues["next"]}) == 3
-    assert ends(runs, "next", "calls") == ["success"] * 5
+    # From now on it is a batch like any other.
+    made[0].on("settled", called)
+    assert {one.event for one in app.batches[outer.bid].callbacks} == {
+        "complete",
+        "success",
+        "settled",
+    }
+    assert ends(runs, "next", "calls") == ["success"] * 6
     assert app.batches[outer.bid].is_success
 
 
@@ -308,8 +315,9 @@ def test_tasks_and_threads_of_the_job(app: App, runs: Runs, following: Job[..., 
     assert sorted(record.args[0] for record in app.queues["next"]) == [1, 2]
 
 
+@pytest.mark.parametrize("end", ["success", "retry"])
 def test_whoever_outlives_the_job_is_refused(
-    app: App, runs: Runs, following: Job[..., Any], outbox: Make
+    app: App, runs: Runs, following: Job[..., Any], outbox: Make, end: str
 ) -> None:
     """What goes on after it can't be part of its success: it is told so, and pushes nothing."""
     kept: list[Context] = []
@@ -321,13 +329,15 @@ def test_whoever_outlives_the_job_is_refused(
     def body() -> None:
         kept.append(copy_context())
         following.enqueue(1)
+        if end == "retry":
+            raise ValueError
 
     outbox(body).enqueue()
-    assert ends(runs) == ["success"]
+    assert ends(runs) == [end]
     for late in (following.enqueue, go_on):
         with pytest.raises(EnqueueError, match="has ended"):
             kept[0].run(late)
-    assert (app.queues["next"].size, len(app.batches)) == (1, 0)
+    assert (app.queues["next"].size, len(app.batches)) == (int(end == "success"), 0)
 
 
 def test_a_death_handler_is_not_in_the_job(

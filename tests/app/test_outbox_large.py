@@ -167,3 +167,4 @@ def test_an_attempt_of_which_nothing_was_heard_counts(
     while app.perform(queue.move_slice(app.keys)):
         pass
     assert [job.args[0] for job in app.queues["next"]] == [-1, *range(count)]
+    assert raw(app, "KEYS", "o:staged:*") == []
