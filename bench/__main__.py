@@ -16,8 +16,8 @@ from pathlib import Path
 from bench.rig import Figure, Rig, open_rig
 
 NAMES = ("drain", "ahead", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
-# Only when it is asked for: it takes minutes, most of them waiting for what does not come.
-ASKED = ("kill", "failover")
+# Only when it is asked for: some take minutes, most of them waiting for what does not come.
+ASKED = ("kill", "failover", "outbox")
 KNOWN = NAMES + ASKED
 
 

@@ -56,6 +56,18 @@ def grow(batches: int, more: int) -> None:
 
 
 @app.job
+def relay(number: int) -> None:
+    """Enqueue a job on another queue."""
+    noop.using(queue="after").enqueue(number)
+
+
+@app.job(outbox=True)
+def relay_later(number: int) -> None:
+    """The same, with its success."""
+    noop.using(queue="after").enqueue(number)
+
+
+@app.job
 def finished(status: Any, number: int) -> None:  # noqa: ARG001 - a callback is given the status
     """Note when a batch's callback ran."""
     _stamps().note(number, time.monotonic_ns())

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bench import drain
 from bench.jobs import app, noop
 from bench.rig import Figure, Rig, percentile
 from outrider import clock
+from outrider.client import BULK
+from outrider.context import RunningJob, running
+from outrider.outbox import Claim, Outbox
+from outrider.payload import Job
 from outrider.script import SCRIPTS
 from outrider.store import held, process, queue, schedule
 from outrider.store.queue import Other
@@ -35,6 +40,7 @@ def measure(rig: Rig) -> list[Figure]:
         ("plain jobs", ("claim", "ack"), _plain),
         ("members of batches", ("claim", "ack"), _members),
         (f"{BLOCK:,} jobs", ("commit",), _commit),
+        (f"outbox of {BULK:,} jobs", ("deliver",), _deliver),
         ("500 failures", ("ack",), _fail),
         (f"slice of {schedule.SLICE}", ("promote",), _promote),
         (f"slice of {SLICE}", ("recall",), _recall),
@@ -118,6 +124,21 @@ def _commit(rig: Rig) -> None:
         _batch()
 
 
+def _deliver(rig: Rig) -> None:
+    _listen(rig)
+    for _ in range(CALLS):
+        claimed = _hold(rig, 1)
+        box = Outbox("")
+        with _inside(box):
+            noop.enqueue_many([(i,) for i in range(BULK // 2)])
+            with app.batch().jobs():
+                noop.enqueue_many([(i,) for i in range(BULK // 2)])
+            box.finish()
+        claim = Claim(f"{OWNER['identity']}:{OWNER['child']}", claimed.first)
+        app.perform(box.deliver(app, claim, clock.now_ms()))
+        rig.wire("DEL", app.keys("queue", "default"))
+
+
 def _fail(rig: Rig) -> None:
     _listen(rig)
     for _ in range(CALLS):
@@ -166,6 +187,15 @@ def _expire(rig: Rig) -> None:
 
 
 # -- how to make it happen -------------------------------------------------------------------------
+
+
+@contextmanager
+def _inside(outbox: Outbox) -> Iterator[None]:
+    """Be in a job that has this outbox."""
+    job = Job("", noop.name, [])
+    mark = running.set(RunningJob(app, job, 0, "", outbox=outbox))
+    yield
+    running.reset(mark)
 
 
 def _batch() -> None:

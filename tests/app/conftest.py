@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ from outrider.job import Job
 from tests.app.hands import Hands
 
 T = TypeVar("T")
+Body = Callable[[], Any]
+Make = Callable[..., Job[..., Any]]
 
 
 class Way:
@@ -71,3 +73,30 @@ def job(app: App) -> Job[..., None]:
 def hands(app: App) -> Hands:
     """A worker moved by hand."""
     return Hands(app)
+
+
+@pytest.fixture
+def following(app: App) -> Job[..., Any]:
+    """What outbox jobs enqueue, on a queue of its own."""
+
+    @app.job(name="following", queue="next")
+    def following(number: int = 0) -> None: ...
+
+    return following
+
+
+@pytest.fixture(params=["def", "async def"])
+def outbox(request: pytest.FixtureRequest, app: App) -> Make:
+    """Makes an outbox job of code, both kinds."""
+
+    def make(body: Body, **options: Any) -> Job[..., Any]:
+        def plain() -> None:
+            body()
+
+        async def coroutine() -> None:
+            body()
+
+        function = plain if request.param == "def" else coroutine
+        return app.job(name="outbox", outbox=True, **options)(function)
+
+    return make

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -21,18 +21,14 @@ from outrider import (
     Kill,
     Retry,
     Snooze,
-    StoreFull,
     current_batch,
 )
 from outrider.job import Job
-from outrider.outbox import Outbox
 from outrider.store import batch as store
-from outrider.store import queue
-from outrider.worker.parking import Sent, Unsent
+from outrider.worker.parking import Sent
+from tests.app.conftest import Make
 from tests.app.hands import counts, raw, stat
 from tests.app.runs import Runs
-
-Body = Callable[[], Any]
 
 
 @pytest.fixture
@@ -41,39 +37,9 @@ def runs(app: App) -> Runs:
     return Runs(app)
 
 
-@pytest.fixture
-def following(app: App) -> Job[..., Any]:
-    """What the outbox jobs here enqueue, on a queue of its own."""
-
-    @app.job(name="following", queue="next")
-    def following(number: int = 0) -> None: ...
-
-    return following
-
-
-@pytest.fixture(params=["def", "async def"])
-def outbox(request: pytest.FixtureRequest, app: App) -> Callable[[Body], Job[..., Any]]:
-    """Makes an outbox job of code, both kinds."""
-
-    def make(body: Body, **options: Any) -> Job[..., Any]:
-        def plain() -> None:
-            body()
-
-        async def coroutine() -> None:
-            body()
-
-        function = plain if request.param == "def" else coroutine
-        return app.job(name="outbox", outbox=True, **options)(function)
-
-    return make
-
-
 def ends(runs: Runs, *queues: str) -> list[str]:
     """What comes of all that lies there."""
     return [ran.end for ran in runs.run_all(*queues)]
-
-
-Make = Callable[..., Job[..., Any]]
 
 
 def test_the_next_job_comes_with_the_success(
@@ -158,7 +124,7 @@ def test_a_run_whose_claim_is_lost_pushes_nothing(
     outbox: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A second run, elsewhere, hands over; the first is told that it ran twice."""
+    """A second run, elsewhere, hands over; the first is told that it ran twice (O20)."""
     outbox(lambda: following.enqueue(1)).enqueue()
     claimed = runs.claim()
     runs.recall()
@@ -204,7 +170,14 @@ def test_batches_come_with_the_success(
     assert (outer.total, inner.total, inner.parent_bid) == (2, 1, outer.bid)
     assert [job.args for job in app.queues["next"]] == [[1], [2], [3]]
     assert len({job.jid for job in app.queues["next"]}) == 3
-    assert ends(runs, "next", "calls") == ["success"] * 5
+    # From now on it is a batch like any other.
+    made[0].on("settled", called)
+    assert {one.event for one in app.batches[outer.bid].callbacks} == {
+        "complete",
+        "success",
+        "settled",
+    }
+    assert ends(runs, "next", "calls") == ["success"] * 6
     assert app.batches[outer.bid].is_success
 
 
@@ -322,113 +295,6 @@ def test_a_batch_that_is_to_come_cannot_be_held(
     assert (len(app.batches), app.batches[known.bid].total) == (1, 2)
 
 
-# -- large ones -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("count", [1_001, 5_100])
-def test_a_large_outbox_is_staged(
-    app: App, runs: Runs, following: Job[..., Any], outbox: Make, count: int
-) -> None:
-    """Plain jobs and members, to a queue that holds some already, and delayed ones."""
-    following.enqueue(-1)
-
-    def body() -> None:
-        following.enqueue_many([(number,) for number in range(count)])
-        with app.batch().jobs():
-            following.enqueue_many([(number,) for number in range(count)])
-            following.enqueue_in(60, -2)
-        assert raw(app, "KEYS", "o:staged:*") == []
-        assert app.queues["next"].size == 1
-
-    outbox(body).enqueue()
-    assert ends(runs) == ["success"]
-    assert app.queues["next"].size == 2 * count + 1
-    assert len(app.scheduled) == 1
-    while app.perform(queue.move_slice(app.keys)):
-        pass
-    numbers = [job.args[0] for job in app.queues["next"]]
-    assert numbers == [-1, *range(count), *range(count)]
-    assert [status.total for status in app.batches] == [count + 1]
-    assert raw(app, "KEYS", "o:staged:*") == []
-
-
-def test_nothing_is_left_of_what_was_staged_for_nothing(
-    app: App, runs: Runs, following: Job[..., Any], outbox: Make
-) -> None:
-    """Refused at the end: what was staged is taken away."""
-
-    def body() -> None:
-        batch = current_batch()
-        assert batch is not None
-        with batch.jobs():
-            following.enqueue_many([(number,) for number in range(1_500)])
-        batch.cancel()
-
-    job = outbox(body)
-    with app.batch().jobs():
-        job.enqueue()
-    assert ends(runs) == ["cancel"]
-    assert raw(app, "KEYS", "o:staged:*") == []
-
-
-def test_what_has_lapsed_is_staged_anew(
-    app: App, runs: Runs, following: Job[..., Any], outbox: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The job has all of it still: the time of staged jobs is no concern of its."""
-    tried: list[int] = []
-    call = Outbox._call
-
-    def once(self: Outbox, *words: Any) -> Any:
-        if not tried:
-            tried.extend(raw(app, "DEL", key) for key in raw(app, "KEYS", "o:staged:*"))
-        return call(self, *words)
-
-    monkeypatch.setattr(Outbox, "_call", once)
-    outbox(lambda: following.enqueue_many([(n,) for n in range(1_500)])).enqueue()
-    assert ends(runs) == ["success"]
-    assert tried == [1]
-    assert app.queues["next"].size == 1_500
-
-
-# -- a full server --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def full(app: App) -> Iterator[Callable[[bool], None]]:
-    """Fills the server's memory, or makes room."""
-
-    def fill(is_full: bool) -> None:
-        raw(app, "CONFIG", "SET", "maxmemory", 1 if is_full else 0)
-
-    yield fill
-    fill(False)
-
-
-@pytest.mark.parametrize("count", [1, 1_500])
-def test_a_full_server_refuses_and_nothing_is_lost(
-    app: App,
-    runs: Runs,
-    following: Job[..., Any],
-    outbox: Make,
-    full: Callable[[bool], None],
-    count: int,
-) -> None:
-    """The claim stays, and the next attempt pushes all, once."""
-    outbox(lambda: following.enqueue_many([(n,) for n in range(count)])).enqueue()
-    claimed = runs.claim()
-    full(True)
-    unsent = runs.perform(claimed.payloads[0], claimed.first)
-    assert isinstance(unsent, Unsent)
-    assert isinstance(unsent.error, StoreFull)
-    assert isinstance(unsent.again(), Unsent)
-    assert app.perform(queue.stands(app.keys, "host:1:ab:0", claimed.first))
-    full(False)
-    assert unsent.again() == Sent(claimed.first)
-    assert app.queues["next"].size == count
-    assert unsent.again() == Sent(claimed.first)
-    assert app.queues["next"].size == count
-
-
 # -- who is in the job ----------------------------------------------------------------------------
 
 
@@ -449,8 +315,9 @@ def test_tasks_and_threads_of_the_job(app: App, runs: Runs, following: Job[..., 
     assert sorted(record.args[0] for record in app.queues["next"]) == [1, 2]
 
 
+@pytest.mark.parametrize("end", ["success", "retry"])
 def test_whoever_outlives_the_job_is_refused(
-    app: App, runs: Runs, following: Job[..., Any], outbox: Make
+    app: App, runs: Runs, following: Job[..., Any], outbox: Make, end: str
 ) -> None:
     """What goes on after it can't be part of its success: it is told so, and pushes nothing."""
     kept: list[Context] = []
@@ -462,13 +329,15 @@ def test_whoever_outlives_the_job_is_refused(
     def body() -> None:
         kept.append(copy_context())
         following.enqueue(1)
+        if end == "retry":
+            raise ValueError
 
     outbox(body).enqueue()
-    assert ends(runs) == ["success"]
+    assert ends(runs) == [end]
     for late in (following.enqueue, go_on):
         with pytest.raises(EnqueueError, match="has ended"):
             kept[0].run(late)
-    assert (app.queues["next"].size, len(app.batches)) == (1, 0)
+    assert (app.queues["next"].size, len(app.batches)) == (int(end == "success"), 0)
 
 
 def test_a_death_handler_is_not_in_the_job(
@@ -514,7 +383,7 @@ def test_what_its_middleware_enqueues_belongs_to_it(
     """A layer around the job is part of the run: it may fail it, too."""
 
     @app.middleware.run
-    def layer(job: Any) -> Iterator[None]:
+    def layer(job: Any) -> Generator[None, None, None]:
         yield
         following.enqueue(1)
         assert app.queues["next"].size == 0

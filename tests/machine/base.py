@@ -15,6 +15,7 @@ from hypothesis.strategies import DataObject, sampled_from
 from outrider import BatchCancelled, BatchFinished
 from outrider.batch import Batch as RealBatch
 from outrider.hold import Hold
+from outrider.outbox import Claim, Outbox
 from outrider.payload import decode
 from outrider.store import process
 from tests.app.hands import Hands, inside, live
@@ -68,6 +69,7 @@ class Base(RuleBasedStateMachine):
         self.known: dict[bytes, None] = {}
         self.jids: dict[str, str] = {}
         self.paused: set[str] = set()
+        self.outbox: Outbox | None = None
         self.tags = 0
         self.spent: Counter[str] = Counter()
 
@@ -141,7 +143,7 @@ class Base(RuleBasedStateMachine):
 
     @contextmanager
     def acting(self, actor: Run | None) -> Iterator[None]:
-        """Be in this job, as its worker would have it."""
+        """Be in this job, as its worker would have it; with an outbox it ends well then."""
         if actor is None:
             with nullcontext():
                 yield
@@ -150,7 +152,13 @@ class Base(RuleBasedStateMachine):
         with inside(self.app, actor.raw, actor.token, owner) as job:
             if job.callback_of is not None:
                 job.callback_parent = self.app.batches[job.callback_of].parent_bid
+            job.outbox = self.outbox
             yield
+            if self.outbox is not None:
+                self.outbox.finish()
+        if self.outbox is not None:
+            claim = Claim(owner, actor.token)
+            assert self.app.perform(self.outbox.deliver(self.app, claim, self.stage.now))
 
     def surrounding(self, actor: Run | None) -> Batch | None:
         """The batch that a batch made by this actor is a child of."""

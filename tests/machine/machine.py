@@ -51,7 +51,7 @@ class Machine(Holding, Workers, People):
         if self.lying("dead", *QUEUES):
             self.wait(LATER)
             self._check()
-        return bool(self.lying("dead") or self.runs())
+        return bool(self.lying("dead") or self.runs() or self.model.undone)
 
     def _expire(self) -> None:
         """The time to live of everything is over: no batch is known, and its jobs are plain."""

@@ -24,7 +24,15 @@ WANTED = (
     *(f"report callback {how}" for how in ("Snooze", "release", "BatchFinished", "BatchCancelled")),
     *(f"report member {how}" for how in ("success", "RuntimeError", "Kill", "Discard")),
     *(f"report member {how}" for how in ("Snooze", "release", "BatchFinished", "BatchCancelled")),
-    *("late report", "recall", "reap", "promote schedule", "promote retry"),
+    *(
+        "hand over in vain",
+        "handed over",
+        "late report",
+        "recall",
+        "reap",
+        "promote schedule",
+        "promote retry",
+    ),
     # people and other programs
     *("cancel a root", "cancel settled", "cancelling finished by a worker", "pause", "resume"),
     *("delete from a queue", "delete from dead", "kill from a queue", "kill from schedule"),

@@ -7,8 +7,9 @@ from hypothesis.stateful import precondition, rule
 from hypothesis.strategies import DataObject
 
 from outrider import BatchCancelled, BatchFinished, Discard, Kill, Snooze
+from outrider.outbox import Outbox
 from outrider.payload import decode
-from outrider.store import process
+from outrider.store import process, queue
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
 from tests.app.hands import promote
@@ -44,7 +45,7 @@ class Workers(Producers):
     def work(self, data: DataObject) -> None:
         """Claim jobs, act in one that is running, or report an outcome."""
         todo = ["claim"] * bool(self.waiting())
-        todo += ["act", "report", "report"] * bool(self.runs())
+        todo += ["act", "hand over", "report", "report"] * bool(self.runs())
         what = data.draw(st.sampled_from(todo), label="work")
         if what == "claim":
             self.claim(data)
@@ -52,6 +53,8 @@ class Workers(Producers):
         run = data.draw(st.sampled_from(self.runs()), label="job")
         if what == "act":
             self.act_in(data, run)
+        elif what == "hand over":
+            self.hand_over(data, run)
         else:
             self._report([run], data.draw(VERDICT, label="verdict"))
 
@@ -70,14 +73,27 @@ class Workers(Producers):
     def claim(self, data: DataObject) -> None:
         """Claim jobs of one queue, and leave them running, or report all of them."""
         worker = data.draw(st.sampled_from([0, 1]), label="worker")
-        queue = data.draw(st.sampled_from(self.waiting()), label="queue")
-        taken = self._claim(worker, queue, data.draw(st.integers(1, 4), label="want"))
+        home = data.draw(st.sampled_from(self.waiting()), label="queue")
+        taken = self._claim(worker, home, data.draw(st.integers(1, 4), label="want"))
         if data.draw(st.booleans(), label="at once") and taken:
             self.server_and_model_agree()
             verdict = data.draw(VERDICT, label="verdict")
             # Successes are reported by one script; others would be judged one after another.
             for runs in [taken] if verdict == "success" else [[run] for run in taken]:
                 self._report(runs, verdict)
+
+    def hand_over(self, data: DataObject, run: Run) -> None:
+        """An outbox job acts and has ended well in one step; or it is refused, and runs on."""
+        self.outbox = Outbox(run.copy.name)
+        self.act_in(data, run)
+        self.outbox = None
+        owner = f"{WORKERS[run.worker]}:0"
+        if self.app.perform(queue.stands(self.app.keys, owner, run.token)):
+            self.note("hand over in vain")
+        else:
+            self.model.report(run.copy, "success")
+            self.model.settle()
+            self.note("handed over")
 
     @precondition(lambda self: self.lost)
     @rule(data=st.data(), verdict=VERDICT)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from outrider import App
+from outrider import App, StoreError
 from outrider.hub import Flow, Hub
 from outrider.outbox import Claim, Outbox
 from outrider.script import Call, command
@@ -30,13 +32,22 @@ def strike(step: str) -> None:
 
 
 def _killing(self: Outbox, hub: Hub, claim: Claim, now: int) -> Flow[bool]:
-    strike("before the push")
-    stood = yield from _deliver(self, hub, claim, now)
-    strike("after the push")
+    deadly = not Path("gate").exists()
+    if deadly:
+        strike("before the push")
+    try:
+        stood = yield from _deliver(self, hub, claim, now)
+    except StoreError:
+        Path("refused").touch()
+        raise
+    if deadly:
+        strike("after the push")
     return stood
 
 
-Outbox.deliver = _killing  # type: ignore[method-assign]
+# The test imports this too, and is to live.
+if "outrider.worker.child" in sys.orig_argv:
+    Outbox.deliver = _killing  # type: ignore[method-assign]
 
 
 @app.job(queue="next")
@@ -74,6 +85,14 @@ def handing(number: int) -> None:
     """Enqueue the next link, and wait as long as there is a key."""
     validate.enqueue(number)
     while app.perform(command("EXISTS", "closed", decode=bool)):
+        time.sleep(0.01)
+
+
+@app.job(outbox=True)
+def slow(number: int) -> None:
+    """Enqueue the next link, and wait for a file."""
+    validate.enqueue(number)
+    while not Path("gate").exists():
         time.sleep(0.01)
 
 

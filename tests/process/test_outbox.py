@@ -60,7 +60,7 @@ def pushed(app: App) -> Counter[int]:
 
 @pytest.mark.parametrize("name", ["load", "aload"])
 def test_killed_at_any_step_it_hands_over_once(app: App, start: Start, name: str) -> None:
-    """Four links are killed, each at another step, and run again: the next is pushed once each."""
+    """Four links are killed, each at another step, and run again: each hands over once (O20)."""
     chained, one = start(app.url, "-c", "1")
     ask(app, "SADD", "deadly", *chained.STEPS)
     for number in range(JOBS):
@@ -90,6 +90,24 @@ def test_cut_requests_and_lost_replies_hand_over_once(app: App, proxy: Proxy, st
     assert pushed(app) == Counter(range(10 * JOBS))
     assert claimed(app) == 0
     assert not one.said("ran twice")
+
+
+def test_a_server_that_is_away_is_waited_for(
+    app: App, proxy: Proxy, start: Start, tmp_path: Path
+) -> None:
+    """A job that ends meanwhile keeps its claim, and hands over once when the server is back."""
+    chained, one = start(proxy.url, "-c", "2", timeout=0.5)
+    chained.slow.enqueue_many([(0,), (1,)])
+    until(lambda: claimed(app) == 2, "both run")
+    proxy.severed = True
+    (tmp_path / "gate").touch()
+    until((tmp_path / "refused").exists, "the server was asked in vain")
+    proxy.severed = False
+    until(lambda: app.stats.processed == 2, "both are reported")
+    assert one.stop() == 0
+    assert pushed(app) == Counter([0, 1])
+    assert one.said("ran twice") == 0
+    assert claimed(app) == 0
 
 
 @pytest.fixture

@@ -59,11 +59,11 @@ class Parking:
 
     def add(self, unsent: Unsent) -> None:
         """Have it tried until it has an outcome."""
-        if isinstance(unsent.error, StoreFull) and not self._told:
-            self._told = True
-            log.error("%s; jobs whose outbox it does not take wait", unsent.error)
         with self._lock:
             self._unsent.append(unsent)
+            if isinstance(unsent.error, StoreFull) and not self._told:
+                self._told = True
+                log.error("%s; jobs whose outbox it does not take wait", unsent.error)
             if not self._started:
                 self._started = True
                 threading.Thread(target=self._keep, name="outrider-parking", daemon=True).start()
@@ -74,12 +74,13 @@ class Parking:
             while self._unsent and self._try():
                 pass
             with self._lock:
-                if not self._unsent:
-                    self._started = False
-                    break
-        if self._told:
-            self._told = False
-            log.info("the server takes outboxes again")
+                if self._unsent:
+                    continue
+                self._started = False
+                if self._told:
+                    self._told = False
+                    log.info("the server takes outboxes again")
+                return
 
     def _try(self) -> bool:
         """Try the first one; whether the server took it, or said why it never will."""

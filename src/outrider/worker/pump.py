@@ -144,7 +144,7 @@ class Pump:
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
         while outcomes:
-            self._line.send(self._ack(runner, outcomes))
+            self._line.send(*self._ack(runner, outcomes))
 
     # -- one round --------------------------------------------------------------------------------
 
@@ -164,17 +164,15 @@ class Pump:
         idle = self._quiet or self._dry or barred or len(runner.parking) >= MOST
         want = 0 if idle else self._rate.want(runner)
         runner.look(want)
-        calls: list[Call[Any]] = []
         reported, ended = bool(runner.outcomes), self._jobs
-        if reported:
-            calls.append(self._ack(runner, runner.outcomes))
-        if want:
-            calls.append(self._claim(want))
+        acks = self._ack(runner, runner.outcomes)
+        calls = [*acks, self._claim(want)] if want else acks
         if not calls:
-            return False
+            return reported
         answers = self._line.send(*calls)
         if reported:
             self._rate.measure(self._jobs - ended)
+        if acks:
             report_late([token for token in answers[0] if token not in self._released])
         if want:
             self._take(runner, answers[-1], want)
@@ -242,7 +240,7 @@ class Pump:
 
     # -- input and output -------------------------------------------------------------------------
 
-    def _ack(self, runner: Runner, outcomes: deque[Outcome]) -> Call[Any]:
+    def _ack(self, runner: Runner, outcomes: deque[Outcome]) -> list[Call[Any]]:
         done: list[int] = []
         others: list[Other] = []
         sent: list[int] = []
@@ -259,12 +257,14 @@ class Pump:
         self._jobs += len(done) + len(sent) + sum(other.kind != "release" for other in others)
         if self._jobs >= self._max_jobs:
             self._replace(f"it has run {words.count(self._jobs, 'job')} (--max-jobs)")
+        self._ledger.reported([*done, *sent, *(other.token for other in others)])
+        if not done and not others:
+            return []
         # What goes back unrun may have been taken from us already.
         self._released = {other.token for other in others if other.kind == "release"}
         self._request += 1
-        self._ledger.reported([*done, *sent, *(other.token for other in others)])
         now = self._ledger.now()
-        return store.ack(
+        call = store.ack(
             self._keys,
             **self._owner,
             request=self._request,
@@ -273,6 +273,7 @@ class Pump:
             done=done,
             others=sorted(others, key=lambda other: other.token),
         )
+        return [call]
 
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
