@@ -130,7 +130,6 @@ def sent_by_io() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             items = node.elts if isinstance(node, ast.Tuple) else getattr(node, "args", [])
             first = items[0] if isinstance(items, list) and items else None
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                if first.value.isupper():
-                    found.add(first.value)
+            if isinstance(first, ast.Constant) and str(first.value).isupper():
+                found.add(str(first.value))
     return found - NO_COMMANDS
