@@ -36,7 +36,7 @@ def measure(rig: Rig) -> list[Figure]:
         ("members of batches", ("claim", "ack"), _members),
         (f"{BLOCK:,} jobs", ("commit",), _commit),
         ("500 failures", ("ack",), _fail),
-        (f"slice of {SLICE}", ("promote",), _promote),
+        (f"slice of {schedule.SLICE}", ("promote",), _promote),
         (f"slice of {SLICE}", ("recall",), _recall),
         ("past 500 of a paused name", ("claim", "handback"), _put_aside),
         ("past 500 expired ones", ("claim",), _expire),
@@ -125,8 +125,8 @@ def _fail(rig: Rig) -> None:
 
 
 def _promote(rig: Rig) -> None:
-    for _ in range(CALLS // 2):
-        _hold_and_fail(rig, 500)
+    for _ in range(CALLS):
+        _hold_and_fail(rig, schedule.SLICE)
     _listen(rig)
     for _ in range(CALLS):
         soon = clock.now_ms() + 60_000

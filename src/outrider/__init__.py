@@ -2,6 +2,7 @@
 
 from outrider.app import App
 from outrider.batch import Batch
+from outrider.buffer.settings import PushBuffer
 from outrider.client import EnqueuedJob
 from outrider.context import RunningJob, current_job
 from outrider.errors import (
@@ -15,13 +16,16 @@ from outrider.errors import (
     Discard,
     EnqueueError,
     Kill,
+    NotDurable,
     NotSerializable,
     OutriderError,
     PayloadTooLarge,
     PoisonPill,
+    PushBufferFull,
     Retry,
     Snooze,
     StoreError,
+    StoreFull,
     StoreUnavailable,
     UnknownJob,
 )
@@ -55,16 +59,20 @@ __all__ = [
     "FailedJob",
     "JobRecord",
     "Kill",
+    "NotDurable",
     "NotSerializable",
     "OutriderError",
     "PayloadTooLarge",
     "PoisonPill",
     "Process",
+    "PushBuffer",
+    "PushBufferFull",
     "Retry",
     "RunRecord",
     "RunningJob",
     "Snooze",
     "StoreError",
+    "StoreFull",
     "StoreUnavailable",
     "UnknownJob",
     "avalid_within_batch",

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from outrider import callbacks, client
 from outrider.batch import INHERIT, Batch, Inherit
+from outrider.buffer.settings import Setting
 from outrider.callbacks import CallbackClass
 from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
@@ -31,11 +32,16 @@ DeathHandler = Callable[..., Any]
 class App(Hub):
     """An application's jobs and batches.
 
-    `url` is redis://, rediss://, valkey://, unix:// or embedded://; without it OUTRIDER_URL, then
-    REDIS_URL count. `prefix` is put before every key; "" shares keys with Sidekiq. `max_payload`
-    limits a job's JSON, in bytes, and a worker runs nothing that is larger; `timeout` is how long,
-    in seconds, a request may take before StoreUnavailable is raised. Making an App does no input or
-    output.
+    `url` is redis://, rediss://, valkey://, unix:// or embedded://, or
+    sentinel://[user:password@]host:26379,other:26379/service[/db] (sentinels:// with TLS); without
+    it OUTRIDER_URL, then REDIS_URL count. `prefix` is put before every key; "" shares keys with
+    Sidekiq. `max_payload` limits a job's JSON, in bytes, and a worker runs nothing that is larger;
+    `timeout` is how long, in seconds, a request may take before StoreUnavailable is raised.
+    `durability` is what a push waits for before it returns: "replicated" (WAIT: a replica has it),
+    "fsync" (WAITAOF: it is on the server's disk; needs Valkey or Redis 7.2, and appendonly),
+    "none"; NotDurable is raised when that does not come within a quarter of `timeout`. With a
+    `push_buffer` (True, a number of jobs, the path of a journal, or a PushBuffer) what is pushed
+    while the server is away is kept and sent when it is back. Making an App does no input or output.
     """
 
     def __init__(
@@ -45,8 +51,10 @@ class App(Hub):
         prefix: str = "",
         max_payload: int = 1 << 20,
         timeout: float = 5.0,
+        durability: str = "none",
+        push_buffer: Setting = None,
     ) -> None:
-        super().__init__(url, prefix, max_payload, timeout)
+        super().__init__(url, prefix, max_payload, timeout, durability, push_buffer)
         self.batches = Batches(self)
         self.queues = Queues(self)
         self.held = HeldNames(self)
@@ -74,6 +82,8 @@ class App(Hub):
         timeout: Seconds | None = None,
         tags: Sequence[str] = (),
         log_arguments: bool | Sequence[str] = False,
+        durability: str | None = None,
+        outbox: bool = False,
     ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
     def job(self, *function: Any, **options: Any) -> Any:
         """Make a function a job, with or without options; see `Options` for what they mean.

@@ -10,11 +10,12 @@ import msgspec
 
 from outrider import callbacks, cancelling, clock
 from outrider.block import Block, surrounding_bid
+from outrider.delivery import insist
 from outrider.errors import ConfigError
 from outrider.hold import Hold
 from outrider.hub import Flow, Hub
 from outrider.ids import EVENTS, new_bid
-from outrider.options import check_queue, clean_tags
+from outrider.options import check_durability, check_queue, clean_tags
 from outrider.status import not_found
 from outrider.store import batch as store
 
@@ -77,12 +78,14 @@ class Batch:
         await self.hub.aperform(self._on(event, target, options))
         return self
 
-    def jobs(self) -> Block:
+    def jobs(self, *, durability: str | None = None) -> Block:
         """A block, for `with` or `async with`: jobs enqueued inside belong to the batch.
 
         All are pushed in one atomic step at its end, and none if it is left by an exception.
+        `durability` is what its end waits for, in place of the app's; also for whatever any of its
+        jobs asks. If that does not come NotDurable is raised, and the jobs are pushed all the same.
         """
-        return Block(self)
+        return Block(self, None if durability is None else check_durability(durability))
 
     def open(self) -> Hold[Batch]:
         """Hold the batch open, for `with` or `async with`, while an unknown amount is added.
@@ -126,9 +129,10 @@ class Batch:
         if not self.exists:
             self._callbacks[event].append(text)
             return
-        answer = yield store.listen(
+        listen = store.listen(
             self.hub.keys, bid=self.bid, event=event, callback=text, now=clock.now_ms()
         )
+        answer = yield from insist(self.hub, listen, f"a callback for batch {self.bid}")
         if answer == store.UNKNOWN:
             raise not_found(self.bid)
 

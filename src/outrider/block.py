@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from outrider import clock
-from outrider.client import Load, open_block
+from outrider.client import Load, open_block, open_outbox
 from outrider.context import blocks, running
-from outrider.delivery import deliver
-from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, StoreError
+from outrider.delivery import PARTLY, deliver, insist
+from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, NotDurable, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK, member_jid
 from outrider.payload import Draft
@@ -70,10 +71,12 @@ class Block:
     the server in chunks as it comes, where it is nobody's job before the commit.
     """
 
-    def __init__(self, batch: Filled) -> None:
+    def __init__(self, batch: Filled, durability: str | None = None) -> None:
         self.hub = batch.hub
         self.batch = batch
-        self.load = Load()
+        self.load = Load(durability or batch.hub.durability)
+        # Also that of a block without jobs.
+        self.load.wishes.add(self.load.durability)
         self.staging = Staging()
         self._first_queue = ""
         self._ranges: list[list[int]] = []
@@ -120,7 +123,7 @@ class Block:
     def number(self, draft: Draft) -> Flow[None]:
         """Make a draft a member: give it its number in the batch, and so its jid."""
         self._check_open()
-        if self.staging.is_full(self.load) or self.staging.is_old():
+        if self._is_full() or self.staging.is_old():
             yield from self._stage()
         if not self._free:
             yield from self._take_numbers()
@@ -131,6 +134,10 @@ class Block:
         draft.bid = self.batch.bid
         draft.jid = member_jid(draft.bid, first + used)
 
+    def _is_full(self, more: Load | None = None) -> bool:
+        # An outbox stages what it has when its job has ended: until then nothing may lapse.
+        return open_outbox(self.hub) is None and self.staging.is_full(self.load, more)
+
     def _check_open(self) -> None:
         if self._ended:
             raise EnqueueError(f"the block of batch {self.batch.bid} has ended already")
@@ -140,7 +147,8 @@ class Block:
         if self.batch.exists:
             used = sum(count for _, count in self._ranges)
             free, inside = min(max(RESERVE, used * 2), MOST), is_inside(self.hub, bid)
-            first = yield store.reserve(self.hub.keys, bid=bid, count=free, inside=inside)
+            reserve = store.reserve(self.hub.keys, bid=bid, count=free, inside=inside)
+            first = yield from insist(self.hub, reserve, f"adding to batch {bid}")
             check(first, bid)
         else:
             free, first = NUMBERS, self.batch.numbered
@@ -151,7 +159,8 @@ class Block:
             self._ranges.append([first, 0])
 
     def _stage(self) -> Flow[None]:
-        load, self.load = self.load, Load()
+        load, self.load = self.load, Load(self.load.durability)
+        self.load.wishes |= load.wishes
         around = [block.staging for block in blocks.get() if block.hub is self.hub]
         yield from self.staging.send(self.hub, load, around)
 
@@ -183,32 +192,49 @@ class Block:
         if outer is not None:
             yield from outer.take_in(self)
             return
+        outbox = open_outbox(self.hub)
+        if outbox is not None:
+            outbox.take_in(self)
+            return
         if self.staging.counts and self.load.count:
             yield from self._stage()
-        parts = [self, *self._inner]
+        blocks = self.all()
+        parts = [block.part() for block in blocks]
         commit = store.commit(
             self.hub.keys,
-            batches=[block.part() for block in parts],
+            batches=parts,
             queues=self.load.groups(),
             scheduled=self.load.scheduled,
             staged=list(self.staging.counts.items()),
             now=clock.now_ms(),
         )
-        committed = yield from deliver(self.hub, commit)
+        needs = _needs_server(parts, self.staging)
+        commit = commit.lasting(self.load.durable)
+        try:
+            if needs:
+                committed = yield from insist(self.hub, commit, needs, self.staging.kept)
+            else:
+                committed = yield from deliver(self.hub, commit, self.staging.kept)
+        except NotDurable:
+            _made(blocks)
+            raise
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
         check(committed.answer, committed.bid)
-        for block in parts:
-            block.batch.exists = True
+        _made(blocks)
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
-        if self.load.count and self.staging.is_full(self.load, inner.load):
+        if self.load.count and self._is_full(inner.load):
             yield from self._stage()
         self._check_open()
         self.load.merge(inner.load)
-        self.staging.counts |= inner.staging.counts
-        self._inner += [inner, *inner._inner]
+        self.staging.merge(inner.staging)
+        self._inner += inner.all()
+
+    def all(self) -> list[Block]:
+        """This block and those inside it, the outer before the inner."""
+        return [self, *self._inner]
 
     def part(self) -> store.Part:
         """What this block adds to its batch."""
@@ -218,6 +244,11 @@ class Block:
         parent = batch.parent or ""
         inside = is_inside(self.hub, parent if fields else batch.bid)
         return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
+
+
+def _made(blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        block.batch.exists = True
 
 
 def check(answer: int, bid: str) -> None:
@@ -233,3 +264,15 @@ def check(answer: int, bid: str) -> None:
         raise BatchFinished(f"batch {bid} is settled: nothing can be added any more")
     if answer == store.CANCELLED:
         raise BatchCancelled(f"batch {bid}, or one above it, is cancelled: nothing can be added")
+
+
+def _needs_server(parts: Sequence[store.Part], staging: Staging) -> str:
+    """What of a commit can't be kept in a push buffer; "" for new roots."""
+    made: set[str] = set()
+    for part in parts:
+        if not part.fields:
+            return f"adding to batch {part.bid}"
+        if part.parent and part.parent not in made:
+            return f"a batch inside batch {part.parent}"
+        made.add(part.bid)
+    return PARTLY if staging.sent else ""

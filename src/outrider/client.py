@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from outrider import clock
 from outrider.arguments import Signature, encode_plain
-from outrider.context import blocks
+from outrider.context import blocks, running
 from outrider.delivery import deliver
-from outrider.errors import ConfigError
+from outrider.errors import ConfigError, NotDurable
 from outrider.hub import Flow, Hub
 from outrider.ids import new_jid
 from outrider.options import Options, check_queue, to_seconds
@@ -57,6 +57,7 @@ def make_draft(
         timeout=to_seconds(options.timeout),
         at=at,
         tags=list(options.tags),
+        durability=options.durability,
     )
 
 
@@ -96,10 +97,10 @@ def enqueue_all(
     keep: Callable[[EnqueuedJob], T],
 ) -> Flow[list[T | None]]:
     """Enqueue many jobs, a thousand in one round trip; what to `keep` of each, None for a veto."""
-    block = open_block(hub)
+    block, outbox = open_block(hub), open_outbox(hub)
     done: list[T | None] = []
     for chunk in _chunks(drafts, BULK):
-        now, load = clock.now(), Load()
+        now, load = clock.now(), Load(hub.durability)
         for draft in chunk:
             if block is not None:
                 yield from block.number(draft)
@@ -110,37 +111,84 @@ def enqueue_all(
             final, payload = finished
             (load if block is None else block).add(final, payload, now)
             done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
-        if block is None and load.count:
-            push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
-            yield from deliver(hub, push)
+        if block is not None or not load.count:
+            continue
+        if outbox is not None:
+            outbox.add(load)
+        else:
+            yield from _push(hub, load)
     return done
 
 
-class Load:
-    """Payloads sorted by where they go."""
+def _push(hub: Hub, load: Load) -> Flow[None]:
+    push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
+    try:
+        yield from deliver(hub, push.lasting(load.durable))
+    except NotDurable as error:
+        error.jids = tuple(load.jids)
+        raise
 
-    def __init__(self) -> None:
+
+class Load:
+    """Payloads sorted by where they go. `durability` is that of jobs which do not say theirs."""
+
+    def __init__(self, durability: str = "none") -> None:
+        self.durability = durability
         self.count = 0
+        self.wishes: set[str] = set()
+        self.jids: list[str] = []
         self.size = 0
         self.queues: dict[str, list[str]] = {}
         self.scheduled: list[str | float] = []
 
     def add(self, draft: Draft, payload: str, now: float) -> None:
         """Sort in one payload."""
+        self.wishes.add(draft.durability or self.durability)
+        self.jids.append(draft.jid)
+        later = draft.at is not None and draft.at > now
+        self.put(payload, draft.queue, f"{draft.at:.3f}" if later else None)
+
+    def put(self, payload: str, queue: str, score: str | float | None) -> None:
+        """Sort in one payload, by its due time if it has one."""
         self.count += 1
         self.size += len(payload)
-        if draft.at is None or draft.at <= now:
-            self.queues.setdefault(draft.queue, []).append(payload)
+        if score is None:
+            self.queues.setdefault(queue, []).append(payload)
         else:
-            self.scheduled += [f"{draft.at:.3f}", payload]
+            self.scheduled += [score, payload]
 
     def merge(self, other: Load) -> None:
         """Take all payloads of another load in, behind one's own."""
+        self.wishes |= other.wishes
+        self.jids += other.jids
         self.count += other.count
         self.size += other.size
         for queue, payloads in other.queues.items():
             self.queues.setdefault(queue, []).extend(payloads)
         self.scheduled += other.scheduled
+
+    @property
+    def durable(self) -> set[str]:
+        """What the push of it waits for."""
+        return self.wishes - {"none"}
+
+    def portions(self, most: int, most_bytes: int) -> Iterator[Load]:
+        """The same in loads of at most so many jobs, and so many bytes but one job at least."""
+        portion = Load()
+        for payload, queue, score in self._jobs():
+            if portion.count == most or (
+                portion.count and portion.size + len(payload) > most_bytes
+            ):
+                yield portion
+                portion = Load()
+            portion.put(payload, queue, score)
+        yield portion
+
+    def _jobs(self) -> Iterator[tuple[str, str, str | float | None]]:
+        for queue, payloads in self.queues.items():
+            yield from ((payload, queue, None) for payload in payloads)
+        for score, payload in zip(self.scheduled[::2], self.scheduled[1::2], strict=True):
+            yield str(payload), "", score
 
     def groups(self) -> list[store.QueueGroup]:
         """The queues with their payloads, as scripts take them."""
@@ -155,6 +203,12 @@ def open_block(hub: Hub) -> Any:
     here = threading.get_ident()
     around = reversed(blocks.get())
     return next((block for block in around if block.hub is hub and block.thread == here), None)
+
+
+def open_outbox(hub: Hub) -> Any:
+    """The outbox of the running job, if it has one and belongs to this app; None otherwise."""
+    job = running.get()
+    return None if job is None or job.app is not hub else job.outbox
 
 
 def due_in(delay: Any) -> float:

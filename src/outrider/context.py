@@ -16,7 +16,7 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
 
     `attempt` counts from 1. `token` grows with every claim of any job: a fencing token for the
     user's own database. `app` is the app that runs it. `deadline` is when its `timeout` is over,
-    by `time.monotonic()`; None without one.
+    by `time.monotonic()`; None without one. `outbox` keeps what an outbox job enqueues.
     """
 
     app: Any
@@ -25,6 +25,7 @@ class RunningJob(msgspec.Struct, eq=False, gc=False):
     owner: str
     deadline: float | None = None
     callback_parent: str | None = None
+    outbox: Any = None
 
     @property
     def args(self) -> list[Any]:

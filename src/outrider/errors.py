@@ -29,22 +29,59 @@ class ServerUnfit(OutriderError):
 
 
 class StoreError(OutriderError):
-    """The server refused a request, or answered what it should never answer."""
+    """The server refused a request, or answered what it should never answer.
+
+    `code` is the first word of its refusal, such as OOM or WRONGTYPE.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StoreFull(StoreError):
+    """The server's memory is full: it takes nothing that grows, until jobs have been worked off."""
 
 
 class StoreUnavailable(StoreError, ConnectionError):
     """The server could not be reached, or did not answer in time.
 
-    `executed` is False when the request certainly had no effect, None when that is not known.
+    `executed` is False when the request certainly had no effect, None when that is not known. Then
+    a push has a `ticket` (lane, number, digest), with which it may be sent again and counts once.
     """
 
-    def __init__(self, message: str, *, executed: bool | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        executed: bool | None = None,
+        ticket: tuple[str, int, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.executed = executed
+        self.ticket = ticket
+
+
+class NotDurable(StoreError):
+    """A request was executed, but the durability that was asked for was not confirmed in time.
+
+    The jobs (`jids`, where they are known) are on the server and run like any others; they are lost
+    only if it is lost before it has caught up. To enqueue them again would enqueue them twice.
+    `durability` is what was missed, "replicated" or "fsync".
+    """
+
+    def __init__(self, message: str, durability: str = "", jids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.durability = durability
+        self.jids = jids
 
 
 class EnqueueError(OutriderError):
     """A job could not be enqueued; nothing was written."""
+
+
+class PushBufferFull(EnqueueError):
+    """The server is away, and the push buffer can take no more: nothing was enqueued."""
 
 
 class PayloadTooLarge(EnqueueError, ValueError):

@@ -11,7 +11,9 @@ from typing import Generic, TypeVar
 
 from outrider import clock
 from outrider.block import Filled, check, check_adder, is_inside
-from outrider.errors import StoreError
+from outrider.client import open_outbox
+from outrider.delivery import insist
+from outrider.errors import EnqueueError, StoreError
 from outrider.hub import Flow
 from outrider.store import batch as batches
 from outrider.store import life as store
@@ -71,13 +73,19 @@ class Hold(Generic[B]):
     def _begin(self) -> Flow[None]:
         batch = self._batch
         check_adder(batch.bid)
+        if not batch.exists and open_outbox(batch.hub) is not None:
+            raise EnqueueError(
+                f"batch {batch.bid} comes into being when this outbox job succeeds, so it can't be "
+                "held open here: add all its jobs by jobs()"
+            )
         fields = [] if batch.exists else batch.fields()
         parent = batch.parent or ""
         inside = is_inside(batch.hub, parent if fields else batch.bid)
         part = batches.Part(batch.bid, parent, fields, [], "", inside, self._name)
-        committed = yield batches.commit(
+        commit = batches.commit(
             batch.hub.keys, batches=[part], queues=[], scheduled=[], staged=[], now=clock.now_ms()
         )
+        committed = yield from insist(batch.hub, commit, f"holding batch {batch.bid} open")
         check(committed.answer, committed.bid)
         batch.exists = True
 

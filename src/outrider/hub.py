@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from outrider import callbacks, config
+from outrider.buffer.settings import PushBuffer, Setting, read_setting
 from outrider.callbacks import CallbackClass, Registered, Target
 from outrider.errors import ConfigError
 from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
 from outrider.keys import Keys
 from outrider.middleware import Middleware
+from outrider.options import check_durability
 from outrider.registry import Registry
 from outrider.script import Call
+
+if TYPE_CHECKING:
+    from outrider.buffer.buffer import Buffer
 
 T = TypeVar("T")
 Flow = Generator[Call[Any], Any, T]
@@ -26,11 +31,21 @@ Flow = Generator[Call[Any], Any, T]
 class Hub:
     """Registries, keys and executors of one app. Making one does no input or output."""
 
-    def __init__(self, url: str | None, prefix: str, max_payload: int, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        prefix: str,
+        max_payload: int,
+        timeout: float,
+        durability: str,
+        push_buffer: Setting = None,
+    ) -> None:
         self.configured_url = url
         self.keys = Keys(prefix)
         self.max_payload = max_payload
         self.timeout = timeout
+        self.durability = check_durability(durability)
+        self.push_buffer = self._make_buffer(read_setting(push_buffer))
         self.registry: Registry[Registered] = Registry()
         self.callback_classes: Registry[CallbackClass] = Registry()
         self.death_handlers: list[Callable[..., Any]] = []
@@ -69,14 +84,27 @@ class Hub:
 
         return shared_url()
 
+    def _make_buffer(self, settings: PushBuffer | None) -> Buffer | None:
+        if settings is None:
+            return None
+        from outrider.buffer.buffer import Buffer
+
+        return Buffer(
+            settings, self.keys, lambda: Executor(Address(self.url, self.timeout), patience=0.0)
+        )
+
     @cached_property
     def executor(self) -> Executor:
         """Performs Calls for threads."""
+        if self.push_buffer is not None:
+            self.push_buffer.open()
         return Executor(Address(self.url, self.timeout), self.timeout)
 
     @cached_property
     def async_executor(self) -> AsyncExecutor:
         """Performs Calls for asyncio."""
+        if self.push_buffer is not None:
+            self.push_buffer.open()
         return AsyncExecutor(Address(self.url, self.timeout), self.timeout)
 
     def perform(self, work: Flow[T] | Call[T]) -> T:

@@ -18,6 +18,7 @@ Backoff = Callable[..., float]
 _QUEUE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _JOB = re.compile(r'[^"\\\x00-\x1f\s]{1,200}')
 DEFAULT_RETRIES = 25
+DURABILITIES = ("none", "replicated", "fsync")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,12 @@ class Options:
     (`current_job().timed_out`), and what it returns or raises within 5 seconds counts. Whatever
     has not ended then is killed with its process, and has failed with TimeoutError; other jobs of
     that process run again.
-    `log_arguments`: log lines never carry arguments, unless it is True or names parameters; like
-    `backoff` it is the worker's, so `using` does not change it.
+    `durability`: what a push of it waits for, and as a callback also its run: "replicated" (one
+    replica has it), "fsync" (the server's append-only file has it on disk) or "none"; None is what
+    the app says.
+    `log_arguments`: log lines never carry arguments, unless it is True or names parameters.
+    `outbox`: what the job enqueues is pushed in the same atomic step as its success, and not at
+    all when it fails. These two and `backoff` are the worker's, so `using` does not change them.
     Raises ConfigError for a wrong value.
     """
 
@@ -44,6 +49,8 @@ class Options:
     timeout: Seconds | None = None
     tags: tuple[str, ...] = ()
     log_arguments: bool | tuple[str, ...] = False
+    durability: str | None = None
+    outbox: bool = False
 
     def __post_init__(self) -> None:
         if self.queue is not None:
@@ -56,8 +63,12 @@ class Options:
                 raise ConfigError(f"{name} must be more than 0 seconds, not {value!r}")
         if self.backoff is not None and not callable(self.backoff):
             raise ConfigError(f"backoff must be a function, not {self.backoff!r}")
+        if self.durability is not None:
+            check_durability(self.durability)
         if not isinstance(self.log_arguments, bool):
             clean_names("log_arguments", self.log_arguments)
+        if not isinstance(self.outbox, bool):
+            raise ConfigError(f"outbox must be True or False, not {self.outbox!r}")
 
     def changed(self, **changes: Any) -> Options:
         """A copy with some options changed; ConfigError for an option that there is not."""
@@ -73,6 +84,14 @@ class Options:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 0
+
+
+def check_durability(wish: object) -> str:
+    """The word itself, when it is a durability; ConfigError otherwise."""
+    if not isinstance(wish, str) or wish not in DURABILITIES:
+        known = ", ".join(DURABILITIES)
+        raise ConfigError(f"{wish!r} is no durability: it is one of {known}")
+    return wish
 
 
 def check_queue(name: object) -> str:

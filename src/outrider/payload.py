@@ -25,6 +25,7 @@ class Draft:
 
     `at` is the due time in seconds since the epoch, None for now. `extra` are fields of its own
     that travel with the job and survive retries. `jid` is known once the innermost step is done.
+    `durability` is what its push waits for, None what the app says.
     """
 
     job: str
@@ -40,6 +41,7 @@ class Draft:
     extra: dict[str, Any] = field(default_factory=dict)
     jid: str = ""
     bid: str | None = None
+    durability: str | None = None
 
 
 class Job(msgspec.Struct, rename={"name": "class"}):

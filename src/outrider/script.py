@@ -15,11 +15,19 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -47,19 +55,38 @@ class Script:
     sha: str
 
 
+class Ticket(NamedTuple):
+    """A laned request's place on its lane: sent again with it, by anyone, it counts once."""
+
+    lane: str
+    number: int
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
     """One request as a value: what to send, and how to read the answer.
 
     `script` is None for a plain command, whose words are all in `words`. Every Call may be sent
     twice with the effect of once. A script that is not so by nature takes a request number from
-    its caller, or is `laned`: the executor then adds lane, number and digest of the connection.
+    its caller, or is `laned`: the executor then adds lane, number and digest of the connection,
+    or the `ticket` that the Call has been given. `arguments` are what its stub was called with.
+    `patience` is for how many seconds it is tried, where that is less than the executor's.
+    `durable` is what to wait for when it is done: "replicated", "fsync" or both.
     """
 
     script: Script | None
     words: tuple[Word, ...]
     decode: Callable[[Any], T]
     laned: bool = False
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    ticket: Ticket | None = None
+    patience: float | None = None
+    durable: tuple[str, ...] = ()
+
+    def lasting(self, wishes: Collection[str]) -> Call[T]:
+        """The same, done only when what it writes lasts as is wished."""
+        return replace(self, durable=tuple(sorted(wishes))) if wishes else self
 
 
 def portion(count: int, size: int, most: int) -> int:
@@ -101,7 +128,7 @@ def script(
         def build(keys: Keys, /, *_: P.args, **kwargs: P.kwargs) -> Call[T]:
             given: list[Any] = [kwargs[name] for name in names]
             words = [_pack(v) if pack else v for v, pack in zip(given, packed, strict=True)]
-            return Call(load(), (*keys.guards, *words), read, laned)
+            return Call(load(), (*keys.guards, *words), read, laned, kwargs)
 
         build.__doc__ = stub.__doc__
         return build

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from outrider import clock
 from outrider.client import Load
-from outrider.delivery import deliver
+from outrider.delivery import send_ahead
 from outrider.hub import Flow, Hub
 from outrider.ids import new_bid
+from outrider.script import Call
 from outrider.store import batch as store
 
 MAX_LOAD = 5000
@@ -22,6 +23,9 @@ class Staging:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        # What the server has not taken, to be kept with the commit; and whether it has taken any.
+        self.kept: list[Call[int]] = []
+        self.sent = False
         self._block = new_bid()
         self._sent = 0.0
 
@@ -36,17 +40,22 @@ class Staging:
 
     def is_old(self) -> bool:
         """Whether it is time to send something, so that what is staged lives on."""
-        return bool(self.counts) and clock.now() > self._sent + RENEW
+        return self.sent and clock.now() > self._sent + RENEW
 
     def send(self, hub: Hub, load: Load, others: Iterable[Staging]) -> Flow[None]:
         """Stage a load; what is staged for the blocks around lives on with it."""
+        stage = self.stage(hub, load, others)
+        self.sent = yield from send_ahead(hub, stage, self.kept, began=self.sent)
+
+    def stage(self, hub: Hub, load: Load, others: Iterable[Staging] = ()) -> Call[int]:
+        """The request that does it."""
         self._sent = clock.now()
         names = [(f"{self._block}:{queue}", len(jobs)) for queue, jobs in load.queues.items()]
         if load.scheduled:
             names.append((self._block, len(load.scheduled) // 2))
         for name, count in names:
             self.counts[name] = self.counts.get(name, 0) + count
-        stage = store.stage(
+        return store.stage(
             hub.keys,
             block=self._block,
             queues=load.groups(),
@@ -54,9 +63,14 @@ class Staging:
             names=sorted({*self.counts, *(name for one in others for name in one.counts)}),
             life=store.LIFE,
         )
-        yield from deliver(hub, stage)
+
+    def merge(self, other: Staging) -> None:
+        """Take what another block has staged as one's own."""
+        self.counts |= other.counts
+        self.kept += other.kept
+        self.sent = self.sent or other.sent
 
     def drop(self, hub: Hub) -> Flow[None]:
         """Forget all of it; what cannot be told to the server lapses by itself."""
-        if self.counts:
+        if self.sent:
             yield store.unstage(hub.keys, list(self.counts))

@@ -17,6 +17,7 @@ from outrider.script import Call, command
 from outrider.store import batch, process, queue, schedule
 from outrider.store.queue import Claimed, Other
 from outrider.store.schedule import Promoted
+from outrider.worker.perform import Outcome
 
 NOW = 1_800_000_000_000
 DAY = utc_day(NOW)
@@ -28,14 +29,20 @@ class Hands:
     """One child of one worker. Requests are numbered, as those of a real child are."""
 
     def __init__(
-        self, app: App, identity: str = IDENTITY, child: str = "0", now: int = NOW
+        self,
+        app: App,
+        identity: str = IDENTITY,
+        child: str = "0",
+        now: int = NOW,
+        *,
+        override: int = 0,
     ) -> None:
         self.app = app
         self.owner = {"identity": identity, "child": child}
         self.now = now
         self.request = 0
         self.seen = 0
-        live(app, identity)
+        live(app, identity, override=override)
         assert app.perform(process.enlist(app.keys, **self.owner))
 
     def claim(
@@ -59,9 +66,9 @@ class Hands:
         return claimed
 
     def ack(
-        self, *outcomes: int | Other, request: int | None = None, now: int | None = None
+        self, *outcomes: Outcome, request: int | None = None, now: int | None = None
     ) -> list[int]:
-        """Report outcomes: tokens for success, others as they are."""
+        """Report outcomes: tokens for success, others as they are; none that is sent already."""
         number = self._number(request)
         return self.app.perform(
             queue.ack(

@@ -8,7 +8,7 @@ from outrider import App
 from outrider.clock import now_ms
 from outrider.payload import Job, decode
 from outrider.store.queue import Other
-from outrider.worker.perform import Performer
+from outrider.worker.perform import Outcome, Performer
 from tests.app.conftest import loop
 from tests.app.hands import IDENTITY, Hands
 
@@ -42,7 +42,7 @@ class Runs(Hands):
             done.append(Ran(decode(claimed.payloads[0]), end))
         return done
 
-    def perform(self, payload: bytes, token: int) -> int | Other:
+    def perform(self, payload: bytes, token: int) -> Outcome:
         """Run one claimed job here, as a child does; its outcome."""
         prepared = self.performer.prepare(payload, token)
         if isinstance(prepared, Other):

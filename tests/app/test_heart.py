@@ -84,3 +84,14 @@ def test_a_large_payload_is_not_shown_whole(
     (run,) = app.work
     assert (run.jid, run.job, run.queue) == (jid, job.name, "default")
     assert run.args[0].startswith("(a payload of 100")
+
+
+def test_a_quiet_worker_is_shown_at_once(app: App, heart: Heart) -> None:
+    """Whoever deploys waits for it; once is enough."""
+    heart.quiet = True
+    heart.tick()
+    (shown,) = app.processes
+    assert shown.is_quiet
+    raw(app, "HSET", heart.identity, "quiet", "untouched")
+    heart.tick()
+    assert raw(app, "HGET", heart.identity, "quiet") == b"untouched"

@@ -148,12 +148,13 @@ def test_a_task_that_has_not_begun(rig: Rig, log: list[str]) -> None:
     """Interrupted between its making and its first step: its slot is not lost."""
     rig.feed(text("sleeps", 1, OTHER))
     rig.until(lambda: len(log) == rig.runner.active == 1)
-    runner, slot = rig.runner, rig.runner._free.popleft()
+    runner = rig.runner
     prepared = rig.performer.prepare(text("sleeps", 2).encode(), 2)
     assert isinstance(prepared, Prepared)
+    prepared.slot = runner._free.popleft()
 
     def at_once() -> None:
-        runner._spawn(slot, prepared)
+        runner._spawn(prepared)
         runner._performer.refuse([MINE])
         runner._interrupt(frozenset([MINE]))
 

@@ -203,8 +203,13 @@ def test_an_unknown_job_is_retried_all_the_same(app: App, ward: Ward) -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine"])
-def test_a_hard_time_out_is_a_failure(app: App, ward: Ward, kind: str) -> None:
-    """It counts as an attempt, has the job's own number of retries, and is no blame."""
+def test_a_hard_time_out_is_a_failure(
+    app: App, ward: Ward, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It counts as an attempt, has the job's own number of retries, and is no blame.
+
+    The log has no traceback: nothing was called.
+    """
     ward.jobs[kind].using(timeout=2.5, retry=1).enqueue(1)
     for end in ("retry", "dead"):
         token = ward.runs.take()
@@ -219,6 +224,8 @@ def test_a_hard_time_out_is_a_failure(app: App, ward: Ward, kind: str) -> None:
         raw(app, "DEL", end)
         put(app, "default", payload)
     assert (ward.ran, app.stats.failed) == ([], 2)
+    records = [record for record in caplog.records if record.name == "outrider.job"]
+    assert [record.exc_info for record in records] == [None, None]
 
 
 def test_a_time_out_waits_as_the_job_says(app: App) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from outrider import App
+from outrider.store.schedule import SLICE
 from outrider.worker.keeping import AT_ONCE, SCHEDULE, Scheduler
 from tests.app.hands import NOW, listed, raw, write
 
@@ -127,17 +128,17 @@ def test_one_worker_comes_at_the_time(app: App) -> None:
 @pytest.mark.parametrize(("large", "small"), [("schedule", "retry"), ("retry", "schedule")])
 def test_a_large_set_does_not_hold_the_other_back(app: App, large: str, small: str) -> None:
     """Each look moves something of both, so the first one moves what is due in the small one."""
-    for first in range(0, 5000, 1000):
+    for first in range(0, 9000, 1000):
         add(app, large, *(-1 - at / 1000 for at in range(first, first + 1000)))
     add(app, small, 0.0)
     crowd = Crowd(app, 1)
     (only,) = crowd.schedulers.values()
     assert only.tick() == 0.0
     assert raw(app, "ZCARD", small) == 0
-    left = 5000 - 250
+    left = 9000 - SLICE
     assert raw(app, "ZCARD", large) == left
     while left:
         add(app, small, 0.0)
         only.tick()
-        left = max(0, left - AT_ONCE * 250)
+        left = max(0, left - AT_ONCE * SLICE)
         assert (raw(app, "ZCARD", small), raw(app, "ZCARD", large)) == (0, left)

@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("store/*",),
     # 4: input and output
     ("io/*", "embedded/*", "checkup/*"),
+    ("buffer/*",),
     # 5: what producers and jobs use
     ("context",),
     ("registry",),
@@ -36,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("staging",),
     ("block",),
+    ("outbox",),
     ("hold",),
     ("batch",),
     ("membership",),

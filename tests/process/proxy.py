@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 # What can happen to a request, in turn: half of it arrives; the answer is lost; half of it is.
 HARMS = ("request cut", "reply lost", "reply cut")
+# Nothing arrives, and nobody is told so: the request is swallowed, or the answer is.
+HOLES = ("request swallowed", "reply swallowed")
 
 
 class Proxy:
@@ -18,9 +20,14 @@ class Proxy:
         self.url = f"unix://{path}"
         # Every so many requests one comes to harm; 0 for none.
         self.every = 0
+        # What comes of the next requests.
+        self.plan: deque[str] = deque()
         # Nothing passes, and nobody is told so, as where a cable is pulled.
         self.severed = False
+        # What the server is made to answer to all requests; "" for what it says.
+        self.answer = ""
         self.harmed: Counter[str] = Counter()
+        self.connections = 0
         self._requests = 0
         self._links: list[_Link] = []
         self._server = url.removeprefix("unix://")
@@ -29,6 +36,14 @@ class Proxy:
         self._thread = threading.Thread(target=self._run, args=(path,), daemon=True)
         self._thread.start()
         self._listening.wait()
+
+    def cut(self) -> None:
+        """Cut all connections."""
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        for link in self._links:
+            link.close()
 
     def close(self) -> None:
         """Stop, and close all connections."""
@@ -47,7 +62,12 @@ class Proxy:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back_reader, back_writer = await asyncio.open_unix_connection(self._server)
+        self.connections += 1
+        try:
+            back_reader, back_writer = await asyncio.open_unix_connection(self._server)
+        except OSError:
+            writer.close()
+            return
         link = _Link(writer, back_writer)
         self._links.append(link)
         answers = self._loop.create_task(self._answer(back_reader, link))
@@ -56,29 +76,55 @@ class Proxy:
         finally:
             link.close()
             await answers
+            self._links.remove(link)
 
     async def _ask(self, reader: asyncio.StreamReader, link: _Link) -> None:
-        while data := await reader.read(1 << 20):
-            if self.severed:
+        while data := await _read(reader):
+            if self.severed or link.harm in HOLES:
                 continue
-            self._requests += 1
-            if self.every and self._requests % self.every == 0:
-                link.harm = HARMS[sum(self.harmed.values()) % len(HARMS)]
-                self.harmed[link.harm] += 1
+            if self.answer:
+                link.front.write(f"-{self.answer}\r\n".encode() * _requests_in(data))
+                continue
+            link.harm = self._harm()
             if link.harm == "request cut":
                 link.back.write(data[: len(data) // 2])
                 return
-            link.back.write(data)
+            if link.harm != "request swallowed":
+                link.back.write(data)
+
+    def _harm(self) -> str:
+        self._requests += 1
+        harm = ""
+        if self.plan:
+            harm = self.plan.popleft()
+        elif self.every and self._requests % self.every == 0:
+            harm = HARMS[sum(self.harmed.values()) % len(HARMS)]
+        if harm:
+            self.harmed[harm] += 1
+        return harm
 
     async def _answer(self, reader: asyncio.StreamReader, link: _Link) -> None:
-        while data := await reader.read(1 << 20):
-            if self.severed:
+        while data := await _read(reader):
+            if self.severed or link.harm in HOLES:
                 continue
             if link.harm:
                 link.front.write(data[: len(data) // 2] if link.harm == "reply cut" else b"")
                 break
             link.front.write(data)
         link.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """What has come; nothing at the end of the stream, however it ends."""
+    try:
+        return await reader.read(1 << 20)
+    except OSError:
+        return b""
+
+
+def _requests_in(data: bytes) -> int:
+    """How many requests these are, each an array of words; no payload here looks like one."""
+    return data.count(b"\r\n*") + 1
 
 
 class _Link:

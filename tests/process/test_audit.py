@@ -9,6 +9,7 @@ from outrider import App
 from outrider.clock import now_ms
 from outrider.worker.audit import Audit
 from outrider.worker.keeping import Keeper
+from outrider.worker.reach import Reach
 from tests.process.conftest import StartWorker
 from tests.process.harness import ask, listed, reach, until
 
@@ -32,7 +33,7 @@ def test_a_queue_deleted_by_hand(app: App, work: ModuleType, worker: StartWorker
     ask(app, "DEL", "queue:low")
     # In the worker's name, whose own audit takes its time.
     audit = Audit(app.executor, app.keys, started.identity, now_ms, period=0.02, again=0.02)
-    keeper = Keeper([audit])
+    keeper = Keeper([audit], Reach())
     keeper.start()
     try:
         until(lambda: app.batches[batch.bid].pending == 2, "what was deleted is noticed")

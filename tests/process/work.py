@@ -282,6 +282,18 @@ def fired(status: BatchStatus, tag: str) -> None:
     note("fired", tag)
 
 
+@app.job(durability="replicated")
+def sure(status: BatchStatus, tag: str) -> None:
+    """The same, once a replica knows of the event."""
+    note("fired", tag)
+
+
+@app.job(durability="replicated")
+async def asure(status: BatchStatus, tag: str) -> None:
+    """The same for asyncio."""
+    await anote("fired", tag)
+
+
 @app.callbacks
 class Callbacks:
     """A callback for each event: leave a trace."""

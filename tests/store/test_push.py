@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from outrider import App
+from outrider import App, StoreError
 from outrider.io.exchange import Lane
+from outrider.script import command
 from outrider.store import queue
 from tests.app.hands import listed, on_lane, put, raw, scored, twice, write
 
@@ -98,3 +99,13 @@ def test_a_prefix_stands_before_every_key(url: str, tmp_path: Path) -> None:
     app.close()
     assert len(keys) == 4
     assert all(key.startswith("shop:") for key in keys)
+
+
+def test_one_wrong_queue_refuses_all(app: App) -> None:
+    """What another program keeps under the name of a queue: nothing is pushed, not even in part."""
+    app.perform(command("SET", "queue:theirs", 1, decode=bool))
+    groups = [("default", ["x"]), ("theirs", ["y"])]
+    with pytest.raises(StoreError, match="queue theirs is no list"):
+        app.perform(queue.push(app.keys, queues=groups, scheduled=[1.0, "z"]))
+    assert app.perform(command("KEYS", "*", decode=list)) == [b"queue:theirs"]
+    app.perform(command("DEL", "queue:theirs", decode=int))

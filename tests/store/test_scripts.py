@@ -35,7 +35,7 @@ from tests.app.hands import (
 )
 
 # These only fill the server, so a full one refuses them; all others must work to empty it.
-FILLING = {"push", "stage", "commit", "reserve", "listen"}
+FILLING = {"push", "stage", "commit", "reserve", "listen", "deliver"}
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from redis._parsers.base import BaseParser
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import NotDurable, StoreError, StoreUnavailable
 from outrider.io.exchange import Lane, Lost, Meaning, Pause, Send, exchange, meaning
 from outrider.keys import Keys
 from outrider.script import Call, command
@@ -146,29 +147,48 @@ def test_only_what_failed_is_sent_again() -> None:
     assert talk.say(1).result == [1, True, 2]
 
 
-WAITS = [
-    "LOADING Redis is loading the dataset in memory",
-    "BUSY Redis is busy running a script",
-    "MASTERDOWN Link with MASTER is down",
-    "CLUSTERDOWN The cluster is down",
-    "TRYAGAIN Multiple keys request during rehashing of slot",
-    "MISCONF Errors writing to the AOF file",
-    "NOREPLICAS Not enough good replicas to write.",
-]
+WAITS = {
+    "LOADING Redis is loading the dataset in memory": True,
+    "BUSY Redis is busy running a script": False,
+    "MASTERDOWN Link with MASTER is down": True,
+    "CLUSTERDOWN The cluster is down": False,
+    "TRYAGAIN Multiple keys request during rehashing of slot": False,
+    "MISCONF Errors writing to the AOF file": False,
+    "NOREPLICAS Not enough good replicas to write.": True,
+    "READONLY You can't write against a read only replica.": True,
+    "UNBLOCKED force unblock from blocking operation, instance state changed": True,
+    "ERR max number of clients reached": True,
+}
 
 
-@pytest.mark.parametrize("text", WAITS)
-def test_a_server_that_cannot_now_is_asked_again_later(text: str) -> None:
-    """It did not execute the request, so waiting and sending again is safe."""
+@pytest.mark.parametrize(("text", "anew"), WAITS.items())
+def test_a_server_that_cannot_now_is_asked_again_later(
+    clock: SimpleNamespace, text: str, anew: bool
+) -> None:
+    """It did not execute the request, so waiting and sending again is safe.
+
+    Where another server may be meant by now, that is done on a new connection.
+    """
     talk = Talk(push())
     before = talk.sent()
-    assert talk.say(ResponseError(text)).wait() > 0
+    talk.say(as_redis_py(text))
+    assert isinstance(talk.step, Pause)
+    assert talk.step.anew is anew
+    assert talk.wait() > 0
     assert talk.sent() == before
     assert talk.say(1).result == [1]
+    talk = Talk(push(), patience=0.0)
+    clock.now += 1.0
+    with pytest.raises(StoreUnavailable) as caught:
+        talk.say(as_redis_py(text))
+    assert str(caught.value) == f"the server at redis://h cannot serve now ({text})"
+    assert caught.value.executed is False
 
 
-class BusyLoadingError(ResponseError):
-    """redis-py takes the first word of this one's text away, too."""
+def as_redis_py(text: str) -> Any:
+    """An error answer as redis-py gives it: some have classes of their own, without the code."""
+    parse: Any = BaseParser.parse_error
+    return parse(text)
 
 
 REFUSALS = [
@@ -176,7 +196,7 @@ REFUSALS = [
     "NOAUTH Authentication required.",
     "NOPERM User default has no permissions",
     "WRONGTYPE Operation against a key holding the wrong kind of value",
-    "READONLY You can't write against a read only replica.",
+    "MOVED 3999 127.0.0.1:6381",
     "ERR unknown command",
 ]
 
@@ -187,15 +207,19 @@ def test_a_refusal_is_raised_at_once(text: str) -> None:
     for call, name in ((push(), "push"), (length("a"), "LLEN")):
         talk = Talk(call)
         with pytest.raises(StoreError) as caught:
-            talk.say(ResponseError(text))
+            talk.say(as_redis_py(text))
         assert str(caught.value) == f"the server refused {name}: {text}"
         assert not isinstance(caught.value, StoreUnavailable)
 
 
 def test_meanings() -> None:
-    """Errors are known by their text and, where redis-py cuts it, by their class."""
+    """Errors are known by their code, by their text and, where redis-py cuts it, by their class."""
     assert meaning(NO_SCRIPT) is Meaning.LOAD
-    assert meaning(BusyLoadingError("Redis is loading the dataset")) is Meaning.WAIT
+    for text, anew in WAITS.items():
+        of_an_older_version = as_redis_py(text)
+        of_an_older_version.status_code = None
+        assert meaning(of_an_older_version) is (Meaning.ANEW if anew else Meaning.WAIT)
+    assert meaning(ResponseError("BUSYKEY Target key name already exists.")) is Meaning.REFUSED
     assert meaning(ResponseError("ERR LOADING")) is Meaning.REFUSED
 
 
@@ -273,3 +297,74 @@ def test_whether_it_was_executed(
     with pytest.raises(StoreUnavailable) as caught:
         talk.lose(executed=second)
     assert caught.value.executed is (False if first is False and second is False else None)
+
+
+def lasting(*wishes: str) -> Call[int]:
+    return push().lasting(set(wishes))
+
+
+def test_what_lasts_is_waited_for_in_the_same_piece() -> None:
+    """Behind the request, for a quarter of the patience, each wish once."""
+    talk = Talk(lasting("replicated", "fsync"), length("a"), patience=4.0)
+    assert [words[0] for words in talk.sent()] == ["EVALSHA", "WAITAOF", "WAIT", "LLEN"]
+    assert talk.sent()[1:3] == [("WAITAOF", 1, 0, 1000), ("WAIT", 1, 1000)]
+    assert talk.say(1, [1, 0], 2, 7).result == [1, 7]
+
+
+def test_nothing_waits_that_does_not_wish_to() -> None:
+    """Durability costs only those who ask for it."""
+    assert lasting() == push()
+    assert len(Talk(push()).sent()) == 1
+
+
+MISSED: list[tuple[str, Any, str]] = [
+    ("replicated", 0, "push is done, but not replicated: no replica has it after 1.25 s. "),
+    ("fsync", [0, 3], "push is done, but not fsync: it is not on the server's disk after 1.25 s. "),
+    ("fsync", ResponseError("ERR off"), "the server refused WAITAOF (ERR off). "),
+    ("replicated", ResponseError("NOPERM no"), "the server refused WAIT (NOPERM no). "),
+]
+
+
+@pytest.mark.parametrize(("wish", "answer", "message"), MISSED, ids=range(len(MISSED)))
+def test_a_shortfall_is_an_error(wish: str, answer: Any, message: str) -> None:
+    """It says what is known: done, not as durable as was asked, and not to be done again."""
+    talk = Talk(lasting(wish))
+    with pytest.raises(NotDurable) as caught:
+        talk.say(1, answer)
+    assert message in str(caught.value)
+    assert "to do it again would do it twice" in str(caught.value)
+    assert caught.value.durability == wish
+    assert not isinstance(caught.value, StoreUnavailable)
+
+
+def test_a_request_that_was_not_executed_waits_for_nothing() -> None:
+    """What was said about its durability is not looked at; both go again."""
+    for refusal in (NO_SCRIPT, LOADING, as_redis_py("READONLY no")):
+        talk = Talk(lasting("replicated"))
+        talk.say(refusal, 0)
+        if isinstance(talk.step, Pause):
+            talk.wait()
+        assert [words[0] for words in talk.sent()] in (["EVALSHA", "WAIT"], ["EVAL", "WAIT"])
+        assert talk.say(1, 1).result == [1]
+
+
+def test_a_lane_that_is_not_ours_waits_anew() -> None:
+    """The request on the new lane has its own wait."""
+    talk = Talk(lasting("replicated")).say(0, 1)
+    assert [words[0] for words in talk.sent()] == ["EVALSHA", "WAIT"]
+    assert talk.say(1, 1).result == [1]
+
+
+def test_a_primary_that_is_demoted_while_it_waits(clock: SimpleNamespace) -> None:
+    """Whether the next one has the request is not known: it is sent again as it was."""
+    talk = Talk(lasting("replicated"), patience=1.0)
+    before = talk.sent()
+    talk.say(1, as_redis_py("UNBLOCKED force unblock from blocking operation"))
+    assert isinstance(talk.step, Pause)
+    assert talk.step.anew
+    talk.wait()
+    assert talk.sent() == before
+    clock.now += 1.0
+    with pytest.raises(StoreUnavailable) as caught:
+        talk.lose(executed=False)
+    assert caught.value.executed is None

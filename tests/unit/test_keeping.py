@@ -16,6 +16,7 @@ from outrider.store.life import Marked
 from outrider.worker.channel import Channel
 from outrider.worker.crew import TOLD_AT_ONCE, Child
 from outrider.worker.keeping import IDLE, Canceller, Keeper
+from outrider.worker.reach import Reach
 
 PATIENCE = 10.0
 
@@ -38,7 +39,7 @@ class Sleeper:
 def test_woken_in_the_middle_of_a_round() -> None:
     """What came after the loop had looked is not left for an hour."""
     loop = Sleeper()
-    keeper = Keeper([loop], "test-keeper")
+    keeper = Keeper([loop], Reach(), "test-keeper")
     keeper.start()
     assert loop.begun.wait(PATIENCE)
     keeper.wake(loop)

@@ -38,6 +38,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"tags": "gallery"}, "tags must be a list of texts, not 'gallery'"),
     ({"tags": ["a", 1]}, "tags must be a list of texts, not ['a', 1]"),
     ({"tags": 5}, "tags must be a list of texts, not 5"),
+    ({"durability": "fast"}, "'fast' is no durability: it is one of none, replicated, fsync"),
+    ({"durability": True}, "True is no durability"),
     ({"log_arguments": "image"}, "log_arguments must be a list of texts, not 'image'"),
     ({"log_arguments": [1]}, "log_arguments must be a list of texts, not [1]"),
     ({"log_arguments": None}, "log_arguments must be a list of texts, not None"),

@@ -10,16 +10,19 @@ import re
 from typing import Any
 
 from outrider.errors import ConfigError
+from outrider.io import sentinel
+from outrider.io.primary import asynchronous, threaded
 
-SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix", "sentinel", "sentinels")
 # Up to the last @: an unquoted sign in a password must not bring the rest of it to light.
-_PASSWORD = re.compile(r"(://[^:@]*:).*(?=@)|([?&]password=)[^&#]*")
+_PASSWORD = re.compile(r"(://[^:@]*:).*(?=@)|([?&](?:sentinel_)?password=)[^&#]*")
 _OURS_TO_THEIRS = {"valkey": "redis", "valkeys": "rediss"}
 
 
 class Address:
     """Where the server is, and how long a single answer may take (`timeout`, seconds).
 
+    Behind sentinels each try takes a part of it, so that another server may be found in time.
     Raises ConfigError when the URL cannot be understood.
     """
 
@@ -28,43 +31,63 @@ class Address:
         if scheme not in SCHEMES or not rest:
             known = ", ".join(f"{name}://" for name in SCHEMES)
             raise ConfigError(f"{hide_password(url)!r} is no server URL; it begins with {known}")
+        self._shown = hide_password(url)
         self.url = f"{_OURS_TO_THEIRS.get(scheme, scheme)}://{rest}"
+        self._sentinels: sentinel.Sentinels | None = None
+        if scheme.startswith("sentinel"):
+            self.url, self._sentinels = sentinel.parse(rest, secure=scheme == "sentinels")
         self.timeout = timeout
 
     def __str__(self) -> str:
-        return hide_password(self.url)
+        return self._shown
 
     def connection(self) -> Any:
         """A new connection for threads, not yet connected."""
-        from redis.connection import Connection, parse_url
+        from redis import connection
 
-        return self._make(parse_url, Connection)
+        return self._make(connection, threaded)
 
     def async_connection(self) -> Any:
         """A new connection for asyncio, not yet connected."""
-        from redis.asyncio.connection import Connection, parse_url
+        from redis.asyncio import connection
 
-        return self._make(parse_url, Connection)
+        return self._make(connection, asynchronous)
 
-    def _make(self, parse_url: Any, default: Any) -> Any:
+    def _make(self, theirs: Any, refined: Any) -> Any:
         try:
-            options = parse_url(self.url)
-            kind = options.pop("connection_class", default)
-            options |= {
-                "socket_timeout": self.timeout,
-                "socket_connect_timeout": self.timeout,
-                "protocol": 2,
-                "retry": None,
-                "health_check_interval": 0,
-                "driver_info": None,
-            }
+            options = theirs.parse_url(self.url)
+            kind = options.pop("connection_class", theirs.Connection)
+            options |= self._fixed(self.timeout, self.timeout)
             if "path" not in options:
                 options["socket_keepalive"] = True
-            return kind(**options)
+            if self._sentinels is None:
+                return kind(**options)
+            options |= self._fixed(self.timeout / 2, self.timeout / 4)
+            return refined(kind)(self._sentinels, *self._link(theirs, options), **options)
         except (ValueError, TypeError) as error:
             # After "as" stands a piece of the URL, which may be of the password.
             reason = str(error).partition(" as ")[0]
             raise ConfigError(f"cannot use the server URL {self}: {reason}") from None
+
+    def _link(self, theirs: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Class and options of connections to the sentinels."""
+        assert self._sentinels is not None
+        linking = self._fixed(self.timeout / 4, self.timeout / 4) | self._sentinels.login
+        if not self._sentinels.secure:
+            return theirs.Connection, linking
+        tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
+        return theirs.SSLConnection, linking | tls
+
+    @staticmethod
+    def _fixed(answer: float, connect: float) -> dict[str, Any]:
+        return {
+            "socket_timeout": answer,
+            "socket_connect_timeout": connect,
+            "protocol": 2,
+            "retry": None,
+            "health_check_interval": 0,
+            "driver_info": None,
+        }
 
 
 def hide_password(url: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from outrider.errors import StoreError
 from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
-from outrider.io.exchange import Lane, Lost, Pause, Send, exchange
+from outrider.io.exchange import FULL, LEAST, Lane, Lost, Pause, Send, exchange
 from outrider.script import Call
 
 T = TypeVar("T")
@@ -34,12 +34,14 @@ class Executor:
     """Performs Calls for threads.
 
     Safe to share between threads and over a fork. `patience` is how long, in seconds, a request is
-    tried before StoreUnavailable is raised.
+    tried before StoreUnavailable is raised. A connection that is silent for half of that is given
+    up for another: it may be half-open, as a firewall leaves those that were idle for long.
     """
 
     def __init__(self, address: Address, patience: float = PATIENCE) -> None:
         self.address = address
         self.patience = patience
+        self._silence = min(address.timeout, max(patience / 2, LEAST))
         self._pid = os.getpid()
         self._free: deque[_Lent] = deque()
 
@@ -55,11 +57,13 @@ class Executor:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
+                    if step.anew:
+                        lent.connection.disconnect()
                     time.sleep(step.seconds)
                     step = steps.send([])
                     continue
                 try:
-                    answers = _send(lent.connection, step, timeout)
+                    answers = _send(lent.connection, step, timeout or self._silence)
                 except Lost as lost:
                     step = steps.throw(lost)
                 else:
@@ -103,30 +107,42 @@ class Executor:
             return _Lent(self.address.connection(), Lane())
 
 
-def _send(connection: Any, step: Send, timeout: float | None) -> list[Any]:
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
+def _send(connection: Any, step: Send, silence: float) -> list[Any]:
+    from redis.exceptions import RedisError, ResponseError
 
     sent = False
     try:
         if not connection.is_connected:
+            connection.socket_connect_timeout = connection.socket_timeout = step.within
             connection.connect()
         packed = connection.pack_commands(step.commands)
         sent = True
         connection.send_packed_command(packed, check_health=False)
+        end = time.monotonic() + silence
         answers: list[Any] = []
-        extra = {} if timeout is None else {"timeout": timeout}
         for _ in step.commands:
+            left = max(0.01, end - time.monotonic())
             try:
-                answers.append(connection.read_response(disable_decoding=True, **extra))
+                answers.append(connection.read_response(disable_decoding=True, timeout=left))
             except ResponseError as error:
                 answers.append(error)
         return answers
-    except AuthenticationError as error:
-        connection.disconnect()
-        return [error] * len(step.commands)
     except (RedisError, OSError) as error:
         connection.disconnect()
+        if _is_answer(error):
+            return [error] * len(step.commands)
         raise Lost(str(error), executed=None if sent else False) from error
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether this is an answer to all that was sent, which redis-py takes for a lost connection.
+
+    Each is about the connection as a whole, and says that nothing was executed.
+    """
+    from redis.exceptions import AuthenticationError, BusyLoadingError
+
+    kinds = (AuthenticationError, BusyLoadingError)
+    return isinstance(error, kinds) or str(error).endswith(FULL)
 
 
 class AsyncExecutor:
@@ -135,6 +151,7 @@ class AsyncExecutor:
     def __init__(self, address: Address, patience: float = PATIENCE) -> None:
         self.address = address
         self.patience = patience
+        self._silence = min(address.timeout, max(patience / 2, LEAST))
         self._free: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, deque[_Lent]] = (
             weakref.WeakKeyDictionary()
         )
@@ -152,12 +169,14 @@ class AsyncExecutor:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
+                    if step.anew:
+                        await lent.connection.disconnect()
                     await asyncio.sleep(step.seconds)
                     step = steps.send([])
                     continue
                 try:
                     with cancellable():
-                        answers = await _asend(lent.connection, step)
+                        answers = await _asend(lent.connection, step, self._silence)
                 except Lost as lost:
                     step = steps.throw(lost)
                 else:
@@ -193,26 +212,27 @@ class AsyncExecutor:
             await free.pop().connection.disconnect()
 
 
-async def _asend(connection: Any, step: Send) -> list[Any]:
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
+async def _asend(connection: Any, step: Send, silence: float) -> list[Any]:
+    from redis.exceptions import RedisError, ResponseError
 
     sent = False
     try:
-        if not connection.is_connected:
-            await connection.connect()
-        packed = connection.pack_commands(step.commands)
-        sent = True
-        await connection.send_packed_command(packed, check_health=False)
+        async with asyncio.timeout(step.within):
+            if not connection.is_connected:
+                await connection.connect()
+            packed = connection.pack_commands(step.commands)
+            sent = True
+            await connection.send_packed_command(packed, check_health=False)
         answers: list[Any] = []
-        for _ in step.commands:
-            try:
-                answers.append(await connection.read_response(disable_decoding=True))
-            except ResponseError as error:
-                answers.append(error)
+        async with asyncio.timeout(silence):
+            for _ in step.commands:
+                try:
+                    answers.append(await connection.read_response(disable_decoding=True))
+                except ResponseError as error:
+                    answers.append(error)
         return answers
-    except AuthenticationError as error:
-        await connection.disconnect()
-        return [error] * len(step.commands)
     except (RedisError, OSError) as error:
-        await connection.disconnect()
-        raise Lost(str(error), executed=None if sent else False) from error
+        await connection.disconnect(nowait=True)
+        if _is_answer(error):
+            return [error] * len(step.commands)
+        raise Lost(str(error) or "time-out", executed=None if sent else False) from error

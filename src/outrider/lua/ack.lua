@@ -55,9 +55,9 @@ local function is_over(bid, jid)
 end
 
 -- In a cancelled batch only success, discard and deletion count for what was running.
-local function is_cancelled(bid, kind)
+local function ends_cancelled(bid, kind)
   if not bid or kind == 'discard' then return false end
-  return kind == 'cancel' or redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
+  return kind == 'cancel' or is_cancelled(bid)
 end
 
 local FAILED = { retry = true, dead = true, gone = true }
@@ -65,7 +65,7 @@ local FAILED = { retry = true, dead = true, gone = true }
 local function place(kind, payload, at, failure, jid, queue, bid, cb)
   if kind ~= 'release' and kind ~= 'snooze' then ran = ran + 1 end
   if FAILED[kind] then failed = failed + 1 end
-  if is_cancelled(bid, kind) then change(bid, member_number(jid), CANCELLED); return end
+  if ends_cancelled(bid, kind) then change(bid, member_number(jid), CANCELLED); return end
   if kind == 'release' then table.insert(released, { queue = queue or 'default', payload = payload }); return end
   if kind == 'snooze' then
     table.insert(snoozed, seconds(at)); table.insert(snoozed, payload); return
@@ -82,7 +82,7 @@ local function place(kind, payload, at, failure, jid, queue, bid, cb)
   end
   if bid then
     change(bid, member_number(jid), state)
-    if failure ~= '' then table.insert(notes, { bid, member_number(jid), failure }) end
+    table.insert(notes, { bid, member_number(jid), failure })
   end
   if cb then table.insert(callbacks, { cb, word }) end
 end
@@ -106,9 +106,7 @@ give_back(released)
 if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end
 count('processed', ran, day)
 count('failed', failed, day)
-for _, note in ipairs(notes) do
-  if redis.call('EXISTS', key_batch(note[1])) == 1 then note_failure(note[1], note[2], note[3]) end
-end
+for _, note in ipairs(notes) do note_failure(note[1], note[2], note[3]) end
 for bid, list in pairs(changes) do advance(bid, list, now) end
 for _, callback in ipairs(callbacks) do callback_is(callback[1], callback[2]) end
 settle_all(now)

@@ -39,4 +39,5 @@ if #work > 0 then redis.call('EXPIRE', board, 60) end
 -- Sidekiq up to 6.4 looks for the board under another name; a copy expires with it.
 redis.call('DEL', key_workers(identity))
 redis.call('COPY', board, key_workers(identity))
-return { 1, now, redis.call('RPOP', key_signals(identity)) or '' }
+-- It stays until the worker says that it has heard it: this answer may be lost.
+return { 1, now, redis.call('LINDEX', key_signals(identity), -1) or '' }

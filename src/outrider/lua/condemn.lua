@@ -1,11 +1,10 @@
 #!lua flags=allow-oom
 --- @include "lib/batch"
 -- Ends an audit of a batch, or (without `last`) a slice of it: `lost` members that lie nowhere are
--- deleted, `buried` ones {number, what is noted of it}, which lie only in the dead set, are dead (in a
--- cancelled batch nobody dies any more: cancelled), and `callbacks` become {event:index, state}.
+-- deleted, `buried` ones {number, what is noted of it}, which lie only in the dead set, are dead, and
+-- `callbacks` become {event:index, state}.
 -- Returns 1, or 0 when the audit is void: then nothing is done.
 if redis.call('HGET', key_batch(bid), 'audit') ~= audit then return 0 end
-local cancelled = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
 local slots, changes = slots_of(bid), {}
 local function becomes(number, state)
   local now_is = state_of(slots, number)
@@ -16,11 +15,7 @@ end
 
 for _, number in ipairs(lost) do becomes(number, DELETED) end
 for _, one in ipairs(buried) do
-  if cancelled then
-    becomes(one[1], CANCELLED)
-  elseif becomes(one[1], DEAD) and one[2] ~= '' then
-    note_failure(bid, one[1], one[2])
-  end
+  if becomes(one[1], DEAD) then note_failure(bid, one[1], one[2]) end
 end
 if #changes > 0 then advance(bid, changes, now) end
 for _, one in ipairs(callbacks) do

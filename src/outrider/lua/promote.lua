@@ -27,10 +27,9 @@ local found = within(math.min(limit, due), bytes, function(first, last)
 end)
 local by_queue, order, unreadable = {}, {}, {}
 local stamped = stamp_of(now)
--- Most jobs are plain: to make no string of a jid that nobody wants saves a seventh of the time.
-local PLAIN = '^{"jid":"[^"\\]+","class":"[^"\\]+","queue":"([^"\\]+)"'
-for _, payload in ipairs(found) do
-  local queue = string.match(payload, PLAIN)
+for i = 1, #found do
+  local payload = found[i]
+  local queue = plain_queue(payload)
   local jid = queue
   if not jid then jid, queue = read(payload) end
   if not jid then

@@ -1,4 +1,5 @@
 #!lua flags=allow-oom
+--- @include "lib/line"
 --- @include "lib/payload"
 -- Removes members of cancelled batches from `schedule` or `retry`, whichever batches they are of, one
 -- page of a scan at a time: so one scan does for a whole tree. Who cancels sees to their states.
@@ -10,7 +11,7 @@ for i = 1, #page[2], 2 do
   size = size + #page[2][i]
   local _, _, bid = read(page[2][i])
   if bid and cancelled[bid] == nil then
-    cancelled[bid] = redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
+    cancelled[bid] = is_cancelled(bid)
   end
   if bid and cancelled[bid] then table.insert(gone, page[2][i]) end
 end

@@ -11,17 +11,13 @@ if not part then return 0 end
 local jid, _, bid, cb = read(payload)
 local state, word = DELETED, 'deleted'
 if to == 'dead' then state, word = DEAD, 'dead' end
--- In a cancelled batch nobody dies any more: what waits there, not yet met by who cancels, is cancelled.
-if bid and state == DEAD and redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1 then
-  state, failure = CANCELLED, ''
-end
 
 if to == 'dead' then bury({ payload }, now) end
 take(place, name, part, payload)
 if place ~= 'dead' then
   local number = bid and member_number(jid)
   if bid and may_become(state_of(slots_of(bid), number), state) then
-    if failure ~= '' then note_failure(bid, number, failure) end
+    note_failure(bid, number, failure)
     advance(bid, { number, state }, now)
   end
   if cb then callback_is(cb, word) end

@@ -39,7 +39,12 @@ class Committed(NamedTuple):
     bid: str
 
 
-@script(laned=True, decode=lambda answer: Committed(answer[0], answer[1].decode()))
+def committed(answer: list[Any]) -> Committed:
+    """The answer of a script that commits."""
+    return Committed(answer[0], answer[1].decode())
+
+
+@script(laned=True, decode=committed)
 def commit(
     keys: Keys,
     *,

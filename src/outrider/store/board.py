@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from outrider.keys import Keys
-from outrider.script import script
+from outrider.script import Call, command, script
 
 PAGE = 100
 FIELDS = ("info", "concurrency", "busy", "beat", "quiet", "rtt_us", "rss")
@@ -81,3 +81,8 @@ def prune(keys: Keys, *, identities: list[str]) -> int:
 def signal(keys: Keys, *, identity: str, name: str) -> bool:
     """Leave TSTP, TERM or TTIN for a worker; False when it is gone."""
     raise NotImplementedError
+
+
+def heard(keys: Keys, identity: str, name: str) -> Call[None]:
+    """Take away a signal that a beat has brought; it comes again with the next one otherwise."""
+    return command("LREM", keys("signals", identity), -1, name, decode=lambda _: None)

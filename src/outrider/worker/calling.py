@@ -13,6 +13,7 @@ from outrider.callbacks import Target
 from outrider.context import RunningJob, running
 from outrider.errors import Kill
 from outrider.options import Backoff
+from outrider.outbox import Outbox
 from outrider.payload import Job
 from outrider.status import BatchStatus, not_found
 from outrider.worker.report import Shown, facts
@@ -25,7 +26,7 @@ Limit = Callable[[int, float], None]
 
 
 class Code(msgspec.Struct):
-    """What a job's name stands for in this app."""
+    """What a job's name stands for in this app. `durable` is how its claim must last first."""
 
     function: Callable[..., Any]
     is_async: bool
@@ -33,6 +34,14 @@ class Code(msgspec.Struct):
     backoff: Backoff | None
     target: Target | None
     shown: Shown | None
+    durable: set[str]
+    outbox: bool
+
+    def arguments(self, current: RunningJob) -> tuple[list[Any], dict[str, Any]]:
+        """What the function is called with, as its annotations have it."""
+        if self.convert is None:
+            return current.args, current.kwargs
+        return self.convert(current.args, current.kwargs)
 
 
 class Prepared(msgspec.Struct, gc=False):
@@ -67,38 +76,31 @@ class Caller:
         self._owner = owner
         self._limit = limit
 
-    def call(self, prepared: Prepared) -> None:
-        """Call a plain job, in the present context."""
-        if prepared.condemned is not None:
-            raise prepared.condemned
+    def call(self, prepared: Prepared) -> Outbox | None:
+        """Call a plain job, in the present context; its outbox if there is anything in it."""
         current, code = self._begin(prepared), prepared.code
         try:
-            args, kwargs = current.args, current.kwargs
-            if code.convert is not None:
-                args, kwargs = code.convert(args, kwargs)
+            args, kwargs = code.arguments(current)
             if code.target is not None:
                 status = self._app.batches.get(current.callback_of or "")
                 args = self._callback_args(code.target, current, status, args)
             layers = self._app.middleware.around(current) if self._app.middleware.surrounds else ()
             if not layers:
                 code.function(*args, **kwargs)
-                return
+                return _filled(current)
             with ExitStack() as stack:
                 for layer in layers:
                     stack.enter_context(layer)
                 code.function(*args, **kwargs)
+            return _filled(current)
         finally:
-            self._end(prepared)
+            self._end(prepared, current)
 
-    async def acall(self, prepared: Prepared) -> None:
-        """Call an async job."""
-        if prepared.condemned is not None:
-            raise prepared.condemned
+    async def acall(self, prepared: Prepared) -> Outbox | None:
+        """The same for an async job."""
         current, code = self._begin(prepared), prepared.code
         try:
-            args, kwargs = current.args, current.kwargs
-            if code.convert is not None:
-                args, kwargs = code.convert(args, kwargs)
+            args, kwargs = code.arguments(current)
             if code.target is not None:
                 status = await self._app.batches.aget(current.callback_of or "")
                 args = self._callback_args(code.target, current, status, args)
@@ -106,19 +108,27 @@ class Caller:
                 for layer in self._app.middleware.around(current):
                     stack.enter_context(layer)
                 await code.function(*args, **kwargs)
+            return _filled(current)
         finally:
-            self._end(prepared)
+            self._end(prepared, current)
+            running.set(None)
 
     def _begin(self, prepared: Prepared) -> RunningJob:
+        if prepared.condemned is not None:
+            raise prepared.condemned
         job, deadline = prepared.job, None
         if job.timeout:
             deadline = time.monotonic() + job.timeout
             self._limit(prepared.slot, deadline)
         current = RunningJob(self._app, job, prepared.token, self._owner, deadline)
+        if prepared.code.outbox:
+            current.outbox = Outbox(job.jid)
         running.set(current)
         return current
 
-    def _end(self, prepared: Prepared) -> None:
+    def _end(self, prepared: Prepared, current: RunningJob) -> None:
+        if current.outbox is not None:
+            current.outbox.seal()
         # What follows, such as telling of a death, is not on the job's time.
         if prepared.job.timeout:
             self._limit(prepared.slot, 0.0)
@@ -132,3 +142,9 @@ class Caller:
         current.callback_parent = status.parent_bid if status.picture.has_parent else None
         # A method gets a new object of its class for each call, as in Sidekiq.
         return [status, *args] if target.owner is None else [target.owner(), status, *args]
+
+
+def _filled(current: RunningJob) -> Outbox | None:
+    """The outbox of a job that is about to end well, if there is anything in it."""
+    outbox: Outbox | None = current.outbox
+    return outbox if outbox is not None and outbox.finish() else None

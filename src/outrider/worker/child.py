@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from outrider import config, logs
 from outrider.app import App
-from outrider.errors import OutriderError, StoreUnavailable
+from outrider.errors import OutriderError, StoreError
 from outrider.worker.channel import Channel, Message
 from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
@@ -84,6 +84,7 @@ class _Child:
         order = QueueOrder(tuple(start["queues"]), weights)
         ledger = Ledger(app.keys, identity, child)
         self._channel = channel
+        self._push_buffer = app.push_buffer
         self._asked = False
         self._stopped = threading.Event()
         self._pump = Pump(
@@ -93,6 +94,7 @@ class _Child:
             child,
             order,
             ledger,
+            tell=self._tell,
             replace=self._ask_for_another,
             max_jobs=start["max_jobs"],
         )
@@ -107,12 +109,20 @@ class _Child:
             self._pump.run(self._runner)
         except Fenced:
             log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
-            _leave(FENCED)
-        except StoreUnavailable as error:
+            self._end(FENCED)
+        except StoreError as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
-            _leave(CLEAN)
+            self._end(CLEAN)
         self._stopped.wait()
-        _leave(CLEAN)
+        self._end(CLEAN)
+
+    def _end(self, status: int) -> NoReturn:
+        if self._push_buffer is not None:
+            self._push_buffer.end()
+        _leave(status)
+
+    def _tell(self, trouble: str) -> None:
+        self._channel.send(trouble=trouble)
 
     def _ask_for_another(self, reason: str) -> None:
         if not self._asked:

@@ -18,6 +18,7 @@ from outrider.worker.crew import Child, Deaths
 from outrider.worker.handover import Handover
 from outrider.worker.limits import Limits, must_end, overdue
 from outrider.worker.options import WorkerOptions
+from outrider.worker.reach import Reach
 
 log = logging.getLogger("outrider.worker")
 KILL_GRACE = 5.0
@@ -33,10 +34,15 @@ class Children:
     """
 
     def __init__(
-        self, options: WorkerOptions, limits: Limits, selector: selectors.BaseSelector
+        self,
+        options: WorkerOptions,
+        limits: Limits,
+        reach: Reach,
+        selector: selectors.BaseSelector,
     ) -> None:
         self._options = options
         self._limits = limits
+        self._reach = reach
         self._selector = selector
         self._living: list[Child] = []
         self._number = 0
@@ -97,6 +103,8 @@ class Children:
                 child.failure = message["failed"]
             if "dumped" in message:
                 child.stacks_by = math.inf
+            if "trouble" in message:
+                self._reach.say(child.name, message["trouble"])
 
     def look(self) -> None:
         """Do what is due: bury the dead, start successors, force what was asked for."""
@@ -181,6 +189,7 @@ class Children:
             self._selector.unregister(child.channel.socket)
         child.hear_last_words()
         child.close()
+        self._reach.say(child.name, "")
         # Nobody writes to its table any more.
         if child.killed_at is None:
             blamed, timed_out = [job.token for job in child.table.running()], []

@@ -12,7 +12,7 @@ from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import process
 from outrider.worker.crew import Child
-from outrider.worker.keeping import IDLE, SLICE
+from outrider.worker.keeping import IDLE, SLICE, exhaust
 
 log = logging.getLogger("outrider.worker")
 NOT_REGISTERED = 0.1
@@ -72,20 +72,16 @@ class Handover:
         return IDLE
 
     def _recall(self, gone: Gone) -> None:
-        total, moved = 0, 1
-        while moved:
-            call = process.recall(
-                self._keys,
-                identity=self._identity,
-                child=gone.child,
-                limit=SLICE,
-                blamed=gone.blamed,
-                timed_out=gone.timed_out,
-                now=self._now(),
-            )
-            moved = self._executor.run(call)
-            total += moved
-        if total:
+        call = process.recall(
+            self._keys,
+            identity=self._identity,
+            child=gone.child,
+            limit=SLICE,
+            blamed=gone.blamed,
+            timed_out=gone.timed_out,
+            now=self._now(),
+        )
+        if total := exhaust(self._executor, call):
             log.warning(
                 "child %s died; back to their queues: %s", gone.child, words.count(total, "job")
             )

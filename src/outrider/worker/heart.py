@@ -16,7 +16,7 @@ from pathlib import Path
 from outrider import clock
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import process
+from outrider.store import board, process
 from outrider.store.process import LIFE_MS
 from outrider.version import VERSION
 from outrider.worker.crew import Child
@@ -34,7 +34,7 @@ class Heart:
     """Beats every 5 seconds; also the worker's idea of the server's time.
 
     It beats sooner when a job has begun or ended that runs for half a second or longer: so people
-    see it, and it is blamed should this host be lost.
+    see it, and it is blamed should this host be lost. And when it is `quiet`, so people see that.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Heart:
     ) -> None:
         self.identity = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(6).hex()}"
         self.quiet = False
+        self._shown_quiet = False
         self._executor = executor
         self._keys = keys
         self._concurrency = concurrency
@@ -91,6 +92,8 @@ class Heart:
             self._register = 1
             return 0.0
         self._register = 0
+        if beat.signal:
+            self._executor.run(board.heard(self._keys, self.identity, beat.signal))
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])
         if lost.identity:
@@ -106,12 +109,13 @@ class Heart:
         lasting = {job.token for job in running if job.started_at <= since}
         is_due = (
             time.monotonic() >= self._beat_at
+            or self.quiet != self._shown_quiet
             or not lasting <= self._shown
             or not self._lasting <= now
         )
         self._lasting = lasting
         if is_due:
-            self._shown = now
+            self._shown, self._shown_quiet = now, self.quiet
         return is_due
 
     def _fields(self, busy: int) -> list[str | int]:

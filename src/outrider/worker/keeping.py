@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from outrider import cancelling
-from outrider.errors import StoreUnavailable
+from outrider.errors import StoreError
 from outrider.hub import Flow
 from outrider.io import Executor
 from outrider.keys import Keys
+from outrider.script import Call
 from outrider.store import held, life, queue, schedule
+from outrider.worker.reach import Reach
 
 log = logging.getLogger("outrider.worker")
 SCHEDULE = 1.0
@@ -29,6 +31,15 @@ AT_ONCE = 8
 SLICE = 250
 LEFT_UNDONE_MS = 30_000
 IDLE = 3600.0
+
+
+def exhaust(executor: Executor, call: Call[int]) -> int:
+    """Perform a call that moves a slice until nothing is left; how much that was."""
+    total, moved = 0, 1
+    while moved:
+        moved = executor.run(call)
+        total += moved
+    return total
 
 
 class Loop(Protocol):
@@ -72,7 +83,8 @@ class Scheduler:
     def tick(self) -> float:
         """Move one slice of each, or some of a set that held more."""
         now = self._now()
-        names = [name for name in SETS for _ in range(AT_ONCE if name in self._full else 1)]
+        most = AT_ONCE // max(1, len(self._full))
+        names = [name for name in SETS for _ in range(most if name in self._full else 1)]
         calls = [
             schedule.promote_slice(self._keys, name=name, identity=self._identity, now=now)
             for name in names
@@ -166,14 +178,27 @@ class Drain:
 
 
 class Keeper:
-    """Runs loops on one thread, and keeps on while the server is away."""
+    """Runs loops on one thread, and keeps on while the server is away.
 
-    def __init__(self, loops: Sequence[Loop], name: str = "outrider-keeper") -> None:
+    That is told when a loop has failed `told_at` times in a row: a first failure may be that of a
+    connection alone, found when all others are back.
+    """
+
+    def __init__(
+        self,
+        loops: Sequence[Loop],
+        reach: Reach,
+        name: str = "outrider-keeper",
+        *,
+        told_at: int = 1,
+    ) -> None:
         self._due = dict.fromkeys(loops, 0.0)
+        self._failures = dict.fromkeys(loops, 0)
+        self._reach = reach
+        self._told_at = told_at
         self._woken: deque[Loop] = deque()
         self._event = threading.Event()
         self._stopped = False
-        self._away = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -204,18 +229,19 @@ class Keeper:
             self._tick(self._woken.popleft())
 
     def _tick(self, loop: Loop) -> float:
+        name = type(loop).__name__.lower()
         try:
             patience = loop.tick()
-        except StoreUnavailable as error:
-            if not self._away:
-                self._away = True
-                log.error("%s; trying again", error)
-            return 1.0
+        except StoreError as error:
+            self._failures[loop] += 1
+            if self._failures[loop] >= self._told_at:
+                self._reach.say(name, str(error))
+            return AGAIN
         except Exception:
             # Whatever it was: without this thread the worker would lose its lease.
-            log.exception("%s failed; trying again", type(loop).__name__.lower())
+            log.exception("%s failed; trying again", name)
             return 1.0
-        if self._away:
-            self._away = False
-            log.info("the server is back")
+        if self._failures[loop]:
+            self._failures[loop] = 0
+            self._reach.say(name, "")
         return patience

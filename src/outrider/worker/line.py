@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 import time
@@ -13,39 +12,51 @@ from outrider.errors import StoreError, StoreUnavailable
 from outrider.io import Executor
 from outrider.script import Call
 
-log = logging.getLogger("outrider.worker")
+REFUSED = 1.0
+TWICE = 2
+"""A first failure may be that of a connection alone; the second one in a row is told."""
 
 
 class Line:
     """`back` is called when the server was away and is there again.
 
-    Until `deadline`, a monotonic time, nothing is given up.
+    `tell` is called with what is wrong, once, and with "" when it is over. Until `deadline`, a
+    monotonic time, nothing is given up, whatever the server answers.
     """
 
-    def __init__(self, executor: Executor, back: Callable[[], None]) -> None:
+    def __init__(
+        self, executor: Executor, back: Callable[[], None], tell: Callable[[str], None]
+    ) -> None:
         self._executor = executor
         self._back = back
-        self._away = False
+        self._tell = tell
+        self._failures = 0
         self.deadline = math.inf
 
     def send(self, *calls: Call[Any]) -> list[Any]:
-        """The answers. Raises StoreUnavailable when the server is away after the deadline."""
+        """The answers. After the deadline it raises StoreError: the server is away, or refuses."""
         while True:
             try:
                 answers = self._executor.run_all(calls)
-            except StoreUnavailable as error:
-                if time.monotonic() >= self.deadline:
-                    raise
-                if not self._away:
-                    self._away = True
-                    log.error("%s; jobs go on, and their outcomes wait", error)
             except StoreError as error:
-                log.error("%s; trying again", error)
-                time.sleep(1.0)
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                self._failed(error)
+                away = isinstance(error, StoreUnavailable)
+                time.sleep(min(random.uniform(0.05, 0.2) if away else REFUSED, left))
             else:
-                if self._away:
-                    self._away = False
-                    self._back()
-                    log.info("the server is back")
+                if self._failures:
+                    self._recovered()
                 return answers
-            time.sleep(random.uniform(0.05, 0.2))
+
+    def _failed(self, error: StoreError) -> None:
+        self._failures += 1
+        if self._failures == TWICE:
+            self._tell(str(error))
+
+    def _recovered(self) -> None:
+        told, self._failures = self._failures >= TWICE, 0
+        self._back()
+        if told:
+            self._tell("")

@@ -23,22 +23,28 @@ from outrider.errors import (
     Discard,
     Snooze,
     StoreError,
+    StoreFull,
+    StoreUnavailable,
     UnknownJob,
     UnreadablePayload,
 )
+from outrider.hub import Flow
+from outrider.outbox import Claim, Outbox
 from outrider.payload import Job, decode
 from outrider.script import Call
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.blame import verdict
 from outrider.worker.calling import Caller, Code, Limit, Prepared
+from outrider.worker.fence import fence
 from outrider.worker.outcome import decide
-from outrider.worker.report import facts, report
+from outrider.worker.parking import Sent, Unsent
+from outrider.worker.report import facts, report, report_late
 
 if TYPE_CHECKING:
     from outrider.app import App
 
-Outcome = int | Other
+Outcome = int | Other | Sent | Unsent
 log = logging.getLogger("outrider.job")
 REFUSED = 60.0
 
@@ -105,16 +111,15 @@ class Performer:
         if job.bid in self._refused:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
+        if prepared.code.durable and (held := self.app.perform(self._fence(prepared))):
+            return held
         try:
-            self._base.copy().run(self._caller.call, prepared)
+            outbox = self._base.copy().run(self._caller.call, prepared)
+            if outbox is not None:
+                return self.app.perform(self._deliver(prepared, outbox))
         except BaseException as error:
-            elapsed, cancelled = prepared.elapsed(), False
-            if call := self._question(job, error):
-                with suppress(StoreError):
-                    cancelled = self.app.perform(call)
-            return self._raised(prepared, error, elapsed, cancelled=cancelled)
-        if log.isEnabledFor(logging.INFO):
-            log.info("done", extra=prepared.facts())
+            return self._failure(prepared, error)
+        _report_done(prepared)
         return prepared.token
 
     async def arun(self, prepared: Prepared) -> Outcome:
@@ -123,10 +128,14 @@ class Performer:
         if job.bid in self._refused:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
+        if prepared.code.durable and (held := await self.app.aperform(self._fence(prepared))):
+            return held
         task, limit = asyncio.current_task(), asyncio.timeout(job.timeout or None)
         try:
             async with limit:
-                await self._caller.acall(prepared)
+                outbox = await self._caller.acall(prepared)
+            if outbox is not None:
+                return await self.app.aperform(self._deliver(prepared, outbox))
         except BaseException as error:
             if isinstance(error, TimeoutError) and limit.expired() and not error.args:
                 error.args = (f"it ran for longer than its timeout of {job.timeout:g} s",)
@@ -137,14 +146,50 @@ class Performer:
                 with suppress(StoreError):
                     cancelled = await self.app.aperform(call)
             return self._raised(prepared, error, elapsed, cancelled=cancelled)
-        if log.isEnabledFor(logging.INFO):
-            log.info("done", extra=prepared.facts())
+        _report_done(prepared)
         return prepared.token
+
+    def _deliver(
+        self, prepared: Prepared, outbox: Outbox, *, doubt: bool = False
+    ) -> Flow[Sent | Unsent]:
+        """Push what a job that has ended well has enqueued, with its success.
+
+        `doubt` says that an earlier attempt may have done so, unheard. What is wrong with the
+        outbox itself is raised, and is a failure of the job.
+        """
+        claim = Claim(self._owner, prepared.token)
+        try:
+            stood = yield from outbox.deliver(self.app, claim, self._now())
+        except (StoreFull, StoreUnavailable) as error:
+            doubt = doubt or getattr(error, "executed", False) is None
+            again = partial(self._again, prepared, outbox, doubt=doubt)
+            return Unsent(prepared.token, error, again)
+        if stood or doubt:
+            _report_done(prepared)
+        else:
+            report_late([prepared.token])
+        return Sent(prepared.token)
+
+    def _again(self, prepared: Prepared, outbox: Outbox, *, doubt: bool) -> Outcome:
+        try:
+            return self.app.perform(self._deliver(prepared, outbox, doubt=doubt))
+        except BaseException as error:
+            return self._failure(prepared, error)
+
+    def _failure(self, prepared: Prepared, error: BaseException) -> Other:
+        """The outcome of a run that ended with an error, for threads."""
+        elapsed, cancelled = prepared.elapsed(), False
+        if call := self._question(prepared.job, error):
+            with suppress(StoreError):
+                cancelled = self.app.perform(call)
+        return self._raised(prepared, error, elapsed, cancelled=cancelled)
 
     def _raised(
         self, prepared: Prepared, error: BaseException, elapsed: float, *, cancelled: bool
     ) -> Other:
         """The outcome of a run that ended with an error."""
+        if error is prepared.condemned:
+            error.__traceback__ = None  # nothing was called: it would show our own lines
         return self._failed(
             prepared.job,
             prepared.payload,
@@ -154,6 +199,9 @@ class Performer:
             elapsed,
             cancelled=cancelled,
         )
+
+    def _fence(self, prepared: Prepared) -> Flow[Other | None]:
+        return fence(self.app, self._owner, prepared, self._now())
 
     @staticmethod
     def interrupted(prepared: Prepared) -> Other:
@@ -180,7 +228,10 @@ class Performer:
         shown = None
         if signature is not None and options.log_arguments:
             shown = partial(signature.shown, which=options.log_arguments)
-        return Code(function, is_async, convert, options.backoff, target, shown)
+        durable = set() if target is None else {options.durability or self.app.durability}
+        durable -= {"none"}
+        shape = (function, is_async, convert, options.backoff, target, shown)
+        return Code(*shape, durable, options.outbox)
 
     # -- failing ----------------------------------------------------------------------------------
 
@@ -212,3 +263,8 @@ class Performer:
                 except BaseException:  # a SystemExit would end the thread, or the loop of all
                     log.exception("on_death handler failed", extra=extra)
         return outcome
+
+
+def _report_done(prepared: Prepared) -> None:
+    if log.isEnabledFor(logging.INFO):
+        log.info("done", extra=prepared.facts())

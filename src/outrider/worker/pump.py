@@ -24,15 +24,19 @@ from outrider.worker.bell import Bell, Pauses
 from outrider.worker.ledger import Ledger
 from outrider.worker.line import Line
 from outrider.worker.order import QueueOrder
+from outrider.worker.parking import Sent, released
 from outrider.worker.perform import Outcome
 from outrider.worker.quarantine import Quarantine
 from outrider.worker.rate import MOST, Rate
+from outrider.worker.report import report_late
 from outrider.worker.runner import Item, Runner, items
 
 log = logging.getLogger("outrider.worker")
 GATHER = 0.005
 FALLBACK = 5.0
-STALE = 0.04
+# A job that was claimed ahead and has not started: all free slots are set to work, and then it goes
+# back. From its claim until it is there must be no more than 50 ms, on a busy machine too.
+ROUSE, STALE = 0.01, 0.025
 CANCEL_GRACE = 1.0
 
 
@@ -44,7 +48,7 @@ class Pump:
     """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
-    for instance.
+    for instance; `tell` when the server is away, and with "" when it is back.
     """
 
     def __init__(
@@ -56,10 +60,11 @@ class Pump:
         order: QueueOrder,
         ledger: Ledger,
         *,
+        tell: Callable[[str], None],
         replace: Callable[[str], None],
         max_jobs: int | None,
     ) -> None:
-        self._line = Line(executor, ledger.doubt)
+        self._line = Line(executor, ledger.doubt, tell)
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order
@@ -112,14 +117,14 @@ class Pump:
     def run(self, runner: Runner) -> None:
         """Work until quiet and everything is reported, or until the time to stop has passed.
 
-        Raises Fenced when the jobs here are others' now, StoreUnavailable when the server is away
-        at the time to stop.
+        Raises Fenced when the jobs here are others' now, StoreError when the server is away, or
+        refuses, at the time to stop.
         """
         while True:
             self._event.clear()
             self._urgent.clear()
             busy = self._round(runner)
-            left = runner.active or runner.outcomes or runner.ready
+            left = runner.active or runner.outcomes or runner.ready or len(runner.parking)
             if self._quiet and not left and self._quarantine.empty:
                 return
             if time.monotonic() >= self._line.deadline:
@@ -131,15 +136,15 @@ class Pump:
     def _cut_off(self, runner: Runner) -> None:
         """Give back the jobs that are running: the last act of a child."""
         # In this order: a job that ends in between is either reported or given back, never both.
-        tokens = runner.running()
+        tokens = runner.running() + runner.parking.tokens()
         runner.cancel_async(CANCEL_GRACE)
-        outcomes = runner.take_outcomes()
+        outcomes = deque(map(released, runner.take_outcomes()))
         ended = {outcome if isinstance(outcome, int) else outcome.token for outcome in outcomes}
         left = [token for token in tokens if token not in ended]
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
         while outcomes:
-            self._line.send(self._ack(outcomes))
+            self._line.send(self._ack(runner, outcomes))
 
     # -- one round --------------------------------------------------------------------------------
 
@@ -151,25 +156,26 @@ class Pump:
         if self._quiet and not self._retiring:
             self._quarantine.give_back(runner)
         barred = self._quarantine.go_on(runner, retiring=self._retiring)
-        if (self._quiet and not self._quarantine.alone) or age > STALE:
+        if (self._quiet and not self._quarantine.alone) or age >= STALE:
             self._give_back(runner)
-        elif age > STALE / 2:
+        elif age >= ROUSE:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
-        want = 0 if self._quiet or self._dry or barred else self._rate.want(runner)
+        idle = self._quiet or self._dry or barred or len(runner.parking) >= MOST
+        want = 0 if idle else self._rate.want(runner)
         runner.look(want)
         calls: list[Call[Any]] = []
-        reported = min(len(runner.outcomes), MOST)
+        reported, ended = bool(runner.outcomes), self._jobs
         if reported:
-            calls.append(self._ack(runner.outcomes))
+            calls.append(self._ack(runner, runner.outcomes))
         if want:
             calls.append(self._claim(want))
         if not calls:
             return False
         answers = self._line.send(*calls)
         if reported:
-            self._rate.measure(reported)
-            _report_late([token for token in answers[0] if token not in self._released])
+            self._rate.measure(self._jobs - ended)
+            report_late([token for token in answers[0] if token not in self._released])
         if want:
             self._take(runner, answers[-1], want)
         return True
@@ -236,22 +242,27 @@ class Pump:
 
     # -- input and output -------------------------------------------------------------------------
 
-    def _ack(self, outcomes: deque[Outcome]) -> Call[Any]:
+    def _ack(self, runner: Runner, outcomes: deque[Outcome]) -> Call[Any]:
         done: list[int] = []
         others: list[Other] = []
+        sent: list[int] = []
         for _ in range(min(len(outcomes), MOST)):
             outcome = outcomes.popleft()
             if isinstance(outcome, int):
                 done.append(outcome)
-            else:
+            elif isinstance(outcome, Other):
                 others.append(outcome)
-        self._jobs += len(done) + sum(other.kind != "release" for other in others)
+            elif isinstance(outcome, Sent):
+                sent.append(outcome.token)
+            else:
+                runner.parking.add(outcome)
+        self._jobs += len(done) + len(sent) + sum(other.kind != "release" for other in others)
         if self._jobs >= self._max_jobs:
             self._replace(f"it has run {words.count(self._jobs, 'job')} (--max-jobs)")
         # What goes back unrun may have been taken from us already.
         self._released = {other.token for other in others if other.kind == "release"}
         self._request += 1
-        self._ledger.reported([*done, *(other.token for other in others)])
+        self._ledger.reported([*done, *sent, *(other.token for other in others)])
         now = self._ledger.now()
         return store.ack(
             self._keys,
@@ -265,18 +276,15 @@ class Pump:
 
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
-        patience = STALE / 4 if runner.ready else FALLBACK
-        patience = max(0.0, min(patience, self._line.deadline - time.monotonic()))
-        if not self._event.wait(patience):
+        patience = min(self._patience(runner), self._line.deadline - time.monotonic())
+        if not self._event.wait(max(0.0, patience)):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):
-            self._urgent.wait(GATHER)
+            self._urgent.wait(min(GATHER, self._patience(runner)))
 
-
-def _report_late(tokens: list[int]) -> None:
-    if tokens:
-        log.warning(
-            "%d jobs ran here although their claim no longer stood: they ran twice, counted once",
-            len(tokens),
-            extra={"tokens": tokens},
-        )
+    def _patience(self, runner: Runner) -> float:
+        """Seconds until something must be done about a job that waits for its slot."""
+        if not runner.ready:
+            return FALLBACK
+        age = self._age(runner)
+        return max(0.0, (ROUSE if age < ROUSE else STALE) - age)

@@ -7,18 +7,21 @@ import time
 from outrider.worker.runner import Runner
 
 MOST = 500
-AHEAD = 0.02
+AHEAD = 0.01
+MEMORY = 0.1
 
 
 class Rate:
-    """Jobs a second, of the last moments."""
+    """Jobs a second, of the last moments: what ended earlier says nothing of the next ones."""
 
     def __init__(self) -> None:
         self._rate = 0.0
         self._measured = time.monotonic()
 
     def measure(self, done: int) -> None:
-        """Note that so many jobs have ended."""
+        """Note that so many jobs have run to their end."""
+        if not done:
+            return
         now = time.monotonic()
         elapsed = max(now - self._measured, 1e-6)
         self._measured = now
@@ -31,6 +34,8 @@ class Rate:
 
     def want(self, runner: Runner) -> int:
         """How many jobs to claim: the free slots, and what will start within AHEAD seconds."""
+        if time.monotonic() - self._measured > MEMORY:
+            self.forget()
         target = runner.slots + int(self._rate * AHEAD)
         want = target - runner.active - len(runner.ready)
         if runner.ready and want < target // 4:

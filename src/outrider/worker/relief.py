@@ -15,7 +15,7 @@ from outrider.keys import Keys
 from outrider.script import BYTES
 from outrider.store import process
 from outrider.worker.crew import Child
-from outrider.worker.keeping import SLICE
+from outrider.worker.keeping import SLICE, exhaust
 
 log = logging.getLogger("outrider.worker")
 PERIOD, SILENT = 0.2, 0.5
@@ -47,20 +47,16 @@ class Relief:
         child.table.revoke(revoked)
         time.sleep(SETTLE)  # until another core sees it
         begun = child.table.begun()
-        total, moved = 0, 1
-        while moved:
-            call = process.relieve(
-                self._keys,
-                identity=self._identity,
-                child=child.name,
-                begun=begun,
-                revoked=revoked,
-                limit=SLICE,
-                bytes=BYTES,
-            )
-            moved = self._executor.run(call)
-            total += moved
-        if total:
+        call = process.relieve(
+            self._keys,
+            identity=self._identity,
+            child=child.name,
+            begun=begun,
+            revoked=revoked,
+            limit=SLICE,
+            bytes=BYTES,
+        )
+        if total := exhaust(self._executor, call):
             log.warning(
                 "child %s does not react: %d jobs it had not begun go back", child.name, total
             )

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from outrider.errors import PoisonPill, Steer, UnknownJob
+from outrider.errors import Steer
 from outrider.payload import Job
 from outrider.store.queue import Other
 from outrider.worker.outcome import error_text
 
 log = logging.getLogger("outrider.job")
+_worker = logging.getLogger("outrider.worker")
 MAX_NAME = 200
 Shown = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
 
@@ -48,6 +49,17 @@ def report(outcome: Other, error: BaseException, extra: dict[str, Any], *, cance
         log.info("%s: %s", _WORDS[outcome.kind], error_text(error), extra=extra)
         return
     extra = {**extra, "error": f"{type(error).__name__}: {error_text(error)}"}
-    trace = None if isinstance(error, Steer | UnknownJob | PoisonPill) else error
+    # Without one, no code of the user's was called.
+    trace = None if isinstance(error, Steer) or error.__traceback__ is None else error
     word = "failed, cancelled with its batch" if cancelled else _WORDS[outcome.kind]
     log.warning(word, extra=extra, exc_info=trace)
+
+
+def report_late(tokens: list[int]) -> None:
+    """Log that these jobs had been taken from this child when they ended."""
+    if tokens:
+        _worker.warning(
+            "%d jobs ran here although their claim no longer stood: they ran twice, counted once",
+            len(tokens),
+            extra={"tokens": tokens},
+        )

@@ -22,6 +22,7 @@ import msgspec
 from outrider import clock
 from outrider.store.queue import Other
 from outrider.worker.calling import Prepared
+from outrider.worker.parking import Parking
 from outrider.worker.perform import Outcome, Performer
 from outrider.worker.slots import SlotTable
 
@@ -46,11 +47,12 @@ class Runner:
         self.ready: deque[Item] = deque()
         self.outcomes: deque[Outcome] = deque()
         self.slots = slots
+        self.parking = Parking(self._report)
         self._performer = performer
         self._table = table
         self._notify = notify
         self._free: deque[int] = deque(range(slots))
-        self._calls: SimpleQueue[int] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[int, Prepared | None]] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._spare = 0
@@ -129,9 +131,14 @@ class Runner:
         if tasks:
             await asyncio.wait(tasks, timeout=patience)
 
+    def _report(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._notify()
+
     # -- threads ----------------------------------------------------------------------------------
 
-    def _assign(self, slot: int) -> None:
+    def _assign(self, slot: int, prepared: Prepared | None = None) -> None:
+        """Have a thread work in this slot, and begin with this job if there is one."""
         # A thread is promised to each call. One that has just taken another must not be counted
         # as idle, or the slot is stuck until some job ends.
         with self._lock:
@@ -141,34 +148,40 @@ class Runner:
                 self._threads += 1
                 name = f"outrider-{self._threads}"
                 threading.Thread(target=self._thread, name=name, daemon=True).start()
-        self._calls.put(slot)
+        self._calls.put((slot, prepared))
 
     def _thread(self) -> None:
         while True:
-            self._work(self._calls.get())
+            self._work(*self._calls.get())
             with self._lock:
                 self._spare += 1
 
-    def _work(self, slot: int) -> None:
-        ready, outcomes, performer = self.ready, self.outcomes, self._performer
+    def _work(self, slot: int, prepared: Prepared | None) -> None:
+        prepared = prepared or self._next(slot)
+        while prepared is not None:
+            if prepared.code.is_async:
+                self._hand_over(prepared)
+                return
+            self.outcomes.append(self._performer.run(prepared))
+            self._notify()
+            prepared = self._next(slot)
+
+    def _next(self, slot: int) -> Prepared | None:
+        """Begin the next job in this slot; None when there is none, and the slot is free."""
         while True:
             try:
-                item = ready.popleft()
+                item = self.ready.popleft()
             except IndexError:
                 self._release(slot)
-                return
-            prepared = self._begin(slot, item)
-            if isinstance(prepared, Other):
-                outcomes.append(prepared)
-            elif prepared.code.is_async:
-                self._hand_over(slot, prepared)
-                return
-            else:
+                return None
+            prepared = self._read(slot, item)
+            if isinstance(prepared, Prepared):
                 prepared.slot = slot
-                outcomes.append(performer.run(prepared))
+                return prepared
+            self.outcomes.append(prepared)
             self._notify()
 
-    def _begin(self, slot: int, item: Item) -> Prepared | Other:
+    def _read(self, slot: int, item: Item) -> Prepared | Other:
         """Note that a slot takes a job, and read it; an outcome at once when it is not to run."""
         if not self._table.start(slot, item.token, clock.now_ms()):
             return Other("release", item.token)
@@ -184,7 +197,7 @@ class Runner:
 
     # -- coroutines -------------------------------------------------------------------------------
 
-    def _hand_over(self, slot: int, prepared: Prepared) -> None:
+    def _hand_over(self, prepared: Prepared) -> None:
         with self._lock:
             if self._loop is None:
                 self._loop = _new_loop()
@@ -192,16 +205,15 @@ class Runner:
                     target=self._loop.run_forever, name="outrider-async", daemon=True
                 )
                 thread.start()
-        self._loop.call_soon_threadsafe(self._spawn, slot, prepared)
+        self._loop.call_soon_threadsafe(self._spawn, prepared)
 
-    def _spawn(self, slot: int, prepared: Prepared) -> None:
+    def _spawn(self, prepared: Prepared) -> None:
         assert self._loop is not None
-        prepared.slot = slot
-        task = self._loop.create_task(self._awork(slot, prepared))
+        task = self._loop.create_task(self._awork(prepared))
         self._tasks[task] = prepared
         task.add_done_callback(self._tasks.pop)
 
-    async def _awork(self, slot: int, prepared: Prepared) -> None:
+    async def _awork(self, prepared: Prepared) -> None:
         try:
             self.outcomes.append(await self._performer.arun(prepared))
         except asyncio.CancelledError:
@@ -210,26 +222,17 @@ class Runner:
             self.outcomes.append(self._performer.interrupted(prepared))
         finally:
             self._notify()
-            self._continue(slot)
+            self._continue(prepared.slot)
 
     def _continue(self, slot: int) -> None:
         """Go on with the next job, without leaving the loop if it is async too."""
-        while True:
-            try:
-                item = self.ready.popleft()
-            except IndexError:
-                self._release(slot)
-                return
-            prepared = self._begin(slot, item)
-            if isinstance(prepared, Other):
-                self.outcomes.append(prepared)
-            elif prepared.code.is_async:
-                self._spawn(slot, prepared)
-                return
-            else:
-                self.ready.appendleft(item)
-                self._assign(slot)
-                return
+        prepared = self._next(slot)
+        if prepared is None:
+            return
+        if prepared.code.is_async:
+            self._spawn(prepared)
+        else:
+            self._assign(slot, prepared)
 
 
 def items(first: int, payloads: Iterable[bytes]) -> list[Item]:

@@ -27,10 +27,11 @@ from outrider.worker.children import Children
 from outrider.worker.crew import Child
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
-from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler
+from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler, exhaust
 from outrider.worker.limits import Limits
 from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
+from outrider.worker.reach import Reach
 from outrider.worker.relief import Relief
 
 log = logging.getLogger("outrider.worker")
@@ -45,7 +46,8 @@ class Supervisor:
         self._pending: list[int] = []
         self._selector = selectors.DefaultSelector()
         self._limits = Limits(options.max_memory)
-        self._children = Children(options, self._limits, self._selector)
+        self._reach = Reach()
+        self._children = Children(options, self._limits, self._reach, self._selector)
         self._wake, wake_end = socket.socketpair()
         self._wake_end = wake_end
 
@@ -144,10 +146,11 @@ class Supervisor:
         if options.drain:
             queues = self._order.names
             loops.append(Drain(self._executor, self._keys, queues, now, self._drained))
-        self._keeper = Keeper(loops)
+        self._keeper = Keeper(loops, self._reach)
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
-        self._janitor = Keeper([audit, self._canceller], "outrider-janitor")
+        slow: list[Loop] = [audit, self._canceller]
+        self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             *(identity, options.target, " ".join(self._order.names), slots, options.processes),
@@ -186,6 +189,7 @@ class Supervisor:
         elif number == signal.SIGTSTP:
             log.info("quiet: no new jobs are taken")
             self._heart.quiet = True
+            self._keeper.wake(self._heart)
             self._children.quiet()
         elif number == signal.SIGTTIN:
             self._children.ask_for_stacks()
@@ -208,10 +212,8 @@ class Supervisor:
         self._keeper.stop()
         self._janitor.stop()
         try:
-            moved = 1
-            while moved:
-                call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
-                moved = self._executor.run(call)
+            call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
+            exhaust(self._executor, call)
         except StoreError as error:
             log.error("%s; what this worker held returns when its lease ends", error)
         log.info("stopped")

@@ -128,7 +128,7 @@ BATCHES: Faults = {
         ("#create > 0 and redis.call('EXISTS', key_batch(bid)) == 0", "#create > 0")
     ],
     "a new child not told further up": [
-        ("#children[parent] / 2)\n  touch(parent)", "#children[parent] / 2)")
+        ("#children[parent] / 2)\n    touch(parent)", "#children[parent] / 2)")
     ],
     "empty batch waits for ever": [
         ("if total == 0 or not is_new then touch", "if not is_new then touch")
@@ -159,7 +159,7 @@ BATCHES: Faults = {
     ],
     "ack retries a cancelled member": [
         (
-            "return kind == 'cancel' or redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1",
+            "return kind == 'cancel' or is_cancelled(bid)",
             "return kind == 'cancel'",
         )
     ],
@@ -183,7 +183,7 @@ BATCHES: Faults = {
     "cancelled failures not counted": [
         (
             "if FAILED[kind] then failed = failed + 1 end",
-            "if FAILED[kind] and not is_cancelled(bid, kind) then failed = failed + 1 end",
+            "if FAILED[kind] and not ends_cancelled(bid, kind) then failed = failed + 1 end",
         )
     ],
     "members of others purged": [("if bid and cancelled[bid] then", "if bid then")],
@@ -220,7 +220,7 @@ BATCHES: Faults = {
         ("for _, bid in ipairs(audited) do void_audit(bid) end\n", "")
     ],
     "claimed callback does not void an audit": [("if known[2] then void_audit(bid) end", "")],
-    "new jobs do not void an audit": [("bid)\n    void_audit(bid)\n", "bid)\n")],
+    "new jobs do not void an audit": [("bid)\n      void_audit(bid)\n", "bid)\n")],
     "void audit counts": [
         ("if redis.call('HGET', key_batch(bid), 'audit') ~= audit then return 0 end", "")
     ],

@@ -180,6 +180,39 @@ JOBS: Faults = {
         )
     ],
     "given back in the wrong order": [("for i = #jobs, 1, -1 do", "for i = 1, #jobs do")],
+    # -- outboxes --------------------------------------------------------------------------
+    "outbox pushed without a claim": [
+        ("if not payload then return { -5, '' } end", "payload = payload or ''")
+    ],
+    "outbox leaves the claim": [
+        ("redis.call('HDEL', claims, string.format('%d', token))\ncount", "count")
+    ],
+    "outbox job not counted": [("count('processed', 1, day)\n", "")],
+    "batch not told of an outbox job": [
+        ("if bid then advance(bid, { member_number(jid), SUCCEEDED }, now) end", "")
+    ],
+    "outbox of a callback not its success": [
+        ("if cb then callback_is(cb, 'succeeded') end\nlane", "lane")
+    ],
+    "refused outbox ends its job": [
+        (
+            "{ -5, '' } end\nlocal no = refusal(batches, staged)\n",
+            """{ -5, '' } end
+local no = refusal(batches, staged)
+if no then redis.call('HDEL', claims, string.format('%d', token)) end
+""",
+        )
+    ],
+    "outbox job ends before it adds": [
+        (
+            "{ -5, '' } end\n",
+            """{ -5, '' } end
+local early, _, mine = read(payload)
+if mine then advance(mine, { member_number(early), SUCCEEDED }, now) end
+settle_all(now)
+""",
+        )
+    ],
     # -- people ----------------------------------------------------------------------------
     "deletion not told to the batch": [
         ("    advance(bid, { number, state }, now)\n", "    touch(bid)\n")
@@ -194,9 +227,7 @@ JOBS: Faults = {
             "    redis.call('ZREMRANGEBYRANK', part.key, 0, 0)",
         )
     ],
-    "killed in a cancelled batch": [
-        ("if bid and state == DEAD and redis.call('HEXISTS'", "if false and redis.call('HEXISTS'")
-    ],
+    "killed in a cancelled batch": [("if to == DEAD and cancelled then to = CANCELLED end", "")],
     "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
     "retry leaves the job": [("take(place, '', part, payload)\nif bid", "if bid")],
     "retried member still dead": [
@@ -349,6 +380,9 @@ JOBS: Faults = {
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
     "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],
     "more than a script may read": [("if size >= bytes then break end", "")],
+    "queue of the job before": [
+        ("if is_usual and same and find(payload, same, 33, true) == 33 then", "if same then")
+    ],
     "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    local", "local")],
     "any bid and jid make a member": [
         (
@@ -356,7 +390,5 @@ JOBS: Faults = {
             "return true or",
         )
     ],
-    "blanks at the end spoil a splice": [
-        ("if string.byte(payload, -1) ~= 125 then", "if false then")
-    ],
+    "blanks at the end spoil a splice": [("if byte(payload, -1) ~= 125 then", "if false then")],
 }

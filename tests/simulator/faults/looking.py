@@ -31,6 +31,12 @@ LOOKING: Faults = {
     "signal jumps the line": [
         ("redis.call('LPUSH', signals, name)", "redis.call('RPUSH', signals, name)")
     ],
+    "signal taken by the beat": [
+        (
+            "redis.call('LINDEX', key_signals(identity), -1)",
+            "redis.call('RPOP', key_signals(identity))",
+        )
+    ],
     "board not shown to old consoles": [("redis.call('COPY', board, key_workers(identity))\n", "")],
     "old consoles see what ran": [("redis.call('DEL', key_workers(identity))\n", "")],
     "children forgotten in the roll": [

@@ -44,7 +44,9 @@ class Beat(Message):
         signals = before.rest.get(f"{self.identity}-signals", []) if alive else []
         signal = signals[-1].decode() if signals else ""
         same("a beat says whether the lease stands", (alive, self.override, signal), tuple(answer))
+        left = [word.decode() for word in after.rest.get(f"{self.identity}-signals", [])]
         if alive:
+            same("a signal stays until it is heard", [word.decode() for word in signals], left)
             model.leases[self.identity] = model.virtual + self.life
             if self.identity in before.owners:
                 model.started[self.identity] = {(child, token) for _, child, token, _ in self.work}

@@ -74,6 +74,22 @@ class Signal(Laned):
 
 
 @dataclass
+class Heard(Message):
+    """A worker has heard a signal."""
+
+    identity: str
+    name: str
+
+    def call(self) -> Call[Any]:
+        return board.heard(KEYS, self.identity, self.name)
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        key = f"{self.identity}-signals"
+        left = [name for name in before.rest.get(key, []) if name != self.name.encode()]
+        same("a signal that was heard is gone", left, after.rest.get(key, []))
+
+
+@dataclass
 class Roll(Message):
     """Somebody looks who is there."""
 

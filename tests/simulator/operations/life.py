@@ -16,6 +16,7 @@ from tests.simulator.messages.life import (
     Rollback,
     Upgrade,
 )
+from tests.simulator.messages.looking import Heard
 from tests.simulator.messages.workers import Ack
 from tests.simulator.operations.closing import finish
 from tests.simulator.operations.table import operation
@@ -44,8 +45,11 @@ def one_beat(sim: Simulation, identity: str) -> None:
         for token in held
         if host == identity
     ]
-    if not sim.send(Beat(identity, LIFE, 0, sim.server_clock(), work)).alive:
+    beat = sim.send(Beat(identity, LIFE, 0, sim.server_clock(), work))
+    if not beat.alive:
         lose(sim, identity)
+    elif beat.signal and sim.chance(0.8):
+        sim.send(Heard(identity, beat.signal))
 
 
 def lose(sim: Simulation, identity: str) -> None:

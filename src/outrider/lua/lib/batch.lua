@@ -1,3 +1,4 @@
+--- @include "lib/line"
 --- @include "lib/payload"
 --- @include "lib/lists"
 --- @include "lib/slots"
@@ -225,14 +226,16 @@ end
 
 -- Moves members of one batch to new states: `changes` is a list of numbers, each followed by its state.
 -- Moves that are not allowed from the present state change nothing, so a repeated or late report counts
--- once. `settle_all` must follow.
+-- once. In a cancelled batch nobody dies any more: who would is cancelled. `settle_all` must follow.
 local function advance(bid, changes, now)
   local batch = key_batch(bid)
-  if redis.call('EXISTS', batch) == 0 then return end
+  local known, cancelled = unpack(redis.call('HMGET', batch, 'v', 'cancelled_at'))
+  if not known then return end
   local slots, delta, moved, healed, failed = slots_of(bid), {}, {}, {}, 0
   for i = 1, #changes, 2 do
     local number, to = changes[i], changes[i + 1]
     local from = state_of(slots, number)
+    if to == DEAD and cancelled then to = CANCELLED end
     if may_become(from, to) then
       set_state(slots, number, to)
       delta[from], delta[to] = (delta[from] or 0) - 1, (delta[to] or 0) + 1
@@ -252,9 +255,11 @@ local function advance(bid, changes, now)
   touch(bid)
 end
 
--- Notes why a member failed, for `failure_info`; the newest thousand are enough to look at.
+-- Notes why a member fails or dies, for `failure_info`, where that counts; a thousand are enough to look at.
 local function note_failure(bid, number, text)
   local failures = key_failures(bid)
+  local known, cancelled = unpack(redis.call('HMGET', key_batch(bid), 'v', 'cancelled_at'))
+  if text == '' or not known or cancelled then return end
   if redis.call('HLEN', failures) < 1000 or redis.call('HEXISTS', failures, number) == 1 then
     redis.call('HSET', failures, number, text)
   end

@@ -1,3 +1,7 @@
+local function is_cancelled(bid)
+  return redis.call('HEXISTS', key_batch(bid), 'cancelled_at') == 1
+end
+
 -- Whether a batch, or one above it, is cancelled.
 local function is_cancelled_in_line(bid)
   while bid do

@@ -4,16 +4,17 @@
 local STEP, BYTES = 10, 262144
 
 local function within(limit, bytes, fetch)
-  local found, size, step = {}, 0, 1
-  while #found < limit and size < bytes do
-    local more = fetch(#found, math.min(#found + step, limit) - 1)
+  local found, count, size, step = {}, 0, 0, 1
+  while count < limit and size < bytes do
+    local more = fetch(count, math.min(count + step, limit) - 1)
     for i = 1, #more do
       if size >= bytes then break end
-      found[#found + 1] = more[i]
+      count = count + 1
+      found[count] = more[i]
       size = size + #more[i]
     end
     if #more < step then break end
-    step = math.min(STEP, math.ceil((bytes - size) * #found / (size + 1)))
+    step = math.min(STEP, math.ceil((bytes - size) * count / (size + 1)))
   end
   return found
 end

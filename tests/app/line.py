@@ -1,0 +1,93 @@
+"""A line to the server that can be cut: for tests of what producers do while it is."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from pathlib import Path
+
+PIECE = 1 << 20
+
+
+class Line:
+    """Passes everything on, from a unix socket of its own, in threads.
+
+    `harms` says what comes to the next requests, in turn: "reply lost", after the server has
+    executed it; "request cut", half of it arrives; "" is none.
+    """
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.url = f"unix://{path}"
+        self.harms: deque[str] = deque()
+        self._path = path
+        self._server = url.removeprefix("unix://")
+        self._listener: socket.socket | None = None
+        self._links: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self.up()
+
+    def up(self) -> None:
+        """Let new connections come."""
+        if self._listener is None:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(self._path))
+            self._listener.listen(100)
+            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def down(self) -> None:
+        """Refuse new connections, and cut those that there are."""
+        with self._lock:
+            listener, self._listener = self._listener, None
+            links, self._links = self._links, []
+        if listener is not None:
+            self._path.unlink()
+            _cut(listener)
+        for one in links:
+            _cut(one)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with listener, contextlib.suppress(OSError):
+            while True:
+                front, _ = listener.accept()
+                back = socket.socket(socket.AF_UNIX)
+                with self._lock:
+                    if self._listener is not listener:
+                        front.close()
+                        back.close()
+                        return
+                    self._links += [front, back]
+                back.connect(self._server)
+                threading.Thread(target=self._serve, args=(front, back), daemon=True).start()
+
+    def _serve(self, front: socket.socket, back: socket.socket) -> None:
+        """One request at a time: each is answered in one piece here, as pushes are small."""
+        with front, back, contextlib.suppress(OSError):
+            threading.Thread(target=self._answer, args=(front, back), daemon=True).start()
+            while data := front.recv(PIECE):
+                harm = self.harms.popleft() if self.harms else ""
+                if harm == "request cut":
+                    back.sendall(data[: len(data) // 2])
+                    break
+                if harm == "reply lost":
+                    _shut(front, socket.SHUT_WR)
+                back.sendall(data)
+            _cut(front)
+            _cut(back)
+
+    def _answer(self, front: socket.socket, back: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := back.recv(PIECE):
+                front.sendall(data)
+        _cut(front)
+        _cut(back)
+
+
+def _shut(one: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(how)
+
+
+def _cut(one: socket.socket) -> None:
+    _shut(one, socket.SHUT_RDWR)

@@ -1,0 +1,96 @@
+"""An app with a push buffer whose server goes away and comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from outrider import App, PushBuffer
+from outrider.buffer.buffer import Buffer
+from outrider.job import Job
+from outrider.script import command
+from tests.app.line import Line
+
+
+def note(number: int) -> None: ...
+
+
+class Outage:
+    """A line to the server, and apps behind it; `app` reaches the server all the same."""
+
+    def __init__(self, app: App, folder: Path, *, is_journal: bool) -> None:
+        self.app = app
+        self.line = Line(folder / "line.sock", app.url)
+        self.journal = folder / "journal" if is_journal else None
+        self._buffers: list[Buffer] = []
+
+    def producer(self, **settings: Any) -> App:
+        """An app with a buffer, behind the line."""
+        setting = PushBuffer(journal=self.journal, **settings)
+        one = App(self.line.url, push_buffer=setting, timeout=2.0)
+        one.job(name="note")(note)
+        self._buffers.append(buffer_of(one))
+        return one
+
+    def abandon(self, app: App) -> None:
+        """Have the buffer of an app send no more, as if its process had been killed."""
+        buffer = buffer_of(app)
+        with buffer._store.lock:
+            buffer._store.follow()
+            buffer._lead = lambda: False  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """Leave nothing to be sent."""
+        for buffer in self._buffers:
+            buffer._store.clear()
+        self.line.down()
+
+
+def buffer_of(app: App) -> Buffer:
+    """The app's buffer."""
+    assert app.push_buffer is not None
+    return app.push_buffer
+
+
+def job_of(app: App) -> Job[..., Any]:
+    """The job that all producers have."""
+    job = app.registry.get("note")
+    assert isinstance(job, Job)
+    return job
+
+
+def sent(app: App) -> None:
+    """Wait until the app's buffer is empty."""
+    assert buffer_of(app).flush(30.0)
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0)
+
+
+def payloads(app: App, queue: str = "default") -> list[dict[str, Any]]:
+    """What lies on a queue, the oldest first."""
+    found = app.perform(command("LRANGE", f"queue:{queue}", 0, -1, decode=lambda some: some))
+    return [msgspec.json.decode(one) for one in reversed(found)]
+
+
+def numbers(app: App, queue: str = "default") -> list[int]:
+    """The arguments of the jobs on a queue, the oldest first."""
+    return [one["args"][0] for one in payloads(app, queue)]
+
+
+@pytest.fixture(params=["memory", "journal"])
+def outage(request: pytest.FixtureRequest, app: App, tmp_path: Path) -> Iterator[Outage]:
+    """Both kinds of buffer."""
+    one = Outage(app, tmp_path, is_journal=request.param == "journal")
+    yield one
+    one.close()
