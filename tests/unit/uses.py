@@ -17,10 +17,10 @@ PACKAGE = Path(outrider.__file__).parent
 # What each role does, by the modules that do it.
 MODULES = {
     "producer": (
-        *("client", "delivery", "staging", "block", "hold", "batch", "membership"),
+        *("client", "delivery", "staging", "block", "hold", "batch", "membership", "buffer"),
         *("status", "barring", "waiting", "slots", "cancelling", "inspection/batches"),
     ),
-    "worker": ("worker", "context", "checkup"),
+    "worker": ("worker", "context", "outbox", "checkup"),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
         *("reviving", "forgetting", "walk", "inspection", "job", "cli"),
@@ -31,7 +31,7 @@ INCLUDES = {"worker": ("producer",)}
 WORDS = {"COUNT", "REV", "XX", "RIGHT", "LEFT", "GET"}
 
 # A type variable, and error codes that are listed.
-NO_COMMANDS = {"T", "LOADING", "NOSCRIPT"}
+NO_COMMANDS = {"T", "LOADING", "NOSCRIPT", "BUSY"}
 
 
 class Operation(NamedTuple):
@@ -121,6 +121,18 @@ def needed(role: str) -> tuple[set[str], set[str]]:
             todo |= known[name].calls
     scripts = {name.partition(".")[2] for name in seen if known[name].is_script}
     return scripts, {plain for name in seen for plain in known[name].plain}
+
+
+def scripts() -> set[str]:
+    """All scripts."""
+    return {name.partition(".")[2] for name, one in operations().items() if one.is_script}
+
+
+def without_role() -> set[str]:
+    """Modules that use an operation and are no role's."""
+    known, roles = operations().keys(), {name for names in MODULES.values() for name in names}
+    users = {module for module, names in uses().items() if names & known}
+    return {module for module in users if not {module, module.split("/")[0]} & roles}
 
 
 def sent_by_io() -> set[str]:

@@ -40,15 +40,16 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled commit listen picture purge push release renew reserve
     stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, SUBSCRIBE, UNLINK staged, ZRANGE batches, ZRANGE deaths, ZRANGE leases""",
+    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    ZRANGE leases""",
 )
 ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn enlist farewell handback move orphans outstanding
+        """ack arm beat check claim condemn deliver enlist farewell handback move orphans outstanding
         permitted promote reap recall relieve review survey turn upkeep""",
-        """BLMOVE queue, GET tokens, HEXISTS claims, INFO, SMEMBERS heldnames, SMEMBERS paused,
+        """BLMOVE queue, GET tokens, HEXISTS claims, INFO, LREM signals, SMEMBERS heldnames, SMEMBERS paused,
         SMEMBERS queues, ZADD audit, ZRANGE moving""",
         _PRODUCER,
     ),
