@@ -47,10 +47,10 @@ ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn deliver enlist farewell handback move orphans outstanding
-        permitted promote reap recall relieve review survey turn upkeep""",
-        """BLMOVE queue, GET tokens, HEXISTS claims, INFO, LREM signals, SMEMBERS heldnames, SMEMBERS paused,
-        SMEMBERS queues, ZADD audit, ZRANGE moving""",
+        """ack arm beat check claim condemn deliver enlist farewell handback move orphans
+        outstanding permitted promote reap recall relieve review survey turn upkeep""",
+        """BLMOVE queue, GET tokens, HEXISTS claims, INFO, LREM signals, SMEMBERS heldnames,
+        SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
