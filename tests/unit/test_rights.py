@@ -46,9 +46,10 @@ def test_what_a_script_reaches_counts() -> None:
     assert found.kinds == {"queue", "retry"}
 
 
-@pytest.mark.parametrize("name", sorted(SCRIPTS))
+@pytest.mark.parametrize("name", sorted(uses.scripts()))
 def test_every_call_of_every_script_is_understood(name: str) -> None:
     """A command in a variable is one that `call_many` was given; anything else would be missed."""
+    rights_of(*ROLES)  # now all of them are imported
     source = SCRIPTS[name]().source
     calls = re.findall(r"redis\.p?call\((\w+),", source)
     assert set(calls) <= {"command"}
@@ -62,17 +63,25 @@ def test_a_role_has_what_its_modules_use(role: str) -> None:
     both = {"INFO"} if role == "console" else set()
     extra = {"permitted"} if role == "console" else set()  # by doctor, through `checkup`
     assert ROLES[role].scripts == scripts | extra
-    assert ROLES[role].plain - {"SUBSCRIBE"} == (plain - {"CONFIG"}) | both
+    assert ROLES[role].plain - {"SUBSCRIBE", "WAIT", "WAITAOF"} == (plain - {"CONFIG"}) | both
+
+
+def test_every_module_that_uses_an_operation_has_a_role() -> None:
+    """Else what it needs would be missed."""
+    assert uses.without_role() == set()
 
 
 def test_every_script_has_a_role() -> None:
     """Who adds one says who runs it, in checkup/roles.py."""
-    assert SCRIPTS.keys() == {name for role in ROLES.values() for name in role.scripts}
+    assert uses.scripts() == {name for role in ROLES.values() for name in role.scripts}
 
 
 def test_what_connections_send_is_known() -> None:
     """Commands that io/ sends by itself are allowed to those who send them."""
-    assert uses.sent_by_io() == {"EVAL", "EVALSHA", "SUBSCRIBE"}
+    to_sentinels = {"SENTINEL"}
+    assert uses.sent_by_io() - to_sentinels == {
+        *("EVAL", "EVALSHA", "ROLE", "SUBSCRIBE", "WAIT", "WAITAOF"),
+    }
 
 
 def test_the_rules_of_a_prefix() -> None:

@@ -17,7 +17,7 @@ PACKAGE = Path(outrider.__file__).parent
 # What each role does, by the modules that do it.
 MODULES = {
     "producer": (
-        *("client", "delivery", "staging", "block", "hold", "batch", "membership"),
+        *("client", "delivery", "staging", "block", "hold", "batch", "membership", "buffer"),
         *("status", "barring", "waiting", "slots", "cancelling", "inspection/batches"),
     ),
     "worker": ("worker", "context", "checkup", "outbox"),
@@ -31,7 +31,7 @@ INCLUDES = {"worker": ("producer",)}
 WORDS = {"COUNT", "REV", "XX", "RIGHT", "LEFT", "GET"}
 
 # A type variable, and error codes that are listed.
-NO_COMMANDS = {"T", "LOADING", "NOSCRIPT"}
+NO_COMMANDS = {"T", "LOADING", "NOSCRIPT", "BUSY"}
 
 
 class Operation(NamedTuple):
@@ -123,6 +123,18 @@ def needed(role: str) -> tuple[set[str], set[str]]:
     return scripts, {plain for name in seen for plain in known[name].plain}
 
 
+def scripts() -> set[str]:
+    """All scripts."""
+    return {name.partition(".")[2] for name, one in operations().items() if one.is_script}
+
+
+def without_role() -> set[str]:
+    """Modules that use an operation and are no role's."""
+    known, roles = operations().keys(), {name for names in MODULES.values() for name in names}
+    users = {module for module, names in uses().items() if names & known}
+    return {module for module in users if not {module, module.split("/")[0]} & roles}
+
+
 def sent_by_io() -> set[str]:
     """Commands that the modules of `io/` spell as the first word of something."""
     found = set()
@@ -130,7 +142,6 @@ def sent_by_io() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             items = node.elts if isinstance(node, ast.Tuple) else getattr(node, "args", [])
             first = items[0] if isinstance(items, list) and items else None
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                if first.value.isupper():
-                    found.add(first.value)
+            if isinstance(first, ast.Constant) and str(first.value).isupper():
+                found.add(str(first.value))
     return found - NO_COMMANDS

@@ -60,9 +60,10 @@ class Rights(NamedTuple):
         ]
 
 
-# To connect and to send a script: every user needs these.
+# To connect, also to a primary that sentinels have named, and to send scripts: all users need it.
 _BASE = Rights(
-    frozenset({"eval", "evalsha", "select", "client|setname"}), frozenset({"guard", "guard2"})
+    frozenset({"eval", "evalsha", "select", "client|setname", "role"}),
+    frozenset({"guard", "guard2"}),
 )
 
 

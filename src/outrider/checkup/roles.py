@@ -40,7 +40,8 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled commit listen picture purge push release renew reserve
     stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, SUBSCRIBE, UNLINK staged, ZRANGE batches, ZRANGE deaths, ZRANGE leases""",
+    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    ZRANGE leases""",
 )
 ROLES = {
     "producer": _PRODUCER,
