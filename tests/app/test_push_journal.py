@@ -184,7 +184,7 @@ CASES = [
 
 @pytest.mark.parametrize(("make", "said"), CASES, ids=[make.__name__ for make, _ in CASES])
 def test_what_is_no_journal_of_this_app(outage: Outage, make: object, said: str) -> None:
-    """It is told with the first request, and stays as it is."""
+    """It is told with the first request, and stays as it is (P182)."""
     assert outage.journal is not None
     assert callable(make)
     make(outage.journal)
