@@ -51,6 +51,7 @@ class Outage:
         for buffer in self._buffers:
             with contextlib.suppress(ConfigError, sqlite3.Error):
                 buffer._store.clear()
+            buffer.close()
         self.line.down()
 
 

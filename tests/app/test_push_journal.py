@@ -144,7 +144,7 @@ def another_database(path: Path) -> None:
 def make_journal(app: App) -> None:
     store = buffer_of(app)._store
     assert store.is_empty()
-    store.before_fork()
+    store.close()
 
 
 def another_app(path: Path) -> None:

@@ -158,6 +158,10 @@ class Buffer:
         """The same for asyncio."""
         return await asyncio.to_thread(self.flush, timeout)
 
+    def close(self) -> None:
+        """Close a journal's file, which is opened again at need; what is kept stays kept."""
+        self._store.close()
+
     def end(self) -> None:
         """Before the process ends: send what is in memory, and say how much of it is lost."""
         if self.settings.journal is None and not self.flush():
@@ -223,9 +227,12 @@ class Buffer:
     # -- forks ------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """See that no thread is in the middle of anything."""
+        """See that no thread is in the middle of anything, and no file is open.
+
+        SQLite forbids to carry a connection over a fork, even to close it in the child.
+        """
         self._store.lock.acquire()
-        self._store.before_fork()
+        self._store.close()
 
     def after_fork(self) -> None:
         """Go on, in the parent."""

@@ -45,11 +45,12 @@ class Journal:
         self._before = 0
         self._waits = False
 
-    def before_fork(self) -> None:
-        """Close the file: SQLite forbids to carry a connection over a fork, even to close it."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+    def close(self) -> None:
+        """Close the file; it is opened again at need."""
+        with self.lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
     def after_fork(self) -> None:
         """In the child: be another producer, and no sender."""
