@@ -16,7 +16,7 @@ import pytest
 
 from outrider import App, PushBuffer
 from outrider.embedded import Server
-from tests.process.harness import environment, listed, measured, until
+from tests.process.harness import Worker, environment, listed, measured, until
 
 DURABLE = {"appendonly": "yes", "appendfsync": "always", "save": ""}
 # Pushes numbers of its own for as long as it lives, and notes each that was accepted.
@@ -269,6 +269,66 @@ def test_a_disk_that_is_full(field: Field) -> None:
     field.server.restart()
     field.drain()
     assert len(field.arrived()) == taken
+
+
+CHAIN = """
+import time
+from pathlib import Path
+from outrider import App
+
+app = App("{url}", push_buffer=True, timeout=1.0)
+
+
+@app.job
+def first(folder: str) -> None:
+    Path(folder, "started").touch()
+    while not Path(folder, "gate").exists():
+        time.sleep(0.01)
+    for number in range(10):
+        second.enqueue(folder, number)
+    Path(folder, "kept").touch()
+
+
+@app.job
+def second(folder: str, number: int) -> None:
+    Path(folder, f"ran-{{number}}").touch()
+"""
+
+
+def test_a_job_that_pushes_in_an_outage(field: Field) -> None:
+    """In a worker it is the same: it is kept there, and sent when the server is back."""
+    one = offline(field)
+    try:
+        field.server.restart()
+        until(lambda: len(list(field.folder.glob("ran-*"))) == 10, "all run", 60)
+        assert one.stop() == 0
+    finally:
+        one.end()
+
+
+def test_a_worker_that_stops_in_an_outage(field: Field) -> None:
+    """Its processes wait for what they keep, and say what they could not send."""
+    one = offline(field)
+    try:
+        one.stop(40)
+        assert one.said("10 jobs in the push buffer are lost"), one.log
+    finally:
+        one.end()
+    field.server.restart()
+
+
+def offline(field: Field) -> Worker:
+    """A worker that keeps ten pushes of a job, with its server away."""
+    (field.folder / "chain.py").write_text(CHAIN.format(url=field.server.url))
+    app = App(field.server.url, timeout=1.0)
+    app.enqueue("chain.first", [str(field.folder)])
+    one = Worker(field.folder, app, target="chain").ready()
+    until((field.folder / "started").exists, "it runs")
+    app.close()
+    field.server.kill()
+    (field.folder / "gate").touch()
+    until((field.folder / "kept").exists, "it has pushed")
+    return one
 
 
 EXITS = """

@@ -162,9 +162,12 @@ class Buffer:
         """Close a journal's file, which is opened again at need; what is kept stays kept."""
         self._store.close()
 
-    def end(self) -> None:
-        """Before the process ends: send what is in memory, and say how much of it is lost."""
-        if self.settings.journal is None and not self.flush():
+    def end(self, most: float = math.inf) -> None:
+        """Before the process ends: send what is in memory, and say how much of it is lost.
+
+        It takes the time of its setting, and no more than `most` seconds.
+        """
+        if self.settings.journal is None and not self.flush(min(self.settings.flush, most)):
             lost = count(self.jobs, "job")
             log.error("the server is still away: %s in the push buffer are lost", lost)
 
