@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from outrider.errors import StoreError, StoreUnavailable
+from outrider.errors import StoreError, StoreFull, StoreUnavailable
 from outrider.hub import Flow, Hub
 from outrider.script import Call
 from outrider.words import count
@@ -19,8 +19,8 @@ T = TypeVar("T")
 # Where a connection is neither accepted nor refused, it is the app's time-out.
 PATIENCE = 0.15
 PARTLY = "a block of which the server has taken a part"
-# Refusals that pass, and of which it is certain that nothing was executed.
-PASSING = ("OOM", "READONLY")
+# What a server may do later: it is away, or refuses for its memory is full.
+PASSING = (StoreUnavailable, StoreFull)
 
 
 def deliver(hub: Hub, call: Call[T], ahead: Sequence[Call[Any]] = ()) -> Flow[T]:
@@ -37,7 +37,7 @@ def deliver(hub: Hub, call: Call[T], ahead: Sequence[Call[Any]] = ()) -> Flow[T]
             answer = yield replace(call, patience=PATIENCE)
             return answer  # type: ignore[no-any-return]
         except StoreError as error:
-            if not _passes(error):
+            if not isinstance(error, PASSING):
                 raise
             return buffer.put([call], error)  # type: ignore[no-any-return]
     return buffer.put([*ahead, call])  # type: ignore[no-any-return]
@@ -59,7 +59,7 @@ def send_ahead(hub: Hub, call: Call[Any], kept: list[Call[Any]], *, began: bool)
             yield replace(call, patience=PATIENCE)
             return True
         except StoreError as refusal:
-            if not _passes(refusal):
+            if not isinstance(refusal, PASSING):
                 raise
             error = refusal
     buffer.check([*kept, call], error)
@@ -94,7 +94,3 @@ def _press(hub: Hub, calls: Sequence[Call[Any]], what: str) -> Flow[Any]:
             raise
         text = f"{error}; {what} can't be kept in the push buffer"
         raise StoreUnavailable(text, executed=error.executed) from error
-
-
-def _passes(error: StoreError) -> bool:
-    return isinstance(error, StoreUnavailable) or error.code in PASSING

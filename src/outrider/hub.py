@@ -124,7 +124,9 @@ class Hub:
         return AsyncListener(Address(self.url, self.timeout), self.keys.channel(bid))
 
     def close(self) -> None:
-        """Close connections that are not in use."""
+        """Close connections that are not in use, and a push journal's file."""
+        if self.push_buffer is not None:
+            self.push_buffer.close()
         if "executor" in self.__dict__:
             self.executor.close()
 

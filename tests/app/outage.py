@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from outrider import App, PushBuffer
+from outrider import App, ConfigError, PushBuffer
 from outrider.buffer.buffer import Buffer
 from outrider.job import Job
 from outrider.script import command
@@ -47,7 +49,9 @@ class Outage:
     def close(self) -> None:
         """Leave nothing to be sent."""
         for buffer in self._buffers:
-            buffer._store.clear()
+            with contextlib.suppress(ConfigError, sqlite3.Error):
+                buffer._store.clear()
+            buffer.close()
         self.line.down()
 
 

@@ -10,6 +10,7 @@ import pytest
 import outrider
 from outrider import App, Batch, BatchStatus, Process, RunningJob
 from outrider.block import Block
+from outrider.buffer.buffer import Buffer
 from outrider.hold import Hold
 from outrider.inspection.batches import Batches
 from outrider.inspection.held import Held
@@ -34,6 +35,7 @@ CLASSES: list[type] = [
     Work,
     Stats,
     RunningJob,
+    Buffer,
 ]
 
 COLLECTION = ("size", "find", "delete", "kill", "clear")
@@ -57,6 +59,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Work, ("find", "size")),
     (Stats, ("read", "latency")),
     (RunningJob, ("still_mine",)),
+    (Buffer, ("flush",)),
     (outrider, ("valid_within_batch",)),
 ]
 

@@ -180,8 +180,14 @@ def test_a_large_block_that_does_not_fit(outage: Outage) -> None:
     """It is refused as soon as that is known, and nothing of it is kept."""
     producer = outage.producer(jobs=12)
     outage.line.down()
+    taken: list[object] = []
+
+    def fill_up() -> None:
+        taken.extend(job_of(producer).enqueue(number) for number in range(100))
+
     with pytest.raises(PushBufferFull), producer.batch().jobs():
-        push(producer, 20)
+        fill_up()
+    assert len(taken) < 20
     assert buffer_of(producer).jobs == 0
 
 
@@ -205,6 +211,19 @@ def test_what_was_staged_lapses_at_replay(outage: Outage, producer: App) -> None
     sent(producer)
     assert sorted(numbers(outage.app)) == list(range(23))
     assert outage.app.batches[bid].total == 23
+
+
+@pytest.mark.usefixtures("chunks")
+@pytest.mark.parametrize("harmed", range(7))
+def test_a_reply_is_lost_while_a_block_is_sent(outage: Outage, producer: App, harmed: int) -> None:
+    """Whichever request it is, the next attempt meets nothing of this one."""
+    outage.line.down()
+    bid = fill(producer, 0, 18)
+    outage.line.harms.extend([""] * harmed + ["reply lost"])
+    outage.line.up()
+    sent(producer)
+    assert sorted(numbers(outage.app)) == list(range(18))
+    assert outage.app.batches[bid].total == 18
 
 
 @pytest.mark.parametrize("harm", ["reply lost", "request cut"])

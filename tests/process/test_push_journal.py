@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -15,8 +16,7 @@ import pytest
 
 from outrider import App, PushBuffer
 from outrider.embedded import Server
-from outrider.inspection.queues import Queue
-from tests.process.harness import environment, measured, until
+from tests.process.harness import Worker, environment, listed, measured, until
 
 DURABLE = {"appendonly": "yes", "appendfsync": "always", "save": ""}
 # Pushes numbers of its own for as long as it lives, and notes each that was accepted.
@@ -80,10 +80,9 @@ class Field:
     def arrived(self) -> list[str]:
         """What lies on the server's queue, the oldest first."""
         app = App(self.server.url)
-        queue: Queue = app.queues["default"]
-        found = [str(record.args[0]) for record in queue][::-1]
+        found = [str(json.loads(one)["args"][0]) for one in listed(app, "queue:default")]
         app.close()
-        return found
+        return found[::-1]
 
     def drain(self) -> None:
         """Send what the journal holds, as the next process of this app does."""
@@ -137,7 +136,7 @@ def test_a_producer_that_is_killed_with_a_full_journal(field: Field) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_producers_killed_at_any_moment(field: Field, seed: int) -> None:
-    """Two share a journal; the server and they are killed while things are sent, again and again."""
+    """Two share a journal; they and the server are killed while things are sent, many times."""
     chance = random.Random(seed)
     names = []
     producers: dict[int, subprocess.Popen[str]] = {}
@@ -146,13 +145,14 @@ def test_producers_killed_at_any_moment(field: Field, seed: int) -> None:
             if place not in producers:
                 names.append(f"p{turn}{place}")
                 producers[place] = field.start(names[-1])
-                name = names[-1]
-                until(lambda name=name: field.accepted(name), "it pushes")
+                until(lambda: field.accepted(names[-1]), "it pushes")
         field.server.kill()
         time.sleep(chance.uniform(0.3, 0.8))
         field.server.restart()
         time.sleep(chance.uniform(0.0, 0.3))
-        producers.pop(place := chance.choice([0, 1])).kill()
+        victim = producers.pop(chance.choice([0, 1]))
+        victim.kill()
+        victim.communicate()
     for one in producers.values():
         one.kill()
         one.communicate()
@@ -269,6 +269,66 @@ def test_a_disk_that_is_full(field: Field) -> None:
     field.server.restart()
     field.drain()
     assert len(field.arrived()) == taken
+
+
+CHAIN = """
+import time
+from pathlib import Path
+from outrider import App
+
+app = App("{url}", push_buffer=True, timeout=1.0)
+
+
+@app.job
+def first(folder: str) -> None:
+    Path(folder, "started").touch()
+    while not Path(folder, "gate").exists():
+        time.sleep(0.01)
+    for number in range(10):
+        second.enqueue(folder, number)
+    Path(folder, "kept").touch()
+
+
+@app.job
+def second(folder: str, number: int) -> None:
+    Path(folder, f"ran-{{number}}").touch()
+"""
+
+
+def test_a_job_that_pushes_in_an_outage(field: Field) -> None:
+    """In a worker it is the same: it is kept there, and sent when the server is back."""
+    one = offline(field)
+    try:
+        field.server.restart()
+        until(lambda: len(list(field.folder.glob("ran-*"))) == 10, "all run", 60)
+        assert one.stop() == 0
+    finally:
+        one.end()
+
+
+def test_a_worker_that_stops_in_an_outage(field: Field) -> None:
+    """Its processes wait for what they keep, and say what they could not send."""
+    one = offline(field)
+    try:
+        one.stop(40)
+        assert one.said("10 jobs in the push buffer are lost"), one.log
+    finally:
+        one.end()
+    field.server.restart()
+
+
+def offline(field: Field) -> Worker:
+    """A worker that keeps ten pushes of a job, with its server away."""
+    (field.folder / "chain.py").write_text(CHAIN.format(url=field.server.url))
+    app = App(field.server.url, timeout=1.0)
+    app.enqueue("chain.first", [str(field.folder)])
+    one = Worker(field.folder, app, target="chain").ready()
+    until((field.folder / "started").exists, "it runs")
+    app.close()
+    field.server.kill()
+    (field.folder / "gate").touch()
+    until((field.folder / "kept").exists, "it has pushed")
+    return one
 
 
 EXITS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from outrider import App
-from outrider.store import board, process, queue
+from outrider.store import process, queue
 from outrider.store.process import Beat, Reaped
 from outrider.store.queue import Claimed
 from tests.app.hands import DAY, IDENTITY, NOW, Hands, listed, live, put, raw, scored, write

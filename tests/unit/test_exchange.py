@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from redis._parsers.base import BaseParser
 from outrider.errors import NotDurable, StoreError, StoreUnavailable
 from outrider.io.exchange import Lane, Lost, Meaning, Pause, Send, exchange, meaning
 from outrider.keys import Keys
-from outrider.script import Call, command
+from outrider.script import Call, Ticket, command
 from outrider.store import process, queue
 
 KEYS = Keys("p:")
@@ -190,6 +191,69 @@ def as_redis_py(text: str) -> Any:
     """An error answer as redis-py gives it: some have classes of their own, without the code."""
     parse: Any = BaseParser.parse_error
     return parse(text)
+
+
+def give_up(talk: Talk, *, executed: bool | None) -> StoreUnavailable:
+    """The error of a talk without patience whose connection is lost."""
+    with pytest.raises(StoreUnavailable) as caught:
+        talk.lose(executed=executed)
+    return caught.value
+
+
+def test_an_unknown_outcome_has_a_ticket() -> None:
+    """With it the request may be sent again, by anyone; its lane is left to it alone."""
+    lane = Lane()
+    talk = Talk(push(), lane=lane, patience=0.0)
+    (words,) = talk.sent()
+    error = give_up(talk, executed=None)
+    assert error.executed is None
+    assert error.ticket == words[5:8]
+    assert lane.name != words[5]
+    again = Talk(replace(push(), ticket=Ticket(*words[5:8])), lane=lane)
+    assert again.sent() == [words]
+    assert lane.number == 0
+    assert again.say(1).result == [1]
+
+
+def test_what_was_not_executed_has_no_ticket() -> None:
+    """It may be sent as a new one; and what has no lane has none either."""
+    lane = Lane()
+    name = lane.name
+    assert give_up(Talk(push(), lane=lane, patience=0.0), executed=False).ticket is None
+    assert lane.name == name
+    assert give_up(Talk(enlist(), lane=lane, patience=0.0), executed=None).ticket is None
+
+
+def test_a_ticket_that_counts_no_more() -> None:
+    """0 on a lane that another had is an answer: as a new request it might be executed twice."""
+    call = replace(push(), ticket=Ticket("other", 3, "00"))
+    assert Talk(call).say(0).result == [0]
+
+
+def test_a_call_may_have_less_patience(clock: SimpleNamespace) -> None:
+    """Where somebody else will try again."""
+    talk = Talk(replace(push(), patience=0.5))
+    talk.lose(executed=False).wait()
+    clock.now += 0.6
+    with pytest.raises(StoreUnavailable):
+        talk.lose(executed=False)
+
+
+CODES = [
+    (type("OutOfMemoryError", (Exception,), {})("command not allowed"), "OOM"),
+    (type("NoPermissionError", (Exception,), {})("User default has no"), "NOPERM"),
+    (type("AuthenticationError", (Exception,), {})("invalid password"), "NOAUTH"),
+    (ResponseError("WRONGTYPE Operation against"), "WRONGTYPE"),
+    (ResponseError("OOM command not allowed"), "OOM"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), CODES, ids=range(len(CODES)))
+def test_a_refusal_has_a_code(error: Exception, code: str) -> None:
+    """The first word of the answer, also where redis-py has taken it away."""
+    with pytest.raises(StoreError) as caught:
+        Talk(push()).say(error)
+    assert caught.value.code == code
 
 
 REFUSALS = [

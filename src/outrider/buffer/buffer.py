@@ -158,9 +158,16 @@ class Buffer:
         """The same for asyncio."""
         return await asyncio.to_thread(self.flush, timeout)
 
-    def end(self) -> None:
-        """Before the process ends: send what is in memory, and say how much of it is lost."""
-        if self.settings.journal is None and not self.flush():
+    def close(self) -> None:
+        """Close a journal's file, which is opened again at need; what is kept stays kept."""
+        self._store.close()
+
+    def end(self, most: float = math.inf) -> None:
+        """Before the process ends: send what is in memory, and say how much of it is lost.
+
+        It takes the time of its setting, and no more than `most` seconds.
+        """
+        if self.settings.journal is None and not self.flush(min(self.settings.flush, most)):
             lost = count(self.jobs, "job")
             log.error("the server is still away: %s in the push buffer are lost", lost)
 
@@ -223,9 +230,12 @@ class Buffer:
     # -- forks ------------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """See that no thread is in the middle of anything."""
+        """See that no thread is in the middle of anything, and no file is open.
+
+        SQLite forbids to carry a connection over a fork, even to close it in the child.
+        """
         self._store.lock.acquire()
-        self._store.before_fork()
+        self._store.close()
 
     def after_fork(self) -> None:
         """Go on, in the parent."""

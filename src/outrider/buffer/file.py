@@ -36,8 +36,10 @@ INSERT INTO counts VALUES (0, 0, 0, 0, 0);
 
 def connect(path: str, prefix: str) -> sqlite3.Connection:
     """Open the journal of an app, or make it; ConfigError when the file is another's or damaged."""
-    # Arguments may be secrets: nobody else may read them.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # Arguments may be secrets: nobody else may read them. To open and close a file that is there
+    # would take from other connections of this process the locks that they hold on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
     try:
         _check(database, path, prefix)

@@ -45,11 +45,12 @@ class Journal:
         self._before = 0
         self._waits = False
 
-    def before_fork(self) -> None:
-        """Close the file: SQLite forbids to carry a connection over a fork, even to close it."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+    def close(self) -> None:
+        """Close the file; it is opened again at need."""
+        with self.lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
     def after_fork(self) -> None:
         """In the child: be another producer, and no sender."""
@@ -60,15 +61,20 @@ class Journal:
 
     def _open(self) -> sqlite3.Connection:
         if self._opened is None:
+            self._opened = connect(self._path, self._prefix)
+            newest = value(self._opened, "SELECT max(id) FROM pushes")
+            self._before, self._waits = newest or 0, newest is not None
+        return self._opened
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self.lock:
             try:
-                self._opened = connect(self._path, self._prefix)
+                yield self._open()
             except (sqlite3.Error, OSError) as error:
                 raise ConfigError(
                     f"the push journal {self._path} can't be used: {error}"
                 ) from error
-            newest = self._opened.execute("SELECT max(id) FROM pushes").fetchone()[0]
-            self._before, self._waits = newest or 0, newest is not None
-        return self._opened
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -87,13 +93,12 @@ class Journal:
                 _insert(database, self._producer, entry)
                 _count(database, jobs=entry.jobs, bytes=entry.size, spilled=entry.jobs)
                 self._waits = True
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise CannotKeep(f"the journal {self._path} can't be written: {error}") from error
 
     def holds(self) -> bool:
         """Whether what this process pushes next has to wait for what is kept."""
-        with self.lock:
-            database = self._open()
+        with self._reading() as database:
             if self._waits:
                 query = (
                     "SELECT EXISTS (SELECT 1 FROM pushes WHERE producer = ?) "
@@ -106,8 +111,8 @@ class Journal:
 
     def is_empty(self) -> bool:
         """Whether nothing is kept, of whichever process."""
-        with self.lock:
-            return not value(self._open(), "SELECT EXISTS (SELECT 1 FROM pushes)")
+        with self._reading() as database:
+            return not value(database, "SELECT EXISTS (SELECT 1 FROM pushes)")
 
     def lead(self) -> bool:
         """Become the one that sends, among all processes; whether that succeeded."""
@@ -119,8 +124,8 @@ class Journal:
 
     def head(self) -> list[Entry]:
         """The first entries, as many as go in one request."""
-        with self.lock:
-            rows = self._open().execute(_FIRST)
+        with self._reading() as database:
+            rows = database.execute(_FIRST)
             try:
                 return first_group(_entry(row) for row in rows)
             finally:
@@ -156,8 +161,8 @@ class Journal:
 
     def refused(self) -> list[RefusedPush]:
         """What was put aside, the oldest first."""
-        with self.lock:
-            rows = self._open().execute("SELECT reason, at, jids FROM refused ORDER BY id")
+        with self._reading() as database:
+            rows = database.execute("SELECT reason, at, jids FROM refused ORDER BY id")
             return [RefusedPush(reason, at, json.loads(ids)) for reason, at, ids in rows]
 
     def retry_refused(self) -> int:
@@ -174,8 +179,8 @@ class Journal:
 
     def counts(self) -> Counts:
         """What is kept, and has been, of all processes."""
-        with self.lock:
-            return _counts(self._open())
+        with self._reading() as database:
+            return _counts(database)
 
     def clear(self) -> None:
         """Forget all that is kept."""

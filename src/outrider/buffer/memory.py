@@ -29,7 +29,7 @@ class Memory:
         self._refused: deque[tuple[RefusedPush, Entry]] = deque(maxlen=REFUSED)
         self._counts = Counts()
 
-    def before_fork(self) -> None:
+    def close(self) -> None:
         """Nothing is open."""
 
     def put(self, entry: Entry) -> None:

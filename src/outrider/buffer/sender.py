@@ -69,6 +69,8 @@ class Sender:
             answer = self._ask(replace(last, ticket=ticket))
             if answer != batch.LAPSED:
                 return answer
+        # A number of its own for each attempt: what an earlier one has staged is not met again.
+        self._lane.number += 1
         salt = _salt(self._lane.name, self._lane.number + 1)
         *ahead, last = entries.calls(self._keys, group, salt)
         for call in ahead:

@@ -77,8 +77,8 @@ class Store(Protocol):
     def clear(self) -> None:
         """Forget all that is kept."""
 
-    def before_fork(self) -> None:
-        """Leave nothing open that a child must not have."""
+    def close(self) -> None:
+        """Leave nothing open; what is needed is opened again."""
 
     def after_fork(self) -> None:
         """In the child: what was kept is the parent's."""

@@ -80,6 +80,7 @@ _CODES = {
     "TryAgainError": "TRYAGAIN",
     "OutOfMemoryError": "OOM",
     "NoPermissionError": "NOPERM",
+    "AuthenticationError": "NOAUTH",
 }
 _MEANINGS = {
     "NOSCRIPT": Meaning.LOAD,
@@ -114,8 +115,8 @@ def exchange(
     Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
     when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
-    patience = min([patience, *(call.patience for call in calls if call.patience is not None)])
     talk = _Talk(calls, lane, round(patience * SHARE * 1000))
+    patience = min([patience, *(call.patience for call in calls if call.patience is not None)])
     deadline, attempt = time.monotonic() + patience, 0
     executed: bool | None = False
     while talk.pending:

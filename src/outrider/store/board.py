@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from outrider.keys import Keys
-from outrider.script import Call, command, script
+from outrider.script import script
 
 PAGE = 100
 FIELDS = ("info", "concurrency", "busy", "beat", "quiet", "rtt_us", "rss")

@@ -34,6 +34,8 @@ from outrider.worker.target import load
 log = logging.getLogger("outrider.worker")
 CLEAN, BAD_TARGET, FENCED = 0, 3, 4
 ORPHAN_GRACE = 15.0
+# Less than the supervisor waits for a child that should have ended.
+LAST_PUSHES = 2.0
 
 
 def main() -> NoReturn:
@@ -118,7 +120,7 @@ class _Child:
 
     def _end(self, status: int) -> NoReturn:
         if self._push_buffer is not None:
-            self._push_buffer.end()
+            self._push_buffer.end(LAST_PUSHES)
         _leave(status)
 
     def _tell(self, trouble: str) -> None:

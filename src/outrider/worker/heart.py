@@ -16,7 +16,7 @@ from pathlib import Path
 from outrider import clock
 from outrider.io import Executor
 from outrider.keys import Keys
-from outrider.store import board, process
+from outrider.store import process
 from outrider.store.process import LIFE_MS
 from outrider.version import VERSION
 from outrider.worker.crew import Child
