@@ -220,7 +220,7 @@ def _pass_by(rig: Rig) -> None:
 def _claim(rig: Rig, count: int) -> queue.Claimed:
     """Be a worker's only child, and claim so many jobs."""
     rig.wire("DEL", app.keys("owners", OWNER["identity"]))
-    life = {"life": 60_000, "register": 1, "heard": "", "override": 0}
+    life: dict[str, Any] = {"life": 60_000, "register": 1, "heard": "", "override": 0}
     who = OWNER["identity"]
     app.perform(process.beat(app.keys, identity=who, fields=["busy", 0], work=[], **life))
     app.perform(process.enlist(app.keys, **OWNER))

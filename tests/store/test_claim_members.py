@@ -200,8 +200,8 @@ def test_many_cancelled_members_are_dropped_at_once(app: App, gone: bool) -> Non
     start(app, 1200)
     app.perform(life.cancel(app.keys, bid=BID, running=0, now=NOW))
     for first in (0, 500, 1000):
-        some = {"first": first, "count": 500, "running": []}
-        app.perform(life.cancel_members(app.keys, bid=BID, **some, now=NOW))
+        call = life.cancel_members(app.keys, bid=BID, first=first, count=500, running=[], now=NOW)
+        app.perform(call)
     if gone:
         assert raw(app, "TTL", app.keys("batch", BID)) > 0
         raw(app, "DEL", *(app.keys(kind, BID) for kind in ("batch", "slots", "failures", "kids")))

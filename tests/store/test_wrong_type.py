@@ -36,7 +36,9 @@ def block(app: App) -> Call[Any]:
 
 def requeue(app: App) -> Call[Any]:
     raw(app, "ZADD", "dead", 1, OTHERS)
-    return place.requeue(app.keys, place="dead", payload=OTHERS, changed=OTHERS, now=NOW)
+    return place.requeue(
+        app.keys, place="dead", payload=OTHERS.encode(), changed=OTHERS.encode(), now=NOW
+    )
 
 
 def bringback(app: App) -> Call[Any]:
