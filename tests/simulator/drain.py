@@ -68,7 +68,9 @@ def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
     identity = worker.key[0]
     promotes = [Promote(name, identity, sim.now, 250) for name in ("schedule", "retry")]
     moved = sum(sim.send(message).moved for message in promotes)
-    moved += sim.send(Move(1000, 1 << 18))
+    # The last slice may go into the schedule, and is to be promoted in the next round.
+    moved += len(sim.before.scored("o:moving"))
+    sim.send(Move(1000, 1 << 18))
     moved += sim.send(Handback(500, 1 << 18))
     answer = sim.claim(worker, sim.next_claim(worker, 40, list(SERVED)))
     worker.acked += 1
