@@ -45,8 +45,8 @@ def _is_plain(address: Address, calls: Sequence[Call[Any]]) -> bool:
 class LeastExecutor(Executor):
     """Performs each script as a user of its own; plain commands as whom the URL names."""
 
-    def __init__(self, *words: Any) -> None:
-        super().__init__(*words)
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
         self._users: dict[str, Executor] = {}
 
     def run_all(self, calls: Sequence[Call[Any]], *, timeout: float | None = None) -> list[Any]:
@@ -73,8 +73,8 @@ class LeastExecutor(Executor):
 class AsyncLeastExecutor(AsyncExecutor):
     """The same for asyncio."""
 
-    def __init__(self, *words: Any) -> None:
-        super().__init__(*words)
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
         self._users: dict[str, AsyncExecutor] = {}
 
     async def run_all(self, calls: Sequence[Call[Any]]) -> list[Any]:

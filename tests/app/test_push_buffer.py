@@ -14,6 +14,8 @@ from outrider.script import command
 from tests.app.conftest import closing
 from tests.app.outage import Outage, buffer_of, job_of, numbers, outage, payloads, sent, until
 
+pytestmark = pytest.mark.wide  # outages of single connections
+
 __all__ = ["outage"]
 
 

@@ -12,6 +12,8 @@ from outrider import staging as stagings
 from outrider.script import command
 from tests.app.outage import Outage, buffer_of, job_of, numbers, outage, sent
 
+pytestmark = pytest.mark.wide  # outages of single connections
+
 __all__ = ["outage"]
 
 

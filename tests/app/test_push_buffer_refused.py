@@ -11,6 +11,8 @@ import pytest
 from outrider.script import command
 from tests.app.outage import Outage, buffer_of, job_of, numbers, outage, sent, until
 
+pytestmark = pytest.mark.wide  # outages of single connections
+
 __all__ = ["outage"]
 
 
