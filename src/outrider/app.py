@@ -41,7 +41,8 @@ class App(Hub):
     "fsync" (WAITAOF: it is on the server's disk; needs Valkey or Redis 7.2, and appendonly),
     "none"; NotDurable is raised when that does not come within two fifths of `timeout`. With a
     `push_buffer` (True, a number of jobs, the path of a journal, or a PushBuffer) what is pushed
-    while the server is away is kept and sent when it is back. Making an App does no input or output.
+    while the server is away is kept and sent when it is back. Making an App does no input or
+    output.
     """
 
     def __init__(

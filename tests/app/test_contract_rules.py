@@ -153,7 +153,6 @@ def test_on_a_batch_of_any_state(way: Way, app: App, job: Job[..., None], hands:
         with batches[-1].jobs():
             job.enqueue()
     batches[0].cancel()
-    assert hands.claim(want=1).payloads == []
     hands.ack(Other("gone", hands.take()))
     hands.work()
     for batch in batches:

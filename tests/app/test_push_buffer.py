@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -211,3 +213,25 @@ def test_prefixes_keep_apart(outage: Outage) -> None:
     assert numbers(outage.app) == [1]
     theirs = App(outage.app.url, prefix="other:")
     assert theirs.queues["default"].size == 1
+
+
+def test_what_is_kept_goes_only_when_it_lasts(outage: Outage) -> None:
+    """Durability holds for what was kept, too: it is sent, once, and kept until the disk has it."""
+    producer = outage.producer()
+    outage.line.down()
+    job_of(producer).using(durability="fsync").enqueue(1)
+    job_of(producer).enqueue(2)
+    outage.line.up()
+    until(lambda: numbers(outage.app) == [1, 2])
+    assert not buffer_of(producer).flush(0.2)
+    with appending(outage.app):
+        sent(producer)
+    assert numbers(outage.app) == [1, 2]
+
+
+@contextmanager
+def appending(app: App) -> Iterator[None]:
+    """Have the server write its append-only file."""
+    app.perform(command("CONFIG", "SET", "appendonly", "yes", decode=bool))
+    yield
+    app.perform(command("CONFIG", "SET", "appendonly", "no", decode=bool))

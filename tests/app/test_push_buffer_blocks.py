@@ -116,7 +116,7 @@ def payloads_of(buffer: Any) -> float:
     import msgspec
 
     (entry,) = buffer._store.head()
-    ((_, arguments),) = msgspec.msgpack.decode(entry.requests)
+    ((_, arguments, _),) = msgspec.msgpack.decode(entry.requests)
     return float(msgspec.json.decode(arguments["queues"][0][1][0])["created_at"])
 
 

@@ -93,12 +93,12 @@ def test_the_printed_rule_is_enough(tmp_path: Path, own: App, role: str) -> None
 
 def test_what_a_user_lacks(tmp_path: Path, own: App) -> None:
     """A command, keys or a channel that are missing are named, and who needs them."""
-    more = ("-hstrlen", "resetchannels", "resetkeys", "~o:*")
+    more = ("-copy", "resetchannels", "resetkeys", "~o:*")
     own.perform(make_user("poor", rights_of("worker"), Keys(), *more))
     ran = outrider(tmp_path, "doctor", "--url", as_user(own.url, "poor"))
     level, text = found(ran)["permissions"]
     assert (ran.returncode, level) == (1, "error")
-    assert "user 'poor' may not call hstrlen (needed by farewell, reap, recall)" in text
+    assert "user 'poor' may not call copy (needed by beat)" in text
     assert "publish batch-*" in text
     assert "queue:default" in text
 

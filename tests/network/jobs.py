@@ -220,6 +220,7 @@ def _(app: App) -> Call[Any]:
         register=0,
         fields=["busy", 1],
         work=[("0-1", "0", first, NOW // 1000)],
+        heard="",
         override=NOW + 5000,
     )
 
@@ -233,6 +234,7 @@ def _(app: App) -> Call[Any]:
         register=1,
         fields=["busy", 0],
         work=[],
+        heard="",
         override=NOW,
     )
 
@@ -293,6 +295,7 @@ def _(app: App) -> Call[Any]:
             register=0,
             fields=["busy", 1],
             work=work,
+            heard="",
             override=NOW,
         )
     )

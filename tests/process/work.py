@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -198,15 +197,13 @@ class Unusual(BaseException):
 
 
 def _explode(kind: str) -> None:
-    if kind == "sys.exit":
-        sys.exit(3)
-    if kind == "interrupt":
-        raise KeyboardInterrupt
-    if kind == "cancelled":
-        raise asyncio.CancelledError
-    if kind == "generator":
-        raise GeneratorExit
-    raise Unusual(kind)
+    known = {
+        "sys.exit": SystemExit(3),
+        "interrupt": KeyboardInterrupt(),
+        "cancelled": asyncio.CancelledError(),
+        "generator": GeneratorExit(),
+    }
+    raise known.get(kind, Unusual(kind))
 
 
 @app.job(retry=0)
@@ -453,10 +450,8 @@ async def aendless(kind: str) -> None:
 def obedient(fails: bool) -> None:
     """End when told that the time is over."""
     job = current_job()
-    left = job.time_left
-    assert left is not None
-    assert 0.0 < left <= 0.3
-    note("started", left)
+    assert 0.0 < (job.time_left or 0.0) <= 0.3
+    note("started", job.time_left)
     while not job.timed_out:
         time.sleep(0.01)
     note("ran", job.time_left)

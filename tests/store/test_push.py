@@ -114,7 +114,7 @@ def test_one_wrong_queue_refuses_all(app: App) -> None:
     """What another program keeps under the name of a queue: nothing is pushed, not even in part."""
     app.perform(command("SET", "queue:theirs", 1, decode=bool))
     groups = [("default", ["x"]), ("theirs", ["y"])]
-    with pytest.raises(StoreError, match="queue theirs is no list"):
+    with pytest.raises(StoreError, match="queue:theirs holds a string and is no list"):
         app.perform(queue.push(app.keys, queues=groups, scheduled=[1.0, "z"]))
     assert app.perform(command("KEYS", "*", decode=list)) == [b"queue:theirs"]
     app.perform(command("DEL", "queue:theirs", decode=int))

@@ -108,4 +108,4 @@ def test_nobody_may_do_what_no_script_does() -> None:
 def test_who_needs_a_command() -> None:
     """So that a refusal can say what does not work."""
     assert scripts_with(["worker"], "blmove") == []
-    assert scripts_with(["worker"], "hstrlen") == ["farewell", "reap", "recall"]
+    assert scripts_with(["worker"], "time") == ["beat", "check", "reap"]

@@ -24,7 +24,7 @@ MAKERS: dict[str, Callable[..., Call[Any]]] = {
 DONE: dict[str, Any] = {"push": 1, "stage": 1, "commit": [1, b""]}
 
 UNREADABLE = (KeyError, TypeError, ValueError, msgspec.DecodeError)
-Requests = list[tuple[str, dict[str, Any]]]
+Requests = list[tuple[str, dict[str, Any], list[str]]]
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Requests).decode
 
@@ -37,8 +37,8 @@ class Unreadable(Exception):
 class Entry:
     """Requests that go together, in order: one push, or a commit with all that it stages.
 
-    `requests` are operations with their arguments. `ticket` is that of the last one, once it may
-    have been sent. Plain pushes may be merged: `is_push`.
+    `requests` are operations with their arguments, and what each waits for. `ticket` is that of the
+    last one, once it may have been sent. Plain pushes may be merged: `is_push`.
     """
 
     requests: bytes
@@ -55,7 +55,7 @@ class Entry:
 
 def keep(calls: Sequence[Call[Any]], ticket: Ticket | None) -> Entry:
     """An entry of these Calls; `ticket` when the last may have been sent with it."""
-    requests = [(operation(call), call.arguments) for call in calls]
+    requests = [(operation(call), call.arguments, list(call.durable)) for call in calls]
     jobs = sum(count(call) for call in calls)
     return Entry(_pack(requests), jobs, requests[0][0] == "push", ticket)
 
@@ -100,8 +100,12 @@ def calls(keys: Keys, group: Sequence[Entry], salt: str) -> list[Call[Any]]:
     try:
         requests = [request for entry in group for request in _unpack(entry.requests)]
         if group[0].is_push:
-            return [queue.push(keys, **_merged([arguments for _, arguments in requests]))]
-        return [MAKERS[name](keys, **_renamed(arguments, salt)) for name, arguments in requests]
+            push = queue.push(keys, **_merged([arguments for _, arguments, _ in requests]))
+            return [push.lasting({wish for *_, wishes in requests for wish in wishes})]
+        return [
+            MAKERS[name](keys, **_renamed(arguments, salt)).lasting(wishes)
+            for name, arguments, wishes in requests
+        ]
     except UNREADABLE as error:
         raise Unreadable(f"this release can't read it: {error!r}") from error
 
@@ -110,7 +114,7 @@ def jids(group: Sequence[Entry]) -> list[str]:
     """Ids of the jobs in a group, as far as it can be read."""
     found: list[str] = []
     with contextlib.suppress(*UNREADABLE):
-        for _, arguments in (one for entry in group for one in _unpack(entry.requests)):
+        for _, arguments, _ in (one for entry in group for one in _unpack(entry.requests)):
             payloads = [one for _, some in arguments["queues"] for one in some]
             payloads += arguments["scheduled"][1::2]
             found += [str(msgspec.json.decode(payload)["jid"]) for payload in payloads]
