@@ -13,7 +13,10 @@ JOBS: Faults = {
         ("    return 1\n  end\n  return 0\nend", "    return 1\n  end\n  return 1\nend")
     ],
     "lane not noted": [
-        ("string.format('%d:%s', number, digest)", "string.format('%d:%s', number - 1, digest)")
+        (
+            "string.format('%d:%s', number, digest), 'EX'",
+            "string.format('%d:%s', number - 1, digest), 'EX'",
+        )
     ],
     "reserved numbers overlap": [("count + count % 2) - count - count % 2", "count) - count")],
     "adding to a settled batch": [("  return -2\nend", "  return nil\nend")],
@@ -198,9 +201,9 @@ JOBS: Faults = {
     ],
     "refused outbox ends its job": [
         (
-            "{ -5, '' } end\nlocal no = refusal(batches, staged)\n",
+            "{ -5, '' } end\nlocal no = refusal(batches, staged, queues, scheduled)\n",
             """{ -5, '' } end
-local no = refusal(batches, staged)
+local no = refusal(batches, staged, queues, scheduled)
 if no then redis.call('HDEL', claims, string.format('%d', token)) end
 """,
         )
