@@ -7,7 +7,7 @@ from tests.simulator.faults.plant import Faults
 LOOKING: Faults = {
     "who is back pruned": [
         (
-            "if redis.call('EXISTS', key_process(identity)) == 0 then\n    pruned",
+            "if redis.pcall('EXISTS', key_process(identity)) == 0 then\n    pruned",
             "if true then pruned",
         )
     ],
@@ -20,7 +20,7 @@ LOOKING: Faults = {
     "signal waits twice": [("if not redis.call('LPOS', signals, name) then", "if true then")],
     "signal for ever": [("redis.call('EXPIRE', signals, 60)\n", "")],
     "signal to who is gone": [
-        ("if redis.call('EXISTS', key_process(identity)) == 0 then return -1 end\n", "")
+        ("if redis.pcall('EXISTS', key_process(identity)) == 0 then return -1 end\n", "")
     ],
     "late signal sent again": [
         (
