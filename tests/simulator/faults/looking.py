@@ -20,7 +20,7 @@ LOOKING: Faults = {
     "signal waits twice": [("if not redis.call('LPOS', signals, name) then", "if true then")],
     "signal for ever": [("redis.call('EXPIRE', signals, 60)\n", "")],
     "signal to who is gone": [
-        ("if redis.pcall('EXISTS', key_process(identity)) == 0 then return -1 end\n", "")
+        ("if redis.call('EXISTS', key_process(identity)) == 0 then return -1 end\n", "")
     ],
     "late signal sent again": [
         (
