@@ -15,12 +15,14 @@ class Line:
     """Passes everything on, from a unix socket of its own, in threads.
 
     `harms` says what comes to the next requests, in turn: "reply lost", after the server has
-    executed it; "request cut", half of it arrives; "" is none.
+    executed it; "request cut", half of it arrives; "" is none. All come `late` by so many seconds.
     """
 
     def __init__(self, path: Path, url: str) -> None:
         self.url = f"unix://{path}"
         self.harms: deque[str] = deque()
+        self.late = 0.0
+        self._nothing = threading.Event()
         self._path = path
         self._server = url.removeprefix("unix://")
         self._listener: socket.socket | None = None
@@ -66,6 +68,7 @@ class Line:
         with front, back, contextlib.suppress(OSError):
             threading.Thread(target=self._answer, args=(front, back), daemon=True).start()
             while data := front.recv(PIECE):
+                self._nothing.wait(self.late)
                 harm = self.harms.popleft() if self.harms else ""
                 if harm == "request cut":
                     back.sendall(data[: len(data) // 2])

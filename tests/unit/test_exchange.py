@@ -239,6 +239,18 @@ def test_a_call_may_have_less_patience(clock: SimpleNamespace) -> None:
         talk.lose(executed=False)
 
 
+@pytest.mark.parametrize("patience", [0.0, 0.5])
+def test_less_patience_leaves_an_attempt_its_time(clock: SimpleNamespace, patience: float) -> None:
+    """To connect, and to wait for what is to last: WAIT for 0 ms would be for ever."""
+    talk = Talk(replace(lasting("replicated"), patience=patience))
+    assert isinstance(talk.step, Send)
+    assert talk.step.within == 5.0
+    assert talk.sent()[1] == ("WAIT", 1, 2000)
+    clock.now += 1.0
+    with pytest.raises(StoreUnavailable):
+        talk.lose(executed=False)
+
+
 CODES = [
     (type("OutOfMemoryError", (Exception,), {})("command not allowed"), "OOM"),
     (type("NoPermissionError", (Exception,), {})("User default has no"), "NOPERM"),

@@ -80,7 +80,8 @@ class Sender:
         return self._ask(replace(last, ticket=ticket))
 
     def _ask(self, call: Call[Any]) -> int:
-        answer = self._executor.run(call)
+        # One attempt: when there is to be another one is the buffer's affair.
+        answer = self._executor.run(replace(call, patience=0.0))
         return int(answer.answer if isinstance(answer, batch.Committed) else answer)
 
     def _part(self, group: list[Entry]) -> None:

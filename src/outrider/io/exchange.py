@@ -116,13 +116,15 @@ def exchange(
     when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
     talk = _Talk(calls, lane, round(patience * SHARE * 1000))
-    patience = min([patience, *(call.patience for call in calls if call.patience is not None)])
-    deadline, attempt = time.monotonic() + patience, 0
+    end, attempt = time.monotonic() + patience, 0
+    # Less patience is for trying again: an attempt has its time, as the server may be far away.
+    least = min([patience, *(call.patience for call in calls if call.patience is not None)])
+    deadline = end - patience + least
     executed: bool | None = False
     while talk.pending:
         reason, anew = "", False
         try:
-            within = max(LEAST, deadline - time.monotonic())
+            within = max(LEAST, end - time.monotonic())
             given = yield Send([words for i in talk.pending for words in talk.commands[i]], within)
             refusals = talk.file(given)
         except Lost as lost:
