@@ -173,7 +173,9 @@ class _Talk:
                 self._lane.renew()
                 self.commands[i] = self._request(self._calls[i])
             else:
-                self._check(self._calls[i], waited)
+                # What was refused has written nothing that could last.
+                if waited and (answer[0] if isinstance(answer, list) else answer) == 1:
+                    self._check(self._calls[i], waited)
                 self.answers[i] = self._calls[i].decode(answer)
         self.pending = again
         return refusals
