@@ -194,6 +194,23 @@ def test_a_full_server_empties_into_the_buffer(outage: Outage) -> None:
     assert numbers(outage.app) == [1, 2]
 
 
+def test_a_server_that_is_full_after_a_lost_reply(outage: Outage) -> None:
+    """The push that it has taken counts once, though it refuses to be asked again."""
+    producer = outage.producer()
+    job_of(producer).enqueue(0)
+    limit = command("CONFIG", "SET", "maxmemory", "1", decode=bool)
+    lift = command("CONFIG", "SET", "maxmemory", "0", decode=bool)
+    outage.line.harms.append("reply lost")
+    outage.line.taken = lambda: outage.app.perform(limit)
+    try:
+        job_of(producer).enqueue(1)
+        assert buffer_of(producer).jobs == 1
+    finally:
+        outage.app.perform(lift)
+    sent(producer)
+    assert numbers(outage.app) == [0, 1]
+
+
 def test_without_a_buffer_it_is_an_error(app: App) -> None:
     """Off by default: StoreUnavailable within the time-out, and nothing in the background."""
     one = App("unix:///nowhere/at-all.sock", timeout=0.2)

@@ -215,6 +215,16 @@ def test_an_unknown_outcome_has_a_ticket() -> None:
     assert again.say(1).result == [1]
 
 
+def test_a_full_server_does_not_tell_what_came_of_an_attempt_before() -> None:
+    """Whose reply was lost: to push anew might push twice."""
+    talk = Talk(push())
+    (words,) = talk.sent()
+    talk.lose(executed=None).wait()
+    with pytest.raises(StoreUnavailable, match="OOM command not allowed") as caught:
+        talk.say(as_redis_py("OOM command not allowed when used memory > 'maxmemory'."))
+    assert (caught.value.executed, caught.value.ticket) == (None, words[5:8])
+
+
 def test_what_was_not_executed_has_no_ticket() -> None:
     """It may be sent as a new one; and what has no lane has none either."""
     lane = Lane()

@@ -130,6 +130,12 @@ def exchange(
         except Lost as lost:
             reason, anew = f"does not answer ({lost}); is it running, and is the URL right?", True
             executed = None if lost.executed is None else executed
+        except StoreFull as full:
+            # It refuses before it looks at the lane: an attempt unheard of may have been executed.
+            if executed is None:
+                ticket = talk.leave_lane()
+                raise StoreUnavailable(str(full), executed=None, ticket=ticket) from full
+            raise
         else:
             if refusals:
                 reason = f"cannot serve now ({_words_of(refusals[0])[1]})"
