@@ -255,26 +255,34 @@ def _store(settings: PushBuffer, keys: Keys) -> Store:
     return Journal(settings, keys.prefix)
 
 
+class _Forking(threading.local):
+    """What this thread has locked for its fork: another one may fork at the same time."""
+
+    buffers: tuple[Buffer, ...] = ()
+
+
 _all: weakref.WeakSet[Buffer] = weakref.WeakSet()
-_forking: list[Buffer] = []
+_forking = _Forking()
 
 
 def _before() -> None:
-    _forking[:] = _all
-    for buffer in _forking:
+    # In one order for all threads: none must wait for another that waits for it.
+    _forking.buffers = tuple(sorted(_all, key=id))
+    for buffer in _forking.buffers:
         buffer.before_fork()
 
 
 def _in_parent() -> None:
-    for buffer in _forking:
+    for buffer in _forking.buffers:
         buffer.after_fork()
-    _forking.clear()
+    _forking.buffers = ()
 
 
 def _in_child() -> None:
-    for buffer in _forking:
+    # All, as a server in C may have forked without a word before.
+    for buffer in tuple(_all):
         buffer.be_child()
-    _forking.clear()
+    _forking.buffers = ()
 
 
 os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
