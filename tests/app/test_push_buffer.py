@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,40 @@ def test_what_is_pushed_meanwhile_is_sent_in_order(
     job.enqueue(4)
     assert numbers(outage.app) == [0, 1, 2, 3, 4]
     assert buffer.spilled == 3
+
+
+class Pushing(logging.Handler):
+    """Pushes a job for each line of the log, on a thread of its own, and waits for that."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__()
+        self._app = app
+        self.told: list[int] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        number = len(self.told) + 100
+        thread = threading.Thread(target=job_of(self._app).enqueue, args=[number], daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+        self.told.append(number)
+
+
+def test_a_handler_of_logs_that_pushes(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+    """It may wait for other threads that push, so nothing is locked while a line is written."""
+    caplog.set_level(logging.INFO, "outrider.buffer")
+    producer = outage.producer()
+    handler = Pushing(producer)
+    logger = logging.getLogger("outrider.buffer")
+    logger.addHandler(handler)
+    try:
+        outage.line.down()
+        job_of(producer).enqueue(0)
+        outage.line.up()
+        until(lambda: handler.told == [100, 101])
+    finally:
+        logger.removeHandler(handler)
+    assert numbers(outage.app) == [0, 100, 101]
 
 
 def test_in_asyncio(outage: Outage) -> None:

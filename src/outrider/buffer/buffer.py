@@ -121,9 +121,11 @@ class Buffer:
             ) from error
         with self._store.lock:
             self._kept += entry.jobs
-            if self._kept == entry.jobs:
-                log.warning("%s; pushes are kept until it is back", error or "pushes wait in order")
+            is_first = self._kept == entry.jobs
             self._send_soon()
+        # Never under the lock: a handler of logs may push jobs, too.
+        if is_first:
+            log.warning("%s; pushes are kept until it is back", error or "pushes wait in order")
         last = calls[-1]
         return last.decode(entries.DONE[entries.operation(last)])
 
@@ -221,11 +223,11 @@ class Buffer:
             if not self._store.is_empty():
                 return False
             self._store.follow()
-            if self._kept:
-                log.info("the server is back: %s kept meanwhile are sent", count(self._kept, "job"))
-            self._kept, self._thread = 0, None
+            kept, self._kept, self._thread = self._kept, 0, None
             atexit.unregister(self.end)
-            return True
+        if kept:
+            log.info("the server is back: %s kept meanwhile are sent", count(kept, "job"))
+        return True
 
     # -- forks ------------------------------------------------------------------------------------
 
