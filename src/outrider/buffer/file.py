@@ -89,7 +89,8 @@ def _examine(database: sqlite3.Connection, path: str) -> None:
 @contextlib.contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
     """All of it is on the disk at the end, or nothing."""
-    if database.in_transaction:
+    is_inner = database.in_transaction
+    if is_inner:
         raise sqlite3.OperationalError("a signal has come while another push was written")
     try:
         # It may wait for long, and a signal that comes meanwhile is raised when it has begun.
