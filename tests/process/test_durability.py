@@ -115,9 +115,14 @@ def test_what_is_refused_is_no_shortfall(work: ModuleType, deaf: None) -> None:
     batch = work.app.batch()
     with batch.jobs():
         work.mark.enqueue(1)
-    with pytest.raises(BatchCancelled), batch.jobs(durability="replicated"):
-        work.mark.enqueue(2)
-        batch.cancel()
+
+    def add() -> None:
+        with batch.jobs(durability="replicated"):
+            work.mark.enqueue(2)
+            batch.cancel()
+
+    with pytest.raises(BatchCancelled):
+        add()
     assert work.app.batches[batch.bid].total == 1
 
 
