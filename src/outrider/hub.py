@@ -97,9 +97,10 @@ class Hub:
     @cached_property
     def executor(self) -> Executor:
         """Performs Calls for threads."""
+        executor = self._make_executor()
         if self.push_buffer is not None:
             self.push_buffer.open()
-        return self._make_executor()
+        return executor
 
     @cached_property
     def async_executor(self) -> AsyncExecutor:

@@ -181,6 +181,17 @@ def test_a_first_push_that_does_not_fit(outage: Outage) -> None:
     assert isinstance(caught.value.__cause__, StoreUnavailable)
 
 
+def test_a_bulk_that_fits_in_part(outage: Outage) -> None:
+    """The error says what was enqueued before."""
+    producer = outage.producer(jobs=1500)
+    outage.line.down()
+    with pytest.raises(PushBufferFull) as caught:
+        job_of(producer).enqueue_many([(number,) for number in range(2500)])
+    assert buffer_of(producer).jobs == 1000
+    (note,) = caught.value.__notes__
+    assert note == "This is of a part of the bulk: the 1,000 before were enqueued."
+
+
 def test_programming_errors_raise_as_ever(outage: Outage) -> None:
     """Only what the server's absence causes is kept (P185)."""
     producer = outage.producer()

@@ -251,7 +251,7 @@ def test_a_call_may_have_less_patience(clock: SimpleNamespace) -> None:
 
 @pytest.mark.parametrize("patience", [0.0, 0.5])
 def test_less_patience_leaves_an_attempt_its_time(clock: SimpleNamespace, patience: float) -> None:
-    """To connect, and to wait for what is to last: WAIT for 0 ms would be for ever."""
+    """To connect, and to wait for what is to last."""
     talk = Talk(replace(lasting("replicated"), patience=patience))
     assert isinstance(talk.step, Send)
     assert talk.step.within == 5.0
@@ -396,6 +396,11 @@ def test_what_lasts_is_waited_for_in_the_same_piece() -> None:
     assert [words[0] for words in talk.sent()] == ["EVALSHA", "WAITAOF", "WAIT", "LLEN"]
     assert talk.sent()[1:3] == [("WAITAOF", 1, 0, 1600), ("WAIT", 1, 1600)]
     assert talk.say(1, [1, 0], 2, 7).result == [1, 7]
+
+
+def test_no_wait_is_for_ever() -> None:
+    """As the server understands one for 0 ms."""
+    assert Talk(lasting("replicated"), patience=0.0001).sent()[1] == ("WAIT", 1, 1)
 
 
 def test_nothing_waits_that_does_not_wish_to() -> None:

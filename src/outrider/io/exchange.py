@@ -115,7 +115,8 @@ def exchange(
     Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
     when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
-    talk = _Talk(calls, lane, round(patience * SHARE * 1000))
+    # To wait for 0 ms is to wait for ever.
+    talk = _Talk(calls, lane, max(1, round(patience * SHARE * 1000)))
     end, attempt = time.monotonic() + patience, 0
     # Less patience is for trying again: an attempt has its time, as the server may be far away.
     least = min([patience, *(call.patience for call in calls if call.patience is not None)])
