@@ -86,9 +86,11 @@ class Sender:
 
     def _part(self, group: list[Entry]) -> None:
         """Have each of a group that was refused, so that nothing was executed, go alone."""
+        # Where this ends half-way, what is left has its place on the old lane still.
+        lane = Lane()
         for one in group:
             (call,) = entries.calls(self._keys, [one], "")
-            self._store.fix([one], take_ticket(call, self._lane))
+            self._store.fix([one], take_ticket(call, lane))
 
     def _refuse(self, group: list[Entry], reason: str) -> None:
         self._store.refuse(group, reason)
