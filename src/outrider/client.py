@@ -17,7 +17,7 @@ from outrider import clock
 from outrider.arguments import Signature, encode_plain
 from outrider.context import blocks, running
 from outrider.delivery import deliver
-from outrider.errors import ConfigError, NotDurable
+from outrider.errors import ConfigError, EnqueueError, NotDurable, StoreError
 from outrider.hub import Flow, Hub
 from outrider.ids import new_jid
 from outrider.options import Options, check_queue, to_seconds
@@ -116,16 +116,19 @@ def enqueue_all(
         if outbox is not None:
             outbox.add(load)
         else:
-            yield from _push(hub, load)
+            yield from _push(hub, load, len(done) - len(chunk))
     return done
 
 
-def _push(hub: Hub, load: Load) -> Flow[None]:
+def _push(hub: Hub, load: Load, before: int) -> Flow[None]:
     push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
     try:
         yield from deliver(hub, push.lasting(load.durable))
-    except NotDurable as error:
-        error.jids = tuple(load.jids)
+    except (StoreError, EnqueueError) as error:
+        if isinstance(error, NotDurable):
+            error.jids = tuple(load.jids)
+        if before:
+            error.add_note(f"This is of a part of the bulk: the {before:,} before were enqueued.")
         raise
 
 

@@ -89,16 +89,18 @@ class Hub:
             return None
         from outrider.buffer.buffer import Buffer
 
-        return Buffer(
-            settings, self.keys, lambda: Executor(Address(self.url, self.timeout), patience=0.0)
-        )
+        return Buffer(settings, self.keys, self._make_executor)
+
+    def _make_executor(self) -> Executor:
+        return Executor(Address(self.url, self.timeout), self.timeout)
 
     @cached_property
     def executor(self) -> Executor:
         """Performs Calls for threads."""
+        executor = self._make_executor()
         if self.push_buffer is not None:
             self.push_buffer.open()
-        return Executor(Address(self.url, self.timeout), self.timeout)
+        return executor
 
     @cached_property
     def async_executor(self) -> AsyncExecutor:

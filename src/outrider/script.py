@@ -71,7 +71,7 @@ class Call(Generic[T]):
     twice with the effect of once. A script that is not so by nature takes a request number from
     its caller, or is `laned`: the executor then adds lane, number and digest of the connection,
     or the `ticket` that the Call has been given. `arguments` are what its stub was called with.
-    `patience` is for how many seconds it is tried, where that is less than the executor's.
+    `patience` is for how many seconds it is tried again, where that is less than the executor's.
     `durable` is what to wait for when it is done: "replicated", "fsync" or both.
     """
 

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 PIECE = 1 << 20
@@ -15,12 +16,16 @@ class Line:
     """Passes everything on, from a unix socket of its own, in threads.
 
     `harms` says what comes to the next requests, in turn: "reply lost", after the server has
-    executed it; "request cut", half of it arrives; "" is none.
+    executed it; "request cut", half of it arrives; "" is none. All come `late` by so many seconds.
+    `taken` is called when the server has executed one whose reply is lost.
     """
 
     def __init__(self, path: Path, url: str) -> None:
         self.url = f"unix://{path}"
         self.harms: deque[str] = deque()
+        self.late = 0.0
+        self.taken: Callable[[], object] = bool
+        self._nothing = threading.Event()
         self._path = path
         self._server = url.removeprefix("unix://")
         self._listener: socket.socket | None = None
@@ -63,31 +68,32 @@ class Line:
 
     def _serve(self, front: socket.socket, back: socket.socket) -> None:
         """One request at a time: each is answered in one piece here, as pushes are small."""
+        lost = threading.Event()
         with front, back, contextlib.suppress(OSError):
-            threading.Thread(target=self._answer, args=(front, back), daemon=True).start()
+            threading.Thread(target=self._answer, args=(front, back, lost), daemon=True).start()
             while data := front.recv(PIECE):
+                self._nothing.wait(self.late)
                 harm = self.harms.popleft() if self.harms else ""
                 if harm == "request cut":
                     back.sendall(data[: len(data) // 2])
                     break
                 if harm == "reply lost":
-                    _shut(front, socket.SHUT_WR)
+                    lost.set()
                 back.sendall(data)
             _cut(front)
             _cut(back)
 
-    def _answer(self, front: socket.socket, back: socket.socket) -> None:
+    def _answer(self, front: socket.socket, back: socket.socket, lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := back.recv(PIECE):
+                if lost.is_set():
+                    self.taken()
+                    break
                 front.sendall(data)
         _cut(front)
         _cut(back)
 
 
-def _shut(one: socket.socket, how: int) -> None:
-    with contextlib.suppress(OSError):
-        one.shutdown(how)
-
-
 def _cut(one: socket.socket) -> None:
-    _shut(one, socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,40 @@ def test_what_is_pushed_meanwhile_is_sent_in_order(
     assert buffer.spilled == 3
 
 
+class Pushing(logging.Handler):
+    """Pushes a job for each line of the log, on a thread of its own, and waits for that."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__()
+        self._app = app
+        self.told: list[int] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        number = len(self.told) + 100
+        thread = threading.Thread(target=job_of(self._app).enqueue, args=[number], daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+        self.told.append(number)
+
+
+def test_a_handler_of_logs_that_pushes(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+    """It may wait for other threads that push, so nothing is locked while a line is written."""
+    caplog.set_level(logging.INFO, "outrider.buffer")
+    producer = outage.producer()
+    handler = Pushing(producer)
+    logger = logging.getLogger("outrider.buffer")
+    logger.addHandler(handler)
+    try:
+        outage.line.down()
+        job_of(producer).enqueue(0)
+        outage.line.up()
+        until(lambda: handler.told == [100, 101])
+    finally:
+        logger.removeHandler(handler)
+    assert numbers(outage.app) == [0, 100, 101]
+
+
 def test_in_asyncio(outage: Outage) -> None:
     """The same from a loop; what is kept outlives the loop."""
     producer = outage.producer()
@@ -82,6 +117,19 @@ def test_only_the_first_push_waits(outage: Outage, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(producer.executor, "run", lambda *_: asked.append(1))
     job_of(producer).enqueue(1)
     assert (asked, buffer_of(producer).jobs) == ([], 2)
+
+
+def test_a_server_that_is_far_away(outage: Outage) -> None:
+    """An answer may take as long as without a buffer, for what was kept too."""
+    producer = outage.producer()
+    outage.line.down()
+    job_of(producer).enqueue(0)
+    outage.line.late = 0.4
+    outage.line.up()
+    sent(producer)
+    job_of(producer).enqueue(1)
+    assert numbers(outage.app) == [0, 1]
+    assert buffer_of(producer).spilled == 1
 
 
 def test_times_stay(outage: Outage) -> None:
@@ -133,6 +181,17 @@ def test_a_first_push_that_does_not_fit(outage: Outage) -> None:
     assert isinstance(caught.value.__cause__, StoreUnavailable)
 
 
+def test_a_bulk_that_fits_in_part(outage: Outage) -> None:
+    """The error says what was enqueued before."""
+    producer = outage.producer(jobs=1500)
+    outage.line.down()
+    with pytest.raises(PushBufferFull) as caught:
+        job_of(producer).enqueue_many([(number,) for number in range(2500)])
+    assert buffer_of(producer).jobs == 1000
+    (note,) = caught.value.__notes__
+    assert note == "This is of a part of the bulk: the 1,000 before were enqueued."
+
+
 def test_programming_errors_raise_as_ever(outage: Outage) -> None:
     """Only what the server's absence causes is kept (P185)."""
     producer = outage.producer()
@@ -181,6 +240,23 @@ def test_a_full_server_empties_into_the_buffer(outage: Outage) -> None:
     assert numbers(outage.app) == [1, 2]
 
 
+def test_a_server_that_is_full_after_a_lost_reply(outage: Outage) -> None:
+    """The push that it has taken counts once, though it refuses to be asked again."""
+    producer = outage.producer()
+    job_of(producer).enqueue(0)
+    limit = command("CONFIG", "SET", "maxmemory", "1", decode=bool)
+    lift = command("CONFIG", "SET", "maxmemory", "0", decode=bool)
+    outage.line.harms.append("reply lost")
+    outage.line.taken = lambda: outage.app.perform(limit)
+    try:
+        job_of(producer).enqueue(1)
+        assert buffer_of(producer).jobs == 1
+    finally:
+        outage.app.perform(lift)
+    sent(producer)
+    assert numbers(outage.app) == [0, 1]
+
+
 def test_without_a_buffer_it_is_an_error(app: App) -> None:
     """Off by default: StoreUnavailable within the time-out, and nothing in the background."""
     one = App("unix:///nowhere/at-all.sock", timeout=0.2)
@@ -222,7 +298,8 @@ def test_what_is_kept_goes_only_when_it_lasts(outage: Outage) -> None:
     job_of(producer).using(durability="fsync").enqueue(1)
     job_of(producer).enqueue(2)
     outage.line.up()
-    until(lambda: numbers(outage.app) == [1, 2])
+    # The other one goes with it, or waits behind it.
+    until(lambda: numbers(outage.app) in ([1], [1, 2]))
     assert not buffer_of(producer).flush(0.2)
     with appending(outage.app):
         sent(producer)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from outrider.script import command
+from outrider.buffer.entry import Entry
+from outrider.script import Ticket, command
 from tests.app.outage import Outage, buffer_of, job_of, numbers, outage, sent, until
 
 pytestmark = pytest.mark.wide  # outages of single connections
@@ -40,6 +41,33 @@ def test_a_refusal_that_will_not_pass(outage: Outage, caplog: pytest.LogCaptureF
     sent(producer)
     assert (buffer.refused, buffer.refused_pushes()) == (0, [])
     assert numbers(outage.app, "odd") == [2]
+
+
+def test_a_group_that_is_parted_in_part(outage: Outage) -> None:
+    """As a full disk leaves it: none of it is taken for what was sent before."""
+    producer = outage.producer()
+    job, store = job_of(producer), buffer_of(producer)._store
+    outage.app.perform(command("SET", "queue:odd", 1, decode=bool))
+    outage.line.down()
+    outage.abandon(producer)
+    for number in (1, 2):
+        job.enqueue(number)
+    job.using(queue="odd").enqueue(3)
+    fix, groups = store.fix, list[int]()
+
+    def fail_once(group: list[Entry], ticket: Ticket) -> None:
+        groups.append(len(group))
+        if groups == [3, 1, 1]:
+            raise OSError("no space left on device")
+        fix(group, ticket)
+
+    store.fix = fail_once  # type: ignore[method-assign]
+    outage.line.up()
+    del buffer_of(producer)._lead
+    sent(producer)
+    assert groups == [3, 1, 1, 1, 1]
+    assert numbers(outage.app) == [1, 2]
+    assert len(buffer_of(producer).refused_pushes()) == 1
 
 
 def test_what_cannot_be_read(outage: Outage) -> None:

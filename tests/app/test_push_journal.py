@@ -6,11 +6,14 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from outrider import App, ConfigError, PushBuffer, StoreUnavailable
+from outrider import App, ConfigError, PushBuffer, PushBufferFull, StoreUnavailable
 from outrider.buffer.entry import Entry
+from outrider.buffer.file import transaction
+from outrider.buffer.journal import Journal
 from tests.app.outage import Outage, buffer_of, job_of, numbers, sent, until
 
 
@@ -228,6 +231,54 @@ def test_a_journal_that_breaks_meanwhile(outage: Outage) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError, match="no such table"):
             job_of(producer).enqueue(1)
+
+
+class Interrupted(sqlite3.Connection):
+    """Ctrl-C comes while it waits for another process."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        cursor = super().execute(sql, *values)
+        if sql.startswith("BEGIN"):
+            raise KeyboardInterrupt
+        return cursor
+
+
+def test_an_interrupt_leaves_nothing_locked() -> None:
+    """Else nobody could write in the journal any more, in whatever process."""
+    database = sqlite3.connect(":memory:", isolation_level=None, factory=Interrupted)
+    with pytest.raises(KeyboardInterrupt), transaction(database):
+        raise AssertionError
+    assert not database.in_transaction
+    database.close()
+
+
+def test_a_push_in_the_middle_of_another(outage: Outage) -> None:
+    """As in a signal's handler: it can't be kept, and does the other one no harm."""
+    producer = outage.producer()
+    outage.line.down()
+    job_of(producer).enqueue(1)
+    store = buffer_of(producer)._store
+    assert isinstance(store, Journal)
+    with store._writing() as database:
+        database.execute("UPDATE counts SET sent = 5")
+        with pytest.raises(PushBufferFull, match="a signal has come"):
+            job_of(producer).enqueue(2)
+    assert (buffer_of(producer).jobs, buffer_of(producer).sent) == (1, 5)
+
+
+def test_one_journal_by_two_names(outage: Outage) -> None:
+    """There is one right to send what it holds, also where a link leads to it."""
+    outage.line.down()
+    one = outage.producer()
+    job_of(one).enqueue(1)
+    until(lambda: buffer_of(one)._lead())
+    assert outage.journal is not None
+    link = outage.journal.with_name("link")
+    link.symlink_to(outage.journal)
+    other = App(outage.line.url, push_buffer=link)
+    assert buffer_of(other).jobs == 1
+    assert not buffer_of(other)._lead()
+    buffer_of(other).close()
 
 
 def test_settings_by_path(outage: Outage, tmp_path: Path) -> None:

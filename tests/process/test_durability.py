@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from outrider import App, NotDurable, StoreError
+from outrider import App, BatchCancelled, NotDurable, StoreError
 from outrider.embedded import Server
 from outrider.io.exchange import Lane
 from outrider.store import queue
@@ -108,6 +108,22 @@ def test_a_shortfall_is_told(work: ModuleType, deaf: None, push: Push) -> None:
     with pytest.raises(NotDurable, match="not replicated: no replica has it"):
         push(work.app, work)
     assert work.app.queues["default"].size + len(work.app.scheduled) > 0
+
+
+def test_what_is_refused_is_no_shortfall(work: ModuleType, deaf: None) -> None:
+    """Nothing was written, so nobody is told that it was."""
+    batch = work.app.batch()
+    with batch.jobs():
+        work.mark.enqueue(1)
+
+    def add() -> None:
+        with batch.jobs(durability="replicated"):
+            work.mark.enqueue(2)
+            batch.cancel()
+
+    with pytest.raises(BatchCancelled):
+        add()
+    assert work.app.batches[batch.bid].total == 1
 
 
 def test_the_jobs_of_a_shortfall(work: ModuleType, deaf: None) -> None:

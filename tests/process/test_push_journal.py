@@ -195,11 +195,11 @@ for child in range(3):
         assert journal or app.push_buffer.jobs == 0
         for i in range(20):
             job.enqueue(f"child{child}:{i}")
-        print("ready", flush=True)
+        os.write(1, b"ready\\n")
         sys.stdin.readline()
         sys.exit(0 if app.push_buffer.flush(20) else 1)
     children.append(pid)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 sys.stdin.readline()
 for pid in children:
     assert os.waitpid(pid, 0)[1] == 0
@@ -234,6 +234,33 @@ def test_a_producer_that_forks_in_an_outage(field: Field, kind: str) -> None:
         mine = [text for text in arrived if text.startswith(name)]
         assert mine == [f"{name}:{i}" for i in range(20)]
     assert len(arrived) == 80
+
+
+FORKS_AT_ONCE = """
+import os, sys, threading
+from outrider import App
+apps = [App("unix:///nowhere", push_buffer=f"{sys.argv[1]}{i}") for i in range(3)]
+sys.setswitchinterval(1e-5)
+def run():
+    for _ in range(60):
+        assert [app.push_buffer.jobs for app in apps] == [0, 0, 0]
+        if (pid := os.fork()) == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+threads = [threading.Thread(target=run, daemon=True) for _ in range(3)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+for app in apps:
+    app.enqueue("note")
+"""
+
+
+def test_threads_that_fork_at_the_same_time(tmp_path: Path) -> None:
+    """Each lets go of what it has locked for its fork, and buffers go on."""
+    words = [sys.executable, "-c", FORKS_AT_ONCE, str(tmp_path / "journal")]
+    subprocess.run(words, env=environment(), timeout=60, check=True)
 
 
 FULL = """

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from outrider import App, StoreError, StoreUnavailable
 from tests.process.harness import Worker, ask, load_work, measured, until
-from tests.process.sentinels import SERVICE, Fleet, Pair
+from tests.process.sentinels import SECRET, SERVICE, Fleet, Pair
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +257,45 @@ def check(producers: list[Producer], kept: set[int], harm: str) -> None:
         )
     assert producers[0].acknowledged.keys() <= kept
     assert -1 in kept
+
+
+class Misled:
+    """A sentinel that tells a server which stands still at first, and the primary afterwards."""
+
+    def __init__(self, port: int) -> None:
+        self._still = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"sentinel://:{SECRET}@127.0.0.1:{_port(self._listener)}/{SERVICE}"
+        self._told = [_port(self._still)]
+        self._port = port
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                link, _ = self._listener.accept()
+                with link:
+                    link.recv(1000)
+                    port = str(self._told.pop() if self._told else self._port)
+                    link.sendall(f"*2\r\n$9\r\n127.0.0.1\r\n${len(port)}\r\n{port}\r\n".encode())
+
+    def close(self) -> None:
+        """Tell no more."""
+        for one in (self._still, self._listener):
+            one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+def _port(one: socket.socket) -> int:
+    return int(one.getsockname()[1])
+
+
+def test_a_primary_that_stands_still_leaves_time_for_another(
+    fleet: Fleet, read: Callable[[str], int]
+) -> None:
+    """To connect to it takes a part of the time-out, since its kernel accepts. O43."""
+    one = Misled(fleet.primary.port)
+    try:
+        assert read(one.url) == fleet.primary.ask("LLEN", "queue:q")
+    finally:
+        one.close()

@@ -215,6 +215,16 @@ def test_an_unknown_outcome_has_a_ticket() -> None:
     assert again.say(1).result == [1]
 
 
+def test_a_full_server_does_not_tell_what_came_of_an_attempt_before() -> None:
+    """Whose reply was lost: to push anew might push twice."""
+    talk = Talk(push())
+    (words,) = talk.sent()
+    talk.lose(executed=None).wait()
+    with pytest.raises(StoreUnavailable, match="OOM command not allowed") as caught:
+        talk.say(as_redis_py("OOM command not allowed when used memory > 'maxmemory'."))
+    assert (caught.value.executed, caught.value.ticket) == (None, words[5:8])
+
+
 def test_what_was_not_executed_has_no_ticket() -> None:
     """It may be sent as a new one; and what has no lane has none either."""
     lane = Lane()
@@ -235,6 +245,18 @@ def test_a_call_may_have_less_patience(clock: SimpleNamespace) -> None:
     talk = Talk(replace(push(), patience=0.5))
     talk.lose(executed=False).wait()
     clock.now += 0.6
+    with pytest.raises(StoreUnavailable):
+        talk.lose(executed=False)
+
+
+@pytest.mark.parametrize("patience", [0.0, 0.5])
+def test_less_patience_leaves_an_attempt_its_time(clock: SimpleNamespace, patience: float) -> None:
+    """To connect, and to wait for what is to last."""
+    talk = Talk(replace(lasting("replicated"), patience=patience))
+    assert isinstance(talk.step, Send)
+    assert talk.step.within == 5.0
+    assert talk.sent()[1] == ("WAIT", 1, 2000)
+    clock.now += 1.0
     with pytest.raises(StoreUnavailable):
         talk.lose(executed=False)
 
@@ -374,6 +396,11 @@ def test_what_lasts_is_waited_for_in_the_same_piece() -> None:
     assert [words[0] for words in talk.sent()] == ["EVALSHA", "WAITAOF", "WAIT", "LLEN"]
     assert talk.sent()[1:3] == [("WAITAOF", 1, 0, 1600), ("WAIT", 1, 1600)]
     assert talk.say(1, [1, 0], 2, 7).result == [1, 7]
+
+
+def test_no_wait_is_for_ever() -> None:
+    """As the server understands one for 0 ms."""
+    assert Talk(lasting("replicated"), patience=0.0001).sent()[1] == ("WAIT", 1, 1)
 
 
 def test_nothing_waits_that_does_not_wish_to() -> None:

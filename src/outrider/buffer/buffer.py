@@ -121,9 +121,11 @@ class Buffer:
             ) from error
         with self._store.lock:
             self._kept += entry.jobs
-            if self._kept == entry.jobs:
-                log.warning("%s; pushes are kept until it is back", error or "pushes wait in order")
+            is_first = self._kept == entry.jobs
             self._send_soon()
+        # Never under the lock: a handler of logs may push jobs, too.
+        if is_first:
+            log.warning("%s; pushes are kept until it is back", error or "pushes wait in order")
         last = calls[-1]
         return last.decode(entries.DONE[entries.operation(last)])
 
@@ -221,11 +223,11 @@ class Buffer:
             if not self._store.is_empty():
                 return False
             self._store.follow()
-            if self._kept:
-                log.info("the server is back: %s kept meanwhile are sent", count(self._kept, "job"))
-            self._kept, self._thread = 0, None
+            kept, self._kept, self._thread = self._kept, 0, None
             atexit.unregister(self.end)
-            return True
+        if kept:
+            log.info("the server is back: %s kept meanwhile are sent", count(kept, "job"))
+        return True
 
     # -- forks ------------------------------------------------------------------------------------
 
@@ -255,26 +257,34 @@ def _store(settings: PushBuffer, keys: Keys) -> Store:
     return Journal(settings, keys.prefix)
 
 
+class _Forking(threading.local):
+    """What this thread has locked for its fork: another one may fork at the same time."""
+
+    buffers: tuple[Buffer, ...] = ()
+
+
 _all: weakref.WeakSet[Buffer] = weakref.WeakSet()
-_forking: list[Buffer] = []
+_forking = _Forking()
 
 
 def _before() -> None:
-    _forking[:] = _all
-    for buffer in _forking:
+    # In one order for all threads: none must wait for another that waits for it.
+    _forking.buffers = tuple(sorted(_all, key=id))
+    for buffer in _forking.buffers:
         buffer.before_fork()
 
 
 def _in_parent() -> None:
-    for buffer in _forking:
+    for buffer in _forking.buffers:
         buffer.after_fork()
-    _forking.clear()
+    _forking.buffers = ()
 
 
 def _in_child() -> None:
-    for buffer in _forking:
+    # All, as a server in C may have forked without a word before.
+    for buffer in tuple(_all):
         buffer.be_child()
-    _forking.clear()
+    _forking.buffers = ()
 
 
 os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

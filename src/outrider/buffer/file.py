@@ -89,12 +89,16 @@ def _examine(database: sqlite3.Connection, path: str) -> None:
 @contextlib.contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
     """All of it is on the disk at the end, or nothing."""
-    database.execute("BEGIN IMMEDIATE")
+    is_inner = database.in_transaction
+    if is_inner:
+        raise sqlite3.OperationalError("a signal has come while another push was written")
     try:
+        # It may wait for long, and a signal that comes meanwhile is raised when it has begun.
+        database.execute("BEGIN IMMEDIATE")
         yield
         database.execute("COMMIT")
     except BaseException:
-        # Some errors, such as a full disk, have rolled it back already.
+        # Some errors, such as a full disk, have rolled it back already, or never let it begin.
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise

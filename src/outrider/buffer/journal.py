@@ -32,7 +32,8 @@ class Journal:
     def __init__(self, settings: PushBuffer, prefix: str) -> None:
         assert settings.journal is not None
         self._settings = settings
-        self._path = os.path.abspath(settings.journal)
+        # By whatever name: there is one lock beside it.
+        self._path = os.path.realpath(settings.journal)
         self._prefix = prefix
         self._right = Right(f"{self._path}.lock")
         self._begin()

@@ -80,14 +80,17 @@ class Sender:
         return self._ask(replace(last, ticket=ticket))
 
     def _ask(self, call: Call[Any]) -> int:
-        answer = self._executor.run(call)
+        # One attempt: when there is to be another one is the buffer's affair.
+        answer = self._executor.run(replace(call, patience=0.0))
         return int(answer.answer if isinstance(answer, batch.Committed) else answer)
 
     def _part(self, group: list[Entry]) -> None:
         """Have each of a group that was refused, so that nothing was executed, go alone."""
+        # Where this ends half-way, what is left has its place on the old lane still.
+        lane = Lane()
         for one in group:
             (call,) = entries.calls(self._keys, [one], "")
-            self._store.fix([one], take_ticket(call, self._lane))
+            self._store.fix([one], take_ticket(call, lane))
 
     def _refuse(self, group: list[Entry], reason: str) -> None:
         self._store.refuse(group, reason)

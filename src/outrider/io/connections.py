@@ -37,6 +37,9 @@ class Address:
         if scheme.startswith("sentinel"):
             self.url, self._sentinels = sentinel.parse(rest, secure=scheme == "sentinels")
         self.timeout = timeout
+        # How long an answer may take, and connecting.
+        self.answering = timeout if self._sentinels is None else timeout / 2
+        self.connecting = timeout if self._sentinels is None else timeout / 4
 
     def __str__(self) -> str:
         return self._shown
@@ -57,12 +60,11 @@ class Address:
         try:
             options = theirs.parse_url(self.url)
             kind = options.pop("connection_class", theirs.Connection)
-            options |= self._fixed(self.timeout, self.timeout)
+            options |= self._fixed(self.answering, self.connecting)
             if "path" not in options:
                 options["socket_keepalive"] = True
             if self._sentinels is None:
                 return kind(**options)
-            options |= self._fixed(self.timeout / 2, self.timeout / 4)
             return refined(kind)(self._sentinels, *self._link(theirs, options), **options)
         except (ValueError, TypeError) as error:
             # After "as" stands a piece of the URL, which may be of the password.
@@ -72,7 +74,7 @@ class Address:
     def _link(self, theirs: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Class and options of connections to the sentinels."""
         assert self._sentinels is not None
-        linking = self._fixed(self.timeout / 4, self.timeout / 4) | self._sentinels.login
+        linking = self._fixed(self.connecting, self.connecting) | self._sentinels.login
         if not self._sentinels.secure:
             return theirs.Connection, linking
         tls = {name: value for name, value in options.items() if name.startswith("ssl_")}

@@ -115,19 +115,28 @@ def exchange(
     Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
     when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
-    talk = _Talk(calls, lane, round(patience * SHARE * 1000))
-    patience = min([patience, *(call.patience for call in calls if call.patience is not None)])
-    deadline, attempt = time.monotonic() + patience, 0
+    # To wait for 0 ms is to wait for ever.
+    talk = _Talk(calls, lane, max(1, round(patience * SHARE * 1000)))
+    end, attempt = time.monotonic() + patience, 0
+    # Less patience is for trying again: an attempt has its time, as the server may be far away.
+    least = min([patience, *(call.patience for call in calls if call.patience is not None)])
+    deadline = end - patience + least
     executed: bool | None = False
     while talk.pending:
         reason, anew = "", False
         try:
-            within = max(LEAST, deadline - time.monotonic())
+            within = max(LEAST, end - time.monotonic())
             given = yield Send([words for i in talk.pending for words in talk.commands[i]], within)
             refusals = talk.file(given)
         except Lost as lost:
             reason, anew = f"does not answer ({lost}); is it running, and is the URL right?", True
             executed = None if lost.executed is None else executed
+        except StoreFull as full:
+            # It refuses before it looks at the lane: an attempt unheard of may have been executed.
+            if executed is None:
+                ticket = talk.leave_lane()
+                raise StoreUnavailable(str(full), executed=None, ticket=ticket) from full
+            raise
         else:
             if refusals:
                 reason = f"cannot serve now ({_words_of(refusals[0])[1]})"
@@ -171,7 +180,9 @@ class _Talk:
                 self._lane.renew()
                 self.commands[i] = self._request(self._calls[i])
             else:
-                self._check(self._calls[i], waited)
+                # What was refused has written nothing that could last.
+                if waited and (answer[0] if isinstance(answer, list) else answer) == 1:
+                    self._check(self._calls[i], waited)
                 self.answers[i] = self._calls[i].decode(answer)
         self.pending = again
         return refusals

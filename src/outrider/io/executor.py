@@ -63,7 +63,7 @@ class Executor:
                     step = steps.send([])
                     continue
                 try:
-                    answers = _send(lent.connection, step, timeout or self._silence)
+                    answers = _send(self.address, lent.connection, step, timeout or self._silence)
                 except Lost as lost:
                     step = steps.throw(lost)
                 else:
@@ -107,13 +107,14 @@ class Executor:
             return _Lent(self.address.connection(), Lane())
 
 
-def _send(connection: Any, step: Send, silence: float) -> list[Any]:
+def _send(address: Address, connection: Any, step: Send, silence: float) -> list[Any]:
     from redis.exceptions import RedisError, ResponseError
 
     sent = False
     try:
         if not connection.is_connected:
-            connection.socket_connect_timeout = connection.socket_timeout = step.within
+            connection.socket_connect_timeout = min(step.within, address.connecting)
+            connection.socket_timeout = min(step.within, address.answering)
             connection.connect()
         packed = connection.pack_commands(step.commands)
         sent = True
