@@ -190,8 +190,9 @@ class Load:
     def _jobs(self) -> Iterator[tuple[str, str, str | float | None]]:
         for queue, payloads in self.queues.items():
             yield from ((payload, queue, None) for payload in payloads)
-        for score, payload in zip(self.scheduled[::2], self.scheduled[1::2], strict=True):
-            yield str(payload), "", score
+        # Of equal ones a set holds one, at the last time given.
+        times = dict(zip(self.scheduled[1::2], self.scheduled[::2], strict=True))
+        yield from ((str(payload), "", score) for payload, score in times.items())
 
     def groups(self) -> list[store.QueueGroup]:
         """The queues with their payloads, as scripts take them."""

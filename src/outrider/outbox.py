@@ -68,11 +68,17 @@ class Outbox:
 
         False when the claim stood no more: then nothing was pushed, unless it was by an earlier
         attempt. Raises BatchNotFound, BatchFinished or BatchCancelled when a batch can't be added
-        to, and StoreError: then nothing was pushed, or that is unknown.
+        to, EnqueueError when the server does not keep what is staged, and StoreError: then nothing
+        was pushed, or that is unknown.
         """
         answer = yield from self._attempt(hub, claim, now)
-        while answer.answer == LAPSED:
+        if answer.answer == LAPSED:
             answer = yield from self._attempt(hub, claim, now)
+        if answer.answer == LAPSED:
+            raise EnqueueError(
+                f"outbox job {self._jid}: what was staged for its end is gone, twice; "
+                "does the server evict keys (maxmemory-policy)?"
+            )
         if answer.answer == store.LATE:
             return False
         check(answer.answer, answer.bid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,23 +77,47 @@ def test_nothing_is_left_of_what_was_staged_for_nothing(
     assert raw(app, "KEYS", "o:staged:*") == []
 
 
+@pytest.mark.parametrize(("times", "end"), [(1, "success"), (2, "retry")])
 def test_what_has_lapsed_is_staged_anew(
-    app: App, runs: Runs, following: Job[..., Any], outbox: Make, monkeypatch: pytest.MonkeyPatch
+    app: App,
+    runs: Runs,
+    following: Job[..., Any],
+    outbox: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    end: str,
 ) -> None:
-    """The job has all of it still: the time of staged jobs is no concern of its."""
+    """The job has all of it still. Where it is gone at once (by eviction, say), the job fails."""
     tried: list[int] = []
     call = Outbox._call
 
-    def once(self: Outbox, *words: Any) -> Any:
-        if not tried:
+    def lapsed(self: Outbox, *words: Any) -> Any:
+        if len(tried) < times:
             tried.extend(raw(app, "DEL", key) for key in raw(app, "KEYS", "o:staged:*"))
         return call(self, *words)
 
-    monkeypatch.setattr(Outbox, "_call", once)
+    monkeypatch.setattr(Outbox, "_call", lapsed)
     outbox(lambda: following.enqueue_many([(n,) for n in range(1_500)])).enqueue()
+    assert ends(runs) == [end]
+    assert tried == [1] * times
+    assert app.queues["next"].size == (1_500 if end == "success" else 0)
+
+
+def test_equal_delayed_jobs_are_one(
+    app: App, runs: Runs, following: Job[..., Any], outbox: Make
+) -> None:
+    """Middleware may give jobs ids of its own: what it makes in one millisecond may be equal."""
+
+    @app.middleware.enqueue
+    def one_id(draft: Any, push: Any) -> Any:
+        if draft.at is not None:
+            draft.jid = "f" * 24
+        return push(draft)
+
+    at = datetime.now(UTC) + timedelta(hours=1)
+    outbox(lambda: [following.enqueue_at(at) for _ in range(1_500)]).enqueue()
     assert ends(runs) == ["success"]
-    assert tried == [1]
-    assert app.queues["next"].size == 1_500
+    assert 1 <= len(app.scheduled) < 1_500
 
 
 # -- a full server --------------------------------------------------------------------------------

@@ -227,6 +227,20 @@ def test_no_claim_ends_many_batches(app: App) -> None:
     assert raw(app, "ZCARD", "o:batches") == 0
 
 
+def test_no_claim_ends_many_batches_by_their_callbacks(app: App) -> None:
+    """Nor by callbacks that have expired: each was the last that its batch waited for."""
+    for number in range(60):
+        bid = f"{number:016x}"
+        assert app.perform(commit(app, bid=bid, create=list(CALLBACK), ranges=[], queues=[])) == 1
+    texts = [text.replace('"class"', f'"expiry":{PAST},"class"', 1) for text in listed(app)]
+    raw(app, "DEL", "queue:default")
+    put(app, "default", *texts)
+    hands = Hands(app)
+    answers = [hands.claim() for _ in range(2)]
+    assert [(answer.payloads, answer.more) for answer in answers] == [([], True), ([], False)]
+    assert raw(app, "ZCARD", "o:audit") == 0
+
+
 def test_a_claim_takes_no_more_than_fills_a_script(app: App) -> None:
     """Payloads may be large, and a script has to be brief: the next claim takes the others."""
     jobs = [write(f"{number:02}", text="x" * 100_000) for number in range(5)]

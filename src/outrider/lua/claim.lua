@@ -107,7 +107,11 @@ local function admit(payload, queue)
   -- Whose process was killed at its timeout has failed with that, and its child is to say so: not expired.
   local lapsed = expiry and expiry * 1000 < now and not was_killed(payload)
   if bid then return admit_member(payload, bid, member_number(jid), lapsed) end
-  if lapsed then table.insert(late, { payload = payload, cb = cb }); return false end
+  if lapsed then
+    table.insert(late, { payload = payload, cb = cb })
+    if cb then changed = changed + 1 end
+    return false
+  end
   if cb then table.insert(callbacks, cb) end
   return payload
 end

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,10 @@ class Performer:
         while self._refused and self._refused[oldest := next(iter(self._refused))] <= now - REFUSED:
             del self._refused[oldest]
 
+    def context(self) -> Context:
+        """A context for one job: what it sets there is its own."""
+        return self._base.copy()
+
     def prepare(self, payload: bytes, token: int) -> Prepared | Other:
         """Read a payload; an outcome at once when it can't be run."""
         try:
@@ -114,7 +118,7 @@ class Performer:
         if prepared.code.durable and (held := self.app.perform(self._fence(prepared))):
             return held
         try:
-            outbox = self._base.copy().run(self._caller.call, prepared)
+            outbox = self.context().run(self._caller.call, prepared)
             if outbox is not None:
                 return self.app.perform(self._deliver(prepared, outbox))
         except BaseException as error:

@@ -209,7 +209,9 @@ class Runner:
 
     def _spawn(self, prepared: Prepared) -> None:
         assert self._loop is not None
-        task = self._loop.create_task(self._awork(prepared))
+        # By itself a task begins with the context of the one that starts it: of the job before.
+        context = self._performer.context()
+        task = context.run(self._loop.create_task, self._awork(prepared))
         self._tasks[task] = prepared
         task.add_done_callback(self._tasks.pop)
 
