@@ -55,6 +55,8 @@ def main() -> NoReturn:
     try:
         app = load(target)
         url = config.server_url(app.configured_url)
+        if app.push_buffer is not None:  # one whose journal can't be used is no good either
+            app.push_buffer.open()
     except OutriderError as error:
         channel.send(failed=str(error))
         _leave(BAD_TARGET)
