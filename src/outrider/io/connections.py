@@ -54,6 +54,8 @@ class Address:
         return self._make(connection, asynchronous)
 
     def _make(self, theirs: Any, refined: Any) -> Any:
+        from redis.exceptions import RedisError
+
         try:
             options = theirs.parse_url(self.url)
             kind = options.pop("connection_class", theirs.Connection)
@@ -64,7 +66,7 @@ class Address:
                 return kind(**options)
             options |= self._fixed(self.timeout / 2, self.timeout / 4)
             return refined(kind)(self._sentinels, *self._link(theirs, options), **options)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RedisError) as error:
             # After "as" stands a piece of the URL, which may be of the password.
             reason = str(error).partition(" as ")[0]
             raise ConfigError(f"cannot use the server URL {self}: {reason}") from None
