@@ -161,10 +161,12 @@ def _die_with_parent() -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    # Threads of user code that never end must not keep the process.
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(status)
+    # Neither threads of user code that never end, nor an output that is gone, may keep the process.
+    try:
+        logging.shutdown()
+        sys.stdout.flush()
+    finally:
+        os._exit(status)
 
 
 if __name__ == "__main__":
