@@ -42,7 +42,7 @@ class App(Hub):
     "none"; NotDurable is raised when that does not come within two fifths of `timeout`. With a
     `push_buffer` (True, a number of jobs, the path of a journal, or a PushBuffer) what is pushed
     while the server is away is kept and sent when it is back. Making an App does no input or
-    output.
+    output. Raises ConfigError for a wrong setting.
     """
 
     def __init__(

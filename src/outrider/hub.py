@@ -16,7 +16,7 @@ from outrider.errors import ConfigError
 from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
 from outrider.keys import Keys
 from outrider.middleware import Middleware
-from outrider.options import check_durability
+from outrider.options import check_durability, positive_number, positive_seconds
 from outrider.registry import Registry
 from outrider.script import Call
 
@@ -29,7 +29,10 @@ Flow = Generator[Call[Any], Any, T]
 
 
 class Hub:
-    """Registries, keys and executors of one app. Making one does no input or output."""
+    """Registries, keys and executors of one app. Making one does no input or output.
+
+    Raises ConfigError for a wrong setting.
+    """
 
     def __init__(
         self,
@@ -40,10 +43,12 @@ class Hub:
         durability: str,
         push_buffer: Setting = None,
     ) -> None:
+        if not isinstance(prefix, str):
+            raise ConfigError(f"prefix must be a text, not {prefix!r}")
         self.configured_url = url
         self.keys = Keys(prefix)
-        self.max_payload = max_payload
-        self.timeout = timeout
+        self.max_payload = positive_number("max_payload", max_payload)
+        self.timeout = positive_seconds("timeout", timeout)
         self.durability = check_durability(durability)
         self.push_buffer = self._make_buffer(read_setting(push_buffer))
         self.registry: Registry[Registered] = Registry()

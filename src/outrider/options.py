@@ -59,8 +59,8 @@ class Options:
             raise ConfigError(f"retry must be True, False or a number from 0, not {self.retry!r}")
         for name in ("retry_for", "expires_in", "timeout"):
             value = getattr(self, name)
-            if value is not None and to_seconds(value) <= 0:
-                raise ConfigError(f"{name} must be more than 0 seconds, not {value!r}")
+            if value is not None:
+                positive_seconds(name, value)
         if self.backoff is not None and not callable(self.backoff):
             raise ConfigError(f"backoff must be a function, not {self.backoff!r}")
         if self.durability is not None:
@@ -138,3 +138,18 @@ def to_seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ConfigError(f"{value!r} is no time: give seconds or a timedelta")
     return float(value)
+
+
+def positive_seconds(name: str, value: Seconds) -> float:
+    """Seconds of a setting that must be more than 0; ConfigError for anything else."""
+    seconds = to_seconds(value)
+    if seconds <= 0:
+        raise ConfigError(f"{name} must be more than 0 seconds, not {value!r}")
+    return seconds
+
+
+def positive_number(name: str, value: object) -> int:
+    """A setting that must be a whole number from 1; ConfigError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name} must be a number from 1, not {value!r}")
+    return value

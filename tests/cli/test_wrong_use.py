@@ -35,6 +35,7 @@ MODULES = {
     "bad_url.py": "from outrider import App\napp = App('http://localhost')",
     "bad_port.py": "from outrider import App\napp = App('redis://localhost:port/0')",
     "bad_retry.py": "from outrider import App\napp = App()\n@app.job(retry=-1)\ndef f(): ...",
+    "bad_journal.py": "from outrider import App\napp = App('embedded://', push_buffer='/no/where')",
     "away.py": f"from outrider import App\napp = App({NOWHERE!r}, timeout=0.5)",
     "away_socket.py": "from outrider import App\napp = App('unix:///nowhere/at/all', timeout=0.5)",
 }
@@ -62,6 +63,7 @@ TARGETS = {
     "bad_url": "http",
     "bad_port": "port",
     "bad_retry": "retry",
+    "bad_journal": "the push journal /no/where can't be used",
     "away": "does not answer",
     "away_socket": "does not answer",
 }

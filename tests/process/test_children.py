@@ -93,6 +93,48 @@ def test_a_successor_that_hangs_does_not_keep_the_worker(
     assert one.stop() == 0
 
 
+def test_a_first_child_that_hangs_at_import(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path
+) -> None:
+    """It is told while it hangs, and not of one that works."""
+    path = tmp_path / "work.py"
+    path.write_text(HANG + path.read_text().replace("from __future__ import annotations", ""))
+    one = worker("-c", "1", hasty=True, ready=False)
+    until(lambda: one.said("child 1 has been importing work for"), "it is told")
+    (tmp_path / "gate").touch()
+    one.ready()
+    told = one.said("has been importing")
+    work.nap.enqueue(1, 3.0)  # longer than until it would be told again
+    reach(app, "ran", 1)
+    assert one.said("has been importing") == told
+    assert one.stop() == 0
+
+
+MUTE = """
+
+@app.job
+def mute() -> None:
+    import sys, threading
+    sys.stdout.close()
+    threading.Thread(target=time.sleep, args=(3600.0,), daemon=False).start()
+    note("ran", "mute")
+"""
+
+
+def test_a_job_that_closes_the_output(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path
+) -> None:
+    """Its child leaves in good order all the same, with a thread that would keep a process."""
+    path = tmp_path / "work.py"
+    path.write_text(path.read_text() + MUTE)
+    one = worker("-c", "1")
+    app.enqueue("work.mute")
+    reach(app, "ran", 1)
+    assert one.stop() == 0
+    assert "Traceback" not in one.log
+    assert not one.said("still there")
+
+
 def test_a_worker_that_can_start_no_process_says_so(work: ModuleType, tmp_path: Path) -> None:
     """One line, and a status; no traceback."""
     command = 'ulimit -n 9; exec "$@"'

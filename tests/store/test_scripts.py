@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from outrider import App, StoreError
+from outrider.checkup.roles import rights_of
 from outrider.embedded import Server
 from outrider.script import SCRIPTS, Call
-from outrider.store import batch, process, queue
+from outrider.store import batch, process, queue, server
 from outrider.store.queue import Other
+from tests import least
 from tests.app.hands import (
     BID,
     IDENTITY,
@@ -172,3 +174,12 @@ def test_workers_live_and_leave_on_a_full_server(full: App) -> None:
     assert full.perform(process.farewell(full.keys, identity=IDENTITY, limit=10)) == 2
     assert sorted(listed(full)) == [write(jid) for jid in "abcdef"]
     assert full.perform(queue.outstanding(full.keys, queues=["default"], horizon=NOW)) == 6
+
+
+def test_a_command_that_is_not_there_is_not_refused(app: App) -> None:
+    """WAITAOF before Redis 7.2, say: what is refused beside it is told all the same."""
+    app.perform(least.make_user("poor", rights_of("worker"), app.keys, "-hdel"))
+    poor = App(least.as_user(app.url, "poor"))
+    attempts = [["NO.SUCH", "x"], ["HDEL", "o:guard", "x"], ["HSET", "o:guard", "x", "y"]]
+    assert poor.perform(server.permitted(app.keys, attempts=attempts)) == [True, False, True]
+    poor.close()

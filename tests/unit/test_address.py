@@ -79,6 +79,7 @@ UNUSABLE = [
     ("redis://h?colour=red", "unexpected keyword argument 'colour'"),
     ("redis://[::1", "cannot use the server URL redis://[::1: Invalid IPv6"),
     ("unix:///a?db=x", "cannot use the server URL unix:///a?db=x: Invalid value for 'db'"),
+    ("rediss://h?ssl_cert_reqs=some", "Invalid SSL Certificate Requirements Flag: some"),
 ]
 
 

@@ -65,6 +65,28 @@ def test_a_wrong_option_is_refused_where_it_is_given(options: dict[str, Any], me
         assert isinstance(caught.value, ValueError)
 
 
+SETTINGS: list[tuple[dict[str, Any], str]] = [
+    ({"prefix": None}, "prefix must be a text, not None"),
+    ({"max_payload": "1"}, "max_payload must be a number from 1, not '1'"),
+    ({"max_payload": 0}, "max_payload must be a number from 1, not 0"),
+    ({"timeout": 0}, "timeout must be more than 0 seconds, not 0"),
+    ({"timeout": "5"}, "'5' is no time: give seconds or a timedelta"),
+    ({"timeout": float("inf")}, "inf is no time: give seconds or a timedelta"),
+    ({"durability": "fast"}, "'fast' is no durability: it is one of none, replicated, fsync"),
+    ({"push_buffer": -1}, "jobs of a push buffer must be a number from 1, not -1"),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), SETTINGS, ids=range(len(SETTINGS)))
+def test_a_wrong_setting_is_refused_where_it_is_given(
+    settings: dict[str, Any], message: str
+) -> None:
+    """An App says so when it is made, not when it is used."""
+    with pytest.raises(ConfigError) as caught:
+        App(**settings)
+    assert message in str(caught.value)
+
+
 def test_an_unknown_option_is_named() -> None:
     """A misspelt option never passes in silence."""
     wrong: dict[str, Any] = {"quue": "a"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outrider.errors import ConfigError
+from outrider.options import positive_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +27,7 @@ class PushBuffer:
 
     def __post_init__(self) -> None:
         for name in ("jobs", "bytes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} of a push buffer must be a number from 1, not {value!r}")
+            positive_number(f"{name} of a push buffer", getattr(self, name))
         if isinstance(self.flush, bool) or not isinstance(self.flush, int | float):
             raise ConfigError(f"flush of a push buffer must be seconds, not {self.flush!r}")
         if not 0 <= self.flush < float("inf"):

@@ -57,6 +57,8 @@ class Address:
         return self._make(connection, asynchronous)
 
     def _make(self, theirs: Any, refined: Any) -> Any:
+        from redis.exceptions import RedisError
+
         try:
             options = theirs.parse_url(self.url)
             kind = options.pop("connection_class", theirs.Connection)
@@ -66,7 +68,7 @@ class Address:
             if self._sentinels is None:
                 return kind(**options)
             return refined(kind)(self._sentinels, *self._link(theirs, options), **options)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RedisError) as error:
             # After "as" stands a piece of the URL, which may be of the password.
             reason = str(error).partition(" as ")[0]
             raise ConfigError(f"cannot use the server URL {self}: {reason}") from None

@@ -146,7 +146,7 @@ def exchange(
                 ticket = None if executed is False else talk.leave_lane()
                 text = f"the server at {where} {reason}"
                 raise StoreUnavailable(text, executed=executed, ticket=ticket)
-            yield Pause(min(0.01 * 2**attempt, 0.5) * random.uniform(0.5, 1.0), anew)
+            yield Pause(min(0.01 * 2 ** min(attempt, 6), 0.5) * random.uniform(0.5, 1.0), anew)
             attempt += 1
     return talk.answers
 

@@ -10,7 +10,7 @@ from outrider.script import Call, command, script
 def permitted(keys: Keys, *, attempts: list[list[str]]) -> list[bool]:
     """Which of these commands, given with their arguments, the connection's user may call.
 
-    None is called. A command that the server does not know is an error.
+    None is called. A command that the server does not know is not refused.
     """
     raise NotImplementedError
 

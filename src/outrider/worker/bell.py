@@ -95,7 +95,7 @@ class Bell:
             if self._pauses.include(self._queue):
                 self._pauses.wait()
                 return
-            time.sleep(random.random() * min(MAX_REST, 0.001 * 2**self._losses))
+            time.sleep(random.random() * min(MAX_REST, 0.001 * 2 ** min(self._losses, 10)))
         if self._executor.run(store.wait(self._keys, self._queue, BLOCK), timeout=BLOCK * 2):
             self._strike()
 

@@ -55,6 +55,8 @@ def main() -> NoReturn:
     try:
         app = load(target)
         url = config.server_url(app.configured_url)
+        if app.push_buffer is not None:  # one whose journal can't be used is no good either
+            app.push_buffer.open()
     except OutriderError as error:
         channel.send(failed=str(error))
         _leave(BAD_TARGET)
@@ -159,10 +161,12 @@ def _die_with_parent() -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    # Threads of user code that never end must not keep the process.
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(status)
+    # Neither threads of user code that never end, nor an output that is gone, may keep the process.
+    try:
+        logging.shutdown()
+        sys.stdout.flush()
+    finally:
+        os._exit(status)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class Children:
         self._handover = handover
         self._wake = wake
         for child in self._living:
+            child.imported()
             handover.welcome(child)
         self._spawn_at = [0.0] * (self._options.processes - 1)
 
@@ -116,17 +117,22 @@ class Children:
         for child in self._living:
             if child.stacks_by <= now:
                 child.force_stacks()
-            if seconds := child.slow_import(now):
-                about = child.name, self._options.target, seconds
-                log.error("child %s has been importing %s for %d s", *about)
             if child.working:
                 self._hold_to_limits(child, now)
+        self.tell_of_slow_imports()
         if self._stop_by is None:
             self._spawn_due(now)
         elif self._living and now > self._stop_by + KILL_GRACE:
             many = words.count(len(self._living), "child", "children")
             log.error("still there %g s after the time to stop: killing %s", KILL_GRACE, many)
             self.kill()
+
+    def tell_of_slow_imports(self) -> None:
+        """Say so when it is time to."""
+        for child in self._living:
+            if seconds := child.slow_import(time.monotonic()):
+                about = child.name, self._options.target, seconds
+                log.error("child %s has been importing %s for %d s", *about)
 
     def patience(self) -> float:
         """Seconds until the next look is due, if nothing happens."""

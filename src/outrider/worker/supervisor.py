@@ -23,7 +23,7 @@ from outrider.store import process
 from outrider.worker.audit import Audit
 from outrider.worker.boot import check_server
 from outrider.worker.channel import Message
-from outrider.worker.children import Children
+from outrider.worker.children import LOOK, Children
 from outrider.worker.crew import Child
 from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
@@ -103,8 +103,9 @@ class Supervisor:
                     return dict(message["hello"])
                 if "failed" in message:
                     raise ConfigError(message["failed"])
-            spoke = [key.data for key, _ in self._selector.select() if key.data is not None]
+            spoke = [key.data for key, _ in self._selector.select(LOOK) if key.data is not None]
             self._clear_wake()
+            self._children.tell_of_slow_imports()
             # What the target has started may keep the channel of a dead child open.
             silence: list[Message] | None = None if child.dead else []
             messages = child.channel.receive() if spoke else silence
