@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from outrider.io import Executor
 from outrider.keys import Keys
@@ -23,7 +24,12 @@ SETTLE = 0.002
 
 
 class Relief:
-    """Looks at the pumps of all children, five times a second."""
+    """Looks at the pumps of all children, five times a second.
+
+    A pump may be silent because a job of many megabytes takes long to arrive, and would never have
+    it were it taken back each time: so it is given twice as long after each time in vain, until
+    something has begun there.
+    """
 
     def __init__(
         self, executor: Executor, keys: Keys, identity: str, children: Callable[[], list[Child]]
@@ -32,15 +38,22 @@ class Relief:
         self._keys = keys
         self._identity = identity
         self._children = children
+        # What had begun when a child was relieved, and how long it may be silent from then on.
+        self._relieved: WeakKeyDictionary[Child, tuple[int, float]] = WeakKeyDictionary()
 
     def tick(self) -> float:
         """Relieve the children whose pump is silent though jobs may wait there."""
         for child in self._children():
-            if child.table.silence() > SILENT:
+            if child.table.silence() > self._patience(child):
                 self._relieve(child)
         return PERIOD
 
+    def _patience(self, child: Child) -> float:
+        begun, patience = self._relieved.get(child, (0, SILENT))
+        return patience if begun == child.table.begun() else SILENT
+
     def _relieve(self, child: Child) -> None:
+        patience = self._patience(child)
         # Whatever it holds, or is about to hear of, has a token by now; what it claims later has a
         # higher one.
         revoked = self._executor.run(process.last_token(self._keys))
@@ -57,6 +70,7 @@ class Relief:
             bytes=BYTES,
         )
         if total := exhaust(self._executor, call):
+            self._relieved[child] = (begun, patience * 2)
             log.warning(
                 "child %s does not react: %d jobs it had not begun go back", child.name, total
             )
