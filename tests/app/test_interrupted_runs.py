@@ -215,3 +215,37 @@ def test_a_failure_in_a_cancelled_batch(
         ("failed for good, dead", "ValueError: 0"),
         ("failed, cancelled with its batch", "ValueError: 1"),
     ]
+
+
+def test_a_job_may_cancel_what_it_likes(app: App, rig: Rig, log: list[str]) -> None:
+    """Itself and others: each has an outcome. One that has not begun goes back."""
+    third_waits = threading.Event()
+
+    @app.job(name="app.cancels")
+    async def cancels(who: str) -> None:
+        log.append(who)
+        rig.changed.set()
+        assert third_waits.wait(PATIENCE)
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks():
+            task.cancel()
+        await asyncio.sleep(0)
+
+    rig.feed(text("sleeps", 1))
+    rig.until(lambda: len(log) == 1)
+    rig.feed(text("cancels", 2))
+    rig.until(lambda: len(log) == 2)
+    third = rig.performer.prepare(text("sleeps", 3).encode(), 3)
+    assert isinstance(third, Prepared)
+    third.slot = rig.runner._free.popleft()
+    rig.runner._hand_over(third)
+    third_waits.set()
+    assert [kind(outcome) for outcome in rig.outcomes(3)] == ["retry", "retry", "release"]
+    assert log == ["1 starts", "2", "1 cleans up"]
+    rig.until(lambda: rig.runner.active == 0)
+
+
+def kind(outcome: Outcome) -> str:
+    """What a job that did not succeed has come to."""
+    assert isinstance(outcome, Other)
+    return outcome.kind

@@ -45,9 +45,10 @@ class Code(msgspec.Struct):
 
 
 class Prepared(msgspec.Struct, gc=False):
-    """A job that was read, with its code; when it began, and whether it has been interrupted.
+    """A job that was read, with its code, and when it began.
 
-    One that is `condemned` fails with this instead of being called. `slot` is where it runs.
+    One that is `condemned` fails with this instead of being called. `slot` is where it runs. The
+    worker has cancelled its task when it is `interrupted`, with its batch, or `cut_off`, at a stop.
     """
 
     job: Job
@@ -58,6 +59,7 @@ class Prepared(msgspec.Struct, gc=False):
     slot: int = 0
     started: float = 0.0
     interrupted: bool = False
+    cut_off: bool = False
 
     def elapsed(self) -> float:
         """Seconds since it began."""

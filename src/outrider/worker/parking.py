@@ -86,7 +86,10 @@ class Parking:
         """Try the first one; whether the server took it, or said why it never will."""
         outcome = self._unsent[0].again()
         if isinstance(outcome, Unsent):
-            self._unsent[0] = outcome
+            with self._lock:
+                self._unsent[0] = outcome
+                # What is too large for the room there is must not hold up the others.
+                self._unsent.rotate(-1)
             return False
         self._report(outcome)
         with self._lock:

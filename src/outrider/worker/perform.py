@@ -127,14 +127,14 @@ class Performer:
         return prepared.token
 
     async def arun(self, prepared: Prepared) -> Outcome:
-        """Run an async job here. A cancellation from outside passes through."""
+        """Run an async job here. A cancellation by the worker passes through."""
         job = prepared.job
         if job.bid in self._refused:
             return Other("release", prepared.token)
         prepared.started = time.perf_counter()
         if prepared.code.durable and (held := await self.app.aperform(self._fence(prepared))):
             return held
-        task, limit = asyncio.current_task(), asyncio.timeout(job.timeout or None)
+        limit = asyncio.timeout(job.timeout or None)
         try:
             async with limit:
                 outbox = await self._caller.acall(prepared)
@@ -143,7 +143,8 @@ class Performer:
         except BaseException as error:
             if isinstance(error, TimeoutError) and limit.expired() and not error.args:
                 error.args = (f"it ran for longer than its timeout of {job.timeout:g} s",)
-            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            is_ours = prepared.interrupted or prepared.cut_off
+            if isinstance(error, asyncio.CancelledError) and is_ours:
                 raise
             elapsed, cancelled = prepared.elapsed(), False
             if call := self._question(job, error):

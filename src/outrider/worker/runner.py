@@ -57,7 +57,7 @@ class Runner:
         self._threads = 0
         self._spare = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: dict[asyncio.Task[None], Prepared] = {}
+        self._tasks: dict[asyncio.Task[Outcome], Prepared] = {}
 
     @property
     def active(self) -> int:
@@ -86,7 +86,7 @@ class Runner:
         """Tokens of the jobs that run now."""
         return [job.token for job in self._table.running()]
 
-    def tasks(self) -> list[asyncio.Task[None]]:
+    def tasks(self) -> list[asyncio.Task[Outcome]]:
         """The coroutines that run."""
         return list(self._tasks)
 
@@ -127,6 +127,7 @@ class Runner:
     async def _cancel(self, patience: float) -> None:
         tasks = set(self._tasks)
         for task in tasks:
+            self._tasks[task].cut_off = True
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=patience)
@@ -209,22 +210,23 @@ class Runner:
 
     def _spawn(self, prepared: Prepared) -> None:
         assert self._loop is not None
-        # By itself a task begins with the context of the one that starts it: of the job before.
+        # By itself a task begins with the context of the one that starts it.
         context = self._performer.context()
-        task = context.run(self._loop.create_task, self._awork(prepared))
+        task = context.run(self._loop.create_task, self._performer.arun(prepared))
         self._tasks[task] = prepared
-        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(self._ended)
 
-    async def _awork(self, prepared: Prepared) -> None:
-        try:
-            self.outcomes.append(await self._performer.arun(prepared))
-        except asyncio.CancelledError:
-            if not prepared.interrupted:
-                raise
+    def _ended(self, task: asyncio.Task[Outcome]) -> None:
+        prepared = self._tasks.pop(task)
+        if not task.cancelled():
+            self.outcomes.append(task.result())
+        elif prepared.interrupted:
             self.outcomes.append(self._performer.interrupted(prepared))
-        finally:
-            self._notify()
-            self._continue(prepared.slot)
+        elif not prepared.cut_off:
+            # By another job, which cancels all that it finds, before this one began.
+            self.outcomes.append(Other("release", prepared.token))
+        self._notify()
+        self._continue(prepared.slot)
 
     def _continue(self, slot: int) -> None:
         """Go on with the next job, without leaving the loop if it is async too."""
@@ -243,8 +245,8 @@ def items(first: int, payloads: Iterable[bytes]) -> list[Item]:
     return [Item(first + i, payload, now) for i, payload in enumerate(payloads) if payload]
 
 
-def _has_begun(task: asyncio.Task[None]) -> bool:
-    """Whether a task has run its first step; one cancelled before would never free its slot."""
+def _has_begun(task: asyncio.Task[Outcome]) -> bool:
+    """Whether a task has run its first step; one that has not will be given back by that."""
     work: Any = task.get_coro()
     return inspect.getcoroutinestate(work) != inspect.CORO_CREATED
 
