@@ -183,8 +183,8 @@ def replication(facts: Facts) -> Finding:
             "warning",
             f"a primary that goes on without its replicas "
             f"({replicas}): what it takes while it is cut off is lost at the fail-over",
-            f"{second}set min-replicas-to-write 1 and min-replicas-max-lag 10; or push what matters "
-            'with durability="replicated"',
+            f"{second}set min-replicas-to-write 1 and min-replicas-max-lag 10; or push what "
+            'matters with durability="replicated"',
         )
     return Finding("replication", "ok", f"a primary with {replicas} replicas")
 
