@@ -115,7 +115,7 @@ class Buffer:
         except CannotKeep as full:
             if unknown:
                 text = f"{error}; it may have been enqueued, and the push buffer is full: {full}"
-                raise StoreUnavailable(text, executed=None) from error
+                raise StoreUnavailable(text, executed=None, ticket=ticket) from error
             raise PushBufferFull(
                 f"the push buffer is full: {full}; nothing was enqueued"
             ) from error
