@@ -93,4 +93,4 @@ def _press(hub: Hub, calls: Sequence[Call[Any]], what: str) -> Flow[Any]:
         if hub.push_buffer is None:
             raise
         text = f"{error}; {what} can't be kept in the push buffer"
-        raise StoreUnavailable(text, executed=error.executed) from error
+        raise StoreUnavailable(text, executed=error.executed, ticket=error.ticket) from error

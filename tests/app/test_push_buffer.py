@@ -86,6 +86,31 @@ def test_a_handler_of_logs_that_pushes(outage: Outage, caplog: pytest.LogCapture
     assert numbers(outage.app) == [0, 100, 101]
 
 
+def test_an_interrupt_while_the_sender_starts(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one all the same: two would send the same."""
+    producer = outage.producer()
+    outage.line.down()
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name == "outrider-push-buffer":
+            started.append(thread)
+            if len(started) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        job_of(producer).enqueue(0)
+    job_of(producer).enqueue(1)
+    assert len(started) == 1
+    outage.line.up()
+    sent(producer)
+    assert numbers(outage.app) == [0, 1]
+
+
 def test_in_asyncio(outage: Outage) -> None:
     """The same from a loop; what is kept outlives the loop."""
     producer = outage.producer()

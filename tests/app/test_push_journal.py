@@ -215,6 +215,7 @@ def test_an_unknown_outcome_that_cannot_be_kept(outage: Outage) -> None:
     with pytest.raises(StoreUnavailable, match="may have been enqueued") as caught:
         job_of(producer).enqueue_many([(1,), (2,)])
     assert caught.value.executed is None
+    assert caught.value.ticket is not None
     assert buffer_of(producer).jobs == 0
     outage.line.harms.clear()
 

@@ -95,7 +95,8 @@ JUDGED: list[tuple[Facts, str, str, str]] = [
     ),
     (changed({"rdb_last_bgsave_status": "err"}), "persistence", "warning", "saving to disk failed"),
     (changed({"role": "slave"}), "replication", "error", "this is a replica"),
-    (changed({"connected_slaves": "2"}), "replication", "warning", "min-replicas-to-write"),
+    (changed({"connected_slaves": "2"}), "replication", "warning", "; set min-replicas-to-write"),
+    (changed({"connected_slaves": "1"}), "replication", "warning", "; have a second replica"),
     (
         changed({"connected_slaves": "2", "min_slaves_good_slaves": "2"}),
         *("replication", "ok", "a primary with 2 replicas"),

@@ -398,9 +398,10 @@ def test_what_lasts_is_waited_for_in_the_same_piece() -> None:
     assert talk.say(1, [1, 0], 2, 7).result == [1, 7]
 
 
-def test_no_wait_is_for_ever() -> None:
-    """As the server understands one for 0 ms."""
-    assert Talk(lasting("replicated"), patience=0.0001).sent()[1] == ("WAIT", 1, 1)
+@pytest.mark.parametrize(("patience", "wait"), [(0.0001, 1), (0.5, 100), (1.0, 350), (2.0, 800)])
+def test_a_short_wait_is_over_before_the_connection_is_given_up(patience: float, wait: int) -> None:
+    """It may be a tenth of a second late; one for 0 ms would be for ever."""
+    assert Talk(lasting("replicated"), patience=patience).sent()[1] == ("WAIT", 1, wait)
 
 
 def test_nothing_waits_that_does_not_wish_to() -> None:

@@ -115,7 +115,7 @@ class Buffer:
         except CannotKeep as full:
             if unknown:
                 text = f"{error}; it may have been enqueued, and the push buffer is full: {full}"
-                raise StoreUnavailable(text, executed=None) from error
+                raise StoreUnavailable(text, executed=None, ticket=ticket) from error
             raise PushBufferFull(
                 f"the push buffer is full: {full}; nothing was enqueued"
             ) from error
@@ -179,14 +179,14 @@ class Buffer:
             if self._thread is None or not self._thread.is_alive():
                 atexit.unregister(self.end)
                 atexit.register(self.end)
-                thread = threading.Thread(
+                # Known before it starts: an interrupt meanwhile must not lead to a second one.
+                self._thread = threading.Thread(
                     target=self._drain, name="outrider-push-buffer", daemon=True
                 )
                 try:
-                    thread.start()
+                    self._thread.start()
                 except RuntimeError:
                     return False
-                self._thread = thread
         return True
 
     def _drain(self, until: float = math.inf) -> None:

@@ -176,12 +176,15 @@ def replication(facts: Facts) -> Finding:
             "give the URL of its primary",
         )
     if replicas and "min_slaves_good_slaves" not in facts.info:
+        # With a single one, the primary that follows would refuse all until the old one is back.
+        second = "have a second replica, and " if replicas == 1 else ""
         return Finding(
             "replication",
             "warning",
             f"a primary that goes on without its replicas "
             f"({replicas}): what it takes while it is cut off is lost at the fail-over",
-            "set min-replicas-to-write 1 and min-replicas-max-lag 10",
+            f"{second}set min-replicas-to-write 1 and min-replicas-max-lag 10; or push what "
+            'matters with durability="replicated"',
         )
     return Finding("replication", "ok", f"a primary with {replicas} replicas")
 

@@ -21,6 +21,8 @@ from outrider.script import Call, Ticket, Word
 
 # Of the patience: what is left is for another server, should this one be lost meanwhile.
 SHARE = 0.4
+# By so much, in seconds, a wait may be longer than was asked: the server looks ten times a second.
+GRAIN = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,7 @@ def exchange(
     Raises StoreUnavailable when the server does not answer, StoreError when it refuses, NotDurable
     when a Call is executed and what it is to wait for does not come in a share of `patience`.
     """
-    # To wait for 0 ms is to wait for ever.
-    talk = _Talk(calls, lane, max(1, round(patience * SHARE * 1000)))
+    talk = _Talk(calls, lane, _wait(patience))
     end, attempt = time.monotonic() + patience, 0
     # Less patience is for trying again: an attempt has its time, as the server may be far away.
     least = min([patience, *(call.patience for call in calls if call.patience is not None)])
@@ -149,6 +150,12 @@ def exchange(
             yield Pause(min(0.01 * 2 ** min(attempt, 6), 0.5) * random.uniform(0.5, 1.0), anew)
             attempt += 1
     return talk.answers
+
+
+def _wait(patience: float) -> int:
+    """For how many ms to wait for durability; its answer comes before silence is given up on."""
+    # To wait for 0 ms would be for ever.
+    return max(1, round(min(patience * SHARE, patience / 2 - GRAIN) * 1000))
 
 
 class _Talk:

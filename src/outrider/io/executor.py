@@ -100,7 +100,8 @@ class Executor:
     def _borrow(self) -> _Lent:
         if self._pid != os.getpid():
             # A child of a fork must neither use nor close its parent's connections and lanes.
-            self._pid, self._free = os.getpid(), deque()
+            # The new ones first: another thread that finds itself in the child uses them at once.
+            self._free, self._pid = deque(), os.getpid()
         try:
             return self._free.pop()
         except IndexError:

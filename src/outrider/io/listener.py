@@ -55,7 +55,7 @@ class Listener:
 
     def _subscribe(self, seconds: float) -> None:
         self._connection = self._address.connection()
-        self._connection.socket_connect_timeout = min(self._address.timeout, max(seconds, 0.01))
+        self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         self._connection.connect()
         self._connection.send_command("SUBSCRIBE", self._channel)
         self._connection.read_response(disable_decoding=True)
@@ -113,7 +113,7 @@ class AsyncListener:
 
     async def _subscribe(self, seconds: float) -> None:
         self._connection = self._address.async_connection()
-        self._connection.socket_connect_timeout = min(self._address.timeout, max(seconds, 0.01))
+        self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         await self._connection.connect()
         await self._connection.send_command("SUBSCRIBE", self._channel)
         await self._connection.read_response(disable_decoding=True)
