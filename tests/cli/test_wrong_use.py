@@ -142,3 +142,12 @@ def test_a_wrong_command(tmp_path: Path, words: tuple[str, ...]) -> None:
 def test_an_unknown_batch(tmp_path: Path, app: App, bid: str, options: tuple[str, ...]) -> None:
     """A bid that is not known, whether it could be one or not."""
     refused(tmp_path, ("batch", bid, "--url", app.url, *options), "batch")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("stats",), ("doctor",)])
+def test_no_room_for_the_output(tmp_path: Path, app: App, words: tuple[str, ...]) -> None:
+    """A disk that is full is told as any other trouble."""
+    full = ("sh", "-c", 'exec "$@" > /dev/full', "sh")
+    ran = outrider(tmp_path, *words, through=full, OUTRIDER_URL=app.url)
+    assert ran.returncode == 1
+    assert ran.stderr == "outrider: [Errno 28] No space left on device\n"

@@ -135,6 +135,34 @@ def test_a_job_that_closes_the_output(
     assert not one.said("still there")
 
 
+CHOKE = """
+
+@app.job
+def choke() -> None:
+    import threading
+    threading.Thread(target=time.sleep, args=(3600.0,), daemon=False).start()
+    def start(self: object) -> None:
+        raise RuntimeError("can't start new thread")
+    threading.Thread.start = start
+    note("ran", "choke")
+"""
+
+
+def test_a_child_that_can_start_no_thread_is_replaced(
+    app: App, work: ModuleType, worker: StartWorker, tmp_path: Path
+) -> None:
+    """Though a thread of the user's would keep its process, with what it has claimed."""
+    path = tmp_path / "work.py"
+    path.write_text(path.read_text() + CHOKE)
+    one = worker("-c", "5")
+    app.enqueue("work.choke")
+    reach(app, "ran", 1)
+    work.where.enqueue_many([(i, 0.1) for i in range(5)])
+    until(lambda: one.said("this child can't go on"), "it is told")
+    reach(app, "where", 5)
+    assert one.stop() == 0
+
+
 def test_a_worker_that_can_start_no_process_says_so(work: ModuleType, tmp_path: Path) -> None:
     """One line, and a status; no traceback."""
     command = 'ulimit -n 9; exec "$@"'

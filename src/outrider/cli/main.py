@@ -163,6 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except OutriderError as error:
         _fail(str(error), 1)
+    except OSError as error:  # no room for the output, say
+        _fail(str(error), 1)
 
 
 def _fail(message: str, status: int) -> None:

@@ -32,7 +32,7 @@ from outrider.worker.stacks import stacks
 from outrider.worker.target import load
 
 log = logging.getLogger("outrider.worker")
-CLEAN, BAD_TARGET, FENCED = 0, 3, 4
+CLEAN, BAD_TARGET, FENCED, BROKEN = 0, 3, 4, 5
 ORPHAN_GRACE = 15.0
 # Less than the supervisor waits for a child that should have ended.
 LAST_PUSHES = 2.0
@@ -117,6 +117,11 @@ class _Child:
         except StoreError as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
             self._end(CLEAN)
+        except BaseException:
+            # No thread can be started, say. Threads of the user's would keep a process that no
+            # longer reports, and so its claims: nobody would ever run these jobs.
+            log.exception("this child can't go on")
+            self._end(BROKEN)
         self._stopped.wait()
         self._end(CLEAN)
 
