@@ -24,6 +24,7 @@ def test_the_chain(app: App) -> None:
     source = CHAIN.replace("app = App()", "").replace("from outrider import App", "")
     names: dict[str, Any] = {"__name__": "files", "app": app, "read_file": lambda file_id: 3}
     exec(source, names)
+    names["file_came"](7)
     assert [ran.job.name for ran in Runs(app).run_all()] == ["files.load", "files.validate"]
 
 
