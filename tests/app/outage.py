@@ -14,6 +14,7 @@ import pytest
 
 from outrider import App, ConfigError, PushBuffer
 from outrider.buffer.buffer import Buffer
+from outrider.buffer.journal import Journal
 from outrider.job import Job
 from outrider.script import command
 from tests.app.line import Line
@@ -40,11 +41,17 @@ class Outage:
         return one
 
     def abandon(self, app: App) -> None:
-        """Have the buffer of an app send no more, as if its process had been killed."""
-        buffer = buffer_of(app)
-        with buffer._store.lock:
-            buffer._store.follow()
-            buffer._lead = lambda: False  # type: ignore[method-assign]
+        """Have a journal's producer do nothing more with it, as if its process had been killed.
+
+        A request may be on its way; what comes of it is not noted any more.
+        """
+        store = buffer_of(app)._store
+        assert isinstance(store, Journal)
+        with store.lock:
+            store.close()
+            store._open = _gone  # type: ignore[method-assign]
+            store.follow()
+            store.lead = lambda: False  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Leave nothing to be sent."""
@@ -53,6 +60,10 @@ class Outage:
                 buffer._store.clear()
             buffer.close()
         self.line.down()
+
+
+def _gone() -> sqlite3.Connection:
+    raise sqlite3.Error("killed")
 
 
 def buffer_of(app: App) -> Buffer:

@@ -37,6 +37,7 @@ def test_a_seed_repeats_a_run(url: str) -> None:
     assert run(url, 5, 1_000) == run(url, 5, 1_000)
 
 
+@pytest.mark.timeout(900)  # some take tens of thousands of steps
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_planted_fault_is_found(url: str, fault: str) -> None:
     (found,) = hunt(url, 1, BOUND, [fault])
