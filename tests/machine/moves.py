@@ -229,7 +229,8 @@ class Model(Tree):
         """Whether a job of a set may be put on its queue by hand."""
         job = self.jobs[copy.name]
         batch = job.batch if isinstance(job, Member) else None
-        return not (copy.place == "dead" and batch is not None and batch.cancelled)
+        line = [] if batch is None else batch.line()
+        return copy.place != "dead" or not any(one.cancelled for one in line)
 
     def retry(self, copy: Copy) -> None:
         """A job is put on its queue: a retry that does not count, without deadline."""
