@@ -198,8 +198,8 @@ class Block:
             return
         if self.staging.counts and self.load.count:
             yield from self._stage()
-        blocks = self.all()
-        parts = [block.part() for block in blocks]
+        filled = self.all()
+        parts = [block.part() for block in filled]
         commit = store.commit(
             self.hub.keys,
             batches=parts,
@@ -207,21 +207,20 @@ class Block:
             scheduled=self.load.scheduled,
             staged=list(self.staging.counts.items()),
             now=clock.now_ms(),
-        )
+        ).lasting(self.load.durable)
         needs = _needs_server(parts, self.staging)
-        commit = commit.lasting(self.load.durable)
         try:
             if needs:
                 committed = yield from insist(self.hub, commit, needs, self.staging.kept)
             else:
                 committed = yield from deliver(self.hub, commit, self.staging.kept)
         except NotDurable:
-            _made(blocks)
+            _made(filled)
             raise
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
         check(committed.answer, committed.bid)
-        _made(blocks)
+        _made(filled)
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
