@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable
+
+from outrider.chance import chance
 
 LONGEST = 10 * 366 * 86_400.0
 
@@ -14,7 +15,7 @@ def default_delay(n: int) -> float:
 
     Ten years at most: others may have written any n into a payload.
     """
-    return min(n**4 + 15.0 + random.randrange(10 * (n + 1)), LONGEST)
+    return min(n**4 + 15.0 + chance.randrange(10 * (n + 1)), LONGEST)
 
 
 def delay(n: int, error: BaseException, backoff: Callable[..., float] | None) -> float:

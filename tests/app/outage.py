@@ -45,13 +45,15 @@ class Outage:
 
         A request may be on its way; what comes of it is not noted any more.
         """
-        store = buffer_of(app)._store
+        buffer, store = buffer_of(app), buffer_of(app)._store
         assert isinstance(store, Journal)
         with store.lock:
             store.close()
             store._open = _gone  # type: ignore[method-assign]
             store.follow()
             store.lead = lambda: False  # type: ignore[method-assign]
+            # So its thread ends.
+            buffer._kept, store.is_empty = 0, lambda: True  # type: ignore[method-assign]
 
     def close(self) -> None:
         """Leave nothing to be sent."""

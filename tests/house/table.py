@@ -8,7 +8,7 @@ from __future__ import annotations
 # "__init__" is the package itself: what is above it may import what users import.
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: know nothing of jobs or servers
-    ("errors", "clock", "ids", "version"),
+    ("errors", "clock", "ids", "version", "chance"),
     ("backoff", "config", "pace", "words"),
     ("logs",),
     # 1: names, payloads and options, as plain values

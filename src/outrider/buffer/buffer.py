@@ -7,7 +7,6 @@ import atexit
 import logging
 import math
 import os
-import random
 import threading
 import time
 import weakref
@@ -19,6 +18,7 @@ from outrider.buffer.memory import Memory
 from outrider.buffer.sender import Sender
 from outrider.buffer.settings import PushBuffer
 from outrider.buffer.store import CannotKeep, RefusedPush, Store, check
+from outrider.chance import chance
 from outrider.errors import PushBufferFull, StoreError, StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
@@ -209,7 +209,7 @@ class Buffer:
                 if str(error) != said:
                     log.error("what is kept can't be sent now: %s", error)
                 said, pause = str(error), LOOK
-            self._wake.wait(pause * random.uniform(0.5, 1.0))
+            self._wake.wait(pause * chance.uniform(0.5, 1.0))
             self._wake.clear()
         executor.close()
 

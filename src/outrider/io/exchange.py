@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from outrider.chance import chance
 from outrider.errors import NotDurable, StoreError, StoreFull, StoreUnavailable
 from outrider.script import Call, Ticket, Word
 
@@ -147,7 +147,7 @@ def exchange(
                 ticket = None if executed is False else talk.leave_lane()
                 text = f"the server at {where} {reason}"
                 raise StoreUnavailable(text, executed=executed, ticket=ticket)
-            yield Pause(min(0.01 * 2 ** min(attempt, 6), 0.5) * random.uniform(0.5, 1.0), anew)
+            yield Pause(min(0.01 * 2 ** min(attempt, 6), 0.5) * chance.uniform(0.5, 1.0), anew)
             attempt += 1
     return talk.answers
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Generator
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from outrider.chance import chance
 from outrider.errors import ConfigError
 
 PORT = 26379
@@ -38,7 +38,7 @@ class Sentinels:
         self.secure = secure
         self.login = login
         # Not all clients are to ask the same one.
-        self._nodes = random.sample(nodes, len(nodes))
+        self._nodes = chance.sample(nodes, len(nodes))
 
     def ask(self) -> Generator[Node, Node | str, tuple[Node, Node]]:
         """Yield sentinels to ask, until one tells: it, and the primary that it knows.

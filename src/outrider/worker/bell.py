@@ -7,11 +7,11 @@ while, longer each time, which bounds the crowd. Figures: docs/internals.md, Wak
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
 
+from outrider.chance import chance
 from outrider.errors import StoreError, StoreUnavailable
 from outrider.io import Executor
 from outrider.keys import Keys
@@ -83,7 +83,7 @@ class Bell:
             try:
                 self._wait()
             except StoreUnavailable:
-                time.sleep(random.uniform(0.1, 0.5))
+                time.sleep(chance.uniform(0.1, 0.5))
             except StoreError:
                 # Refused, for instance for lack of memory: then poll, since waiting can't be had.
                 time.sleep(POLL)
@@ -95,7 +95,7 @@ class Bell:
             if self._pauses.include(self._queue):
                 self._pauses.wait()
                 return
-            time.sleep(random.random() * min(MAX_REST, 0.001 * 2 ** min(self._losses, 10)))
+            time.sleep(chance.random() * min(MAX_REST, 0.001 * 2 ** min(self._losses, 10)))
         if self._executor.run(store.wait(self._keys, self._queue, BLOCK), timeout=BLOCK * 2):
             self._strike()
 

@@ -7,7 +7,6 @@ those that must be on time, and none of them may take long; another one runs tho
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from outrider import cancelling
+from outrider.chance import chance
 from outrider.errors import StoreError
 from outrider.hub import Flow
 from outrider.io import Executor
@@ -108,7 +108,7 @@ class Scheduler:
         if not any(one.leads for one in found.values()):
             # All workers look at different times, so that one of them is soon there.
             self._full = set()
-            return AGAIN if full else SCHEDULE * random.uniform(0.8, 1.0)
+            return AGAIN if full else SCHEDULE * chance.uniform(0.8, 1.0)
         self._full = full
         ahead = [(one.next_at - now) / 1000 for one in found.values() if one.next_at >= 0]
         return 0.0 if full else max(GATHER, min([SCHEDULE, *ahead]))

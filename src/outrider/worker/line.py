@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable
 from typing import Any
 
+from outrider.chance import chance
 from outrider.errors import StoreError, StoreUnavailable
 from outrider.io import Executor
 from outrider.script import Call
@@ -44,7 +44,7 @@ class Line:
                     raise
                 self._failed(error)
                 away = isinstance(error, StoreUnavailable)
-                time.sleep(min(random.uniform(0.05, 0.2) if away else REFUSED, left))
+                time.sleep(min(chance.uniform(0.05, 0.2) if away else REFUSED, left))
             else:
                 if self._failures:
                     self._recovered()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from outrider.chance import chance
 from outrider.errors import ConfigError
 from outrider.options import check_queue
 
@@ -52,7 +52,7 @@ class QueueOrder:
             return list(self.names)
         # Exponential waiting times: whoever comes first does so with chance weight / all weights.
         waits = {
-            name: random.expovariate(weight)
+            name: chance.expovariate(weight)
             for name, weight in zip(self.names, self.weights, strict=True)
         }
         return sorted(waits, key=waits.__getitem__)
