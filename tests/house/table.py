@@ -13,7 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("logs",),
     # 1: names, payloads and options, as plain values
     ("keys", "jsonsafe"),
-    ("arguments", "payload", "options"),
+    ("arguments", "payload", "options", "events"),
     # 2: Lua operations as values
     ("script",),
     # 3: the operations there are
@@ -43,6 +43,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("membership",),
     ("job",),
     ("inspection/*",),
+    ("search/*",),
+    ("operations/*", "metrics/*"),
     # 6
     ("app",),
     # 7
@@ -51,6 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__",),
     # 8: programs on top
     ("testing/*", "demo/*"),
+    ("web/*",),
     ("cli/*",),
     ("__main__",),
 )
