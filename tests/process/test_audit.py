@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from types import ModuleType
 
@@ -46,6 +47,7 @@ def test_a_queue_deleted_by_hand(app: App, work: ModuleType, worker: StartWorker
         until(lambda: app.batches[batch.bid].expires_at is not None, "it is at rest")
     finally:
         keeper.stop()
+        keeper.join(time.monotonic() + 20)
     assert (status.is_success, status.pending, status.dead) == (False, 0, 0)
     assert len(listed(app, "ran")) == 21
     assert Counter(listed(app, "fired")) == {"r complete": 1, "r settled": 1}

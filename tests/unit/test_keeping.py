@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,22 @@ def test_woken_in_the_middle_of_a_round() -> None:
     loop.go.set()
     assert loop.again.wait(PATIENCE)
     keeper.stop()
+    keeper.join(time.monotonic() + PATIENCE)
+
+
+def test_who_stops_is_not_held_up_by_a_round() -> None:
+    """It may wait for a server that is away: the others are told to stop meanwhile."""
+    loop = Sleeper()
+    keeper = Keeper([loop], Reach(), "test-keeper")
+    keeper.start()
+    assert loop.begun.wait(PATIENCE)
+    keeper.stop()
+    keeper.join(time.monotonic())
+    assert keeper._thread.is_alive()
+    loop.go.set()
+    keeper.join(time.monotonic() + PATIENCE)
+    assert not keeper._thread.is_alive()
+    assert loop.rounds == 1
 
 
 class Server:

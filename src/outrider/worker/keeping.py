@@ -211,10 +211,13 @@ class Keeper:
         self._event.set()
 
     def stop(self) -> None:
-        """Finish the round, do what was asked for meanwhile, and end the thread."""
+        """Have the thread finish its round, do what was asked for meanwhile, and end."""
         self._stopped = True
         self._event.set()
-        self._thread.join(10.0)
+
+    def join(self, deadline: float) -> None:
+        """Wait for the end of the thread, until a monotonic time: the server may be away."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while not self._stopped:

@@ -12,6 +12,8 @@ import logging
 import selectors
 import signal
 import socket
+import time
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 
@@ -36,6 +38,8 @@ from outrider.worker.relief import Relief
 
 log = logging.getLogger("outrider.worker")
 STOPS = frozenset((signal.SIGTERM, signal.SIGINT))
+# For how many seconds, after its children have ended, a worker waits for a server that is away.
+LEAVE = 3.0
 
 
 class Supervisor:
@@ -212,11 +216,15 @@ class Supervisor:
 
     def _leave(self) -> None:
         self._children.kill()
-        self._keeper.stop()
-        self._janitor.stop()
+        keepers = (self._keeper, self._janitor)
+        for keeper in keepers:
+            keeper.stop()
+        deadline = time.monotonic() + LEAVE
+        for keeper in keepers:
+            keeper.join(deadline)
         try:
             call = process.farewell(self._keys, identity=self._heart.identity, limit=SLICE)
-            exhaust(self._executor, call)
+            exhaust(self._executor, replace(call, patience=LEAVE))
         except StoreError as error:
             log.error("%s; what this worker held returns when its lease ends", error)
         log.info("stopped")
