@@ -53,14 +53,14 @@ def test_the_sets_do_not_touch_each_other(app: App) -> None:
     assert [text for text, _ in scored(app, "schedule")] == [write("schedule")]
 
 
-def test_slices_of_250(app: App) -> None:
+def test_slices_of_500(app: App) -> None:
     """A long outage makes many jobs due at once: no request moves more than its share (P150)."""
-    texts = [write(f"{number:04}") for number in range(600)]
-    add(app, "schedule", *((NOW - 600 + number, text) for number, text in enumerate(texts)))
+    texts = [write(f"{number:04}") for number in range(1100)]
+    add(app, "schedule", *((NOW - 1100 + number, text) for number, text in enumerate(texts)))
     moved = [promote(app, "schedule") for _ in range(4)]
     assert moved == [
-        Promoted(250, NOW - 600 + 250, True),
-        Promoted(250, NOW - 600 + 500, True),
+        Promoted(500, NOW - 1100 + 500, True),
+        Promoted(500, NOW - 1100 + 1000, True),
         Promoted(100, -1, True),
         Promoted(0, -1, True),
     ]
@@ -72,7 +72,7 @@ def test_equal_times(app: App) -> None:
     texts = [write(f"{number:05}") for number in range(10_000)]
     for at in range(0, len(texts), 1000):
         add(app, "retry", *((NOW, text) for text in texts[at : at + 1000]))
-    assert [promote(app, "retry").moved for _ in range(41)] == [250] * 40 + [0]
+    assert [promote(app, "retry").moved for _ in range(21)] == [500] * 20 + [0]
     assert sorted(listed(app)) == sorted(stamped(text) for text in texts)
 
 
@@ -82,7 +82,7 @@ def test_as_many_as_fill_a_script(app: App) -> None:
     texts = [write(f"{at:03}", pad="x" * size) for at, size in enumerate(sizes)]
     add(app, "schedule", *((NOW - 700 + at, text) for at, text in enumerate(texts)))
     moved = [promote(app, "schedule").moved for _ in range(7)]
-    assert moved == [23, 3, 3, 250, 250, 101, 0]
+    assert moved == [23, 3, 3, 500, 101, 0, 0]
     assert listed(app) == [stamped(text) for text in texts]
 
 

@@ -26,23 +26,37 @@ local found = within(math.min(limit, due), bytes, function(first, last)
   return redis.call('ZRANGE', set, first, last)
 end)
 local by_queue, order, unreadable = {}, {}, {}
-local stamped = stamp_of(now)
+local tail = ',' .. stamp_of(now) .. '}'
+local last, list, length -- the queue of the job before, which mostly is this one's as well
+
+local function list_of(queue)
+  local known = by_queue[queue]
+  if not known then
+    known = is_queue(queue) and {} or unreadable
+    by_queue[queue] = known
+    if known ~= unreadable then table.insert(order, queue) end
+  end
+  return known
+end
+
 for i = 1, #found do
   local payload = found[i]
   local queue = plain_queue(payload)
-  local jid = queue
-  if not jid then jid, queue = read(payload) end
-  if not jid then
-    table.insert(unreadable, payload)
+  if not queue then
+    local jid
+    jid, queue = read(payload)
+    queue = jid and (queue or 'default')
+  end
+  if queue ~= last or not list then
+    last, list = queue, queue and list_of(queue) or unreadable
+    length = #list
+  end
+  if list == unreadable then
+    table.insert(list, payload)
   else
-    queue = queue or 'default'
-    local list = by_queue[queue]
-    if not list then
-      list = is_queue(queue) and {} or unreadable
-      by_queue[queue] = list
-      if list ~= unreadable then table.insert(order, queue) end
-    end
-    list[#list + 1] = list == unreadable and payload or append(payload, stamped)
+    length = length + 1
+    -- What `append` does, with less to join.
+    list[length] = byte(payload, -1) == 125 and sub(payload, 1, -2) .. tail or append(payload, stamp_of(now))
   end
 end
 for _, queue in ipairs(order) do push_all(queue, by_queue[queue]) end

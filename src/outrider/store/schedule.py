@@ -7,7 +7,7 @@ from typing import NamedTuple
 from outrider.keys import Keys
 from outrider.script import BYTES, Call, script
 
-SLICE = 250
+SLICE = 500
 
 
 class Promoted(NamedTuple):

@@ -84,11 +84,14 @@ class Scheduler:
         """Move one slice of each, or some of a set that held more."""
         now = self._now()
         most = AT_ONCE // max(1, len(self._full))
-        names = [name for name in SETS for _ in range(most if name in self._full else 1)]
-        calls = [
-            schedule.promote_slice(self._keys, name=name, identity=self._identity, now=now)
-            for name in names
-        ]
+        times = {name: most if name in self._full else 1 for name in SETS}
+        names = [name for name in SETS for _ in range(times[name])]
+        calls: list[Call[Any]] = []
+        for name in SETS:
+            slice_of = schedule.promote_slice(
+                self._keys, name=name, identity=self._identity, now=now
+            )
+            calls += [slice_of] * times[name]
         moves = [queue.move_slice(self._keys), held.handback_slice(self._keys)]
         since = now - LEFT_UNDONE_MS
         look = life.upkeep(self._keys, limit=SLICE, since=since, heard=self._heard, now=now)

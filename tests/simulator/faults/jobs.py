@@ -385,7 +385,9 @@ settle_all(now)
     "queue of the job before": [
         ("if is_usual and same and find(payload, same, 33, true) == 33 then", "if same then")
     ],
-    "foreign jobs scheduled for nowhere": [("queue = queue or 'default'\n    local", "local")],
+    "foreign jobs scheduled for nowhere": [
+        ("queue = jid and (queue or 'default')", "queue = jid and queue")
+    ],
     "any bid and jid make a member": [
         (
             "return string.sub(jid, 1, -9) == bid and",

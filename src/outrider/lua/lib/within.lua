@@ -1,7 +1,7 @@
 -- Payloads may be a mebibyte each, and a script has to be brief: reads up to `limit` of them, but no more
 -- than fill `bytes`, and one at least. `fetch` gives those from one place to another, counted from 0; a few
 -- at a time, as nobody can tell the size of what he has not read.
-local STEP, BYTES = 10, 262144
+local STEP, BYTES = 25, 262144
 
 -- What lies at these places of a list, counted from its tail, in the order in which it is taken.
 local function from_tail(key, first, last)
