@@ -21,6 +21,7 @@ from outrider import clock
 from outrider.keys import Keys
 from outrider.payload import decode
 from outrider.store import process, queue
+from outrider.worker.acks import BATCHES
 
 WANT = 500
 OWNER = {"identity": f"bench:{os.getpid()}:limit", "child": "1"}
@@ -85,7 +86,16 @@ def _claim(keys: Keys, request: int, want: int, queues: list[str] | None = None)
 def _ack(keys: Keys, request: int, done: list[int]) -> Any:
     now = clock.now_ms()
     day = clock.utc_day(now)
-    return queue.ack(keys, **OWNER, request=request, now=now, day=day, done=done, others=[])
+    return queue.ack(
+        keys,
+        **OWNER,
+        request=request,
+        now=now,
+        day=day,
+        done=done,
+        others=[],
+        batches=BATCHES,
+    )
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from outrider.payload import Job
 from outrider.script import SCRIPTS
 from outrider.store import held, process, queue, schedule
 from outrider.store.queue import Other
+from outrider.worker.acks import BATCHES
 
 ROUNDS = 4
 CALLS = 10
@@ -242,7 +243,18 @@ def _hold_and_fail(rig: Rig, count: int) -> None:
         Other("retry", claimed.first + i, _failed(payload), now, "{}")
         for i, payload in enumerate(claimed.payloads)
     ]
-    app.perform(queue.ack(app.keys, **OWNER, request=2, now=now, day=day, done=[], others=others))
+    app.perform(
+        queue.ack(
+            app.keys,
+            **OWNER,
+            request=2,
+            now=now,
+            day=day,
+            done=[],
+            others=others,
+            batches=BATCHES,
+        )
+    )
 
 
 def _failed(payload: bytes) -> str:

@@ -15,9 +15,10 @@ from outrider.io.exchange import Lane, _words
 from outrider.payload import decode
 from outrider.script import Call, command
 from outrider.store import batch, process, queue, schedule
-from outrider.store.queue import Claimed, Other
+from outrider.store.queue import Acked, Claimed, Other
 from outrider.store.schedule import Promoted
 from outrider.worker.perform import Outcome
+from outrider.worker.rate import MOST
 
 NOW = 1_800_000_000_000
 DAY = utc_day(NOW)
@@ -68,17 +69,29 @@ class Hands:
     def ack(
         self, *outcomes: Outcome, request: int | None = None, now: int | None = None
     ) -> list[int]:
-        """Report outcomes: tokens for success, others as they are; none that is sent already."""
-        number = self._number(request)
+        """Report outcomes: tokens for success, others as they are; those that came too late."""
+        acked = self.report(*outcomes, request=request, now=now)
+        assert acked.dealt == sum(isinstance(outcome, int | Other) for outcome in outcomes)
+        return acked.late
+
+    def report(
+        self,
+        *outcomes: Outcome,
+        request: int | None = None,
+        now: int | None = None,
+        batches: int = MOST,
+    ) -> Acked:
+        """The same, as far as they concern so many batches and callbacks."""
         return self.app.perform(
             queue.ack(
                 self.app.keys,
                 **self.owner,
-                request=number,
+                request=self._number(request),
                 now=now or self.now,
                 day=utc_day(now or self.now),
                 done=[outcome for outcome in outcomes if isinstance(outcome, int)],
                 others=[outcome for outcome in outcomes if isinstance(outcome, Other)],
+                batches=batches,
             )
         )
 

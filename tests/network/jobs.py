@@ -145,6 +145,7 @@ def ack(app: App, one: Hands, done: list[int], *others: Other) -> Call[Any]:
         day=DAY,
         done=done,
         others=list(others),
+        batches=500,
     )
 
 

@@ -120,6 +120,7 @@ class Child:
     first: int = 0
     tokens: list[int] = field(default_factory=list)
     acked: int = 0
+    dealt: int = 0
     gone: bool = False
 
 

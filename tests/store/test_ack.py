@@ -289,6 +289,33 @@ def test_many_batches_in_one_report(app: App) -> None:
     assert [counts(app, bid) for bid in bids] == [{SUCCEEDED: 3}] * 4 + [{1: 1, SUCCEEDED: 2}]
 
 
+@pytest.mark.parametrize("batches", [1, 3, 5])
+def test_more_batches_than_a_request_may_bring_on(app: App, batches: int) -> None:
+    """What comes after the last of them is left as it is, also where the request is repeated."""
+    bids = [f"00{number:014x}" for number in range(5)]
+    for bid in bids:
+        job = write(member_jid(bid, 0), bid=bid)
+        app.perform(commit(app, bid=bid, ranges=[(0, 1)], queues=[("default", [job])]))
+    hands = Hands(app)
+    first = hands.claim(want=5).first
+    outcomes = [*range(first, first + 4), Other("dead", first + 4, "", 0, "{}")]
+    for _ in range(2):
+        assert hands.report(*outcomes, request=9, batches=batches) == (batches, [])
+        left = raw(app, "HKEYS", app.keys("claims", "host:1:ab:0"))
+        assert sorted(map(int, left)) == list(range(first + batches, first + 5))
+    assert hands.report(*outcomes[batches:]) == (5 - batches, [])
+    assert [counts(app, bid) for bid in bids] == [{SUCCEEDED: 1}] * 4 + [{DEAD: 1}]
+
+
+def test_callbacks_count_as_batches(app: App) -> None:
+    """Each moves its batch: of three that end, two are dealt with."""
+    put(app, "default", *(write("c" * 23 + str(i), cb=f"{BID}:complete:{i}") for i in range(3)))
+    hands = Hands(app)
+    first = hands.claim(want=3).first
+    assert hands.report(*range(first, first + 3), batches=2) == (2, [])
+    assert raw(app, "HLEN", app.keys("claims", "host:1:ab:0")) == 1
+
+
 # -- callbacks ------------------------------------------------------------------------------------
 
 CALLBACK_ROWS: list[tuple[str | None, str, str]] = [

@@ -66,7 +66,7 @@ def perform(payload: bytes) -> Outcome:
     outcome = PERFORMER.run(prepared) if isinstance(prepared, Prepared) else prepared
     others = [outcome] if isinstance(outcome, Other) else []
     owner = {"identity": "host:1:ab", "child": "1"}
-    queue.ack(app.keys, **owner, request=1, now=0, day="", done=[], others=others)
+    queue.ack(app.keys, **owner, request=1, now=0, day="", done=[], others=others, batches=1)
     return outcome
 
 

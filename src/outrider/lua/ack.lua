@@ -4,10 +4,14 @@
 --- @include "lib/stats"
 -- Reports outcomes: `done` are tokens of jobs that succeeded; `others` are lists of
 -- {kind, token, payload, at in ms, failure}. Each leaves the claims and arrives at its next place here.
--- Returns the tokens whose claim no longer stood: they changed nothing.
+-- A batch that ends pushes its callbacks, and tells those above: what follows the outcome that concerns batch
+-- or callback number `batches` is left for the next request.
+-- Returns how many it has dealt with, of both lists in turn, and the tokens whose claim no longer stood: they
+-- changed nothing.
 local owners, claims = key_owners(identity), key_claims(identity .. ':' .. child)
 local known, last = unpack(redis.call('HMGET', owners, child, child .. ':ack'))
-if last and request <= tonumber(last) then return {} end
+local acked, dealt = string.match(last or '', '^(%d+):(%d+)$')
+if acked and request <= tonumber(acked) then return { tonumber(dealt) } end
 
 local tokens, held, lost = {}, {}, {}
 for _, token in ipairs(done) do table.insert(tokens, string.format('%d', token)) end
@@ -23,15 +27,26 @@ if #others > 0 then
 end
 
 local changes, callbacks, ran, failed = {}, {}, 0, 0
+local looked, met = 0, 0
 local retries, snoozed, released, dead, notes = {}, {}, {}, {}, {}
 
 local function change(bid, number, state)
   local list = changes[bid]
-  if not list then list = {}; changes[bid] = list end
+  if not list then
+    list, met = {}, met + 1
+    changes[bid] = list
+  end
   list[#list + 1], list[#list + 2] = number, state
 end
 
+local function call(cb, word)
+  met = met + 1
+  table.insert(callbacks, { cb, word })
+end
+
 for i = 1, #done do
+  if met >= batches then break end
+  looked = i
   local payload = held[i]
   if not payload then
     table.insert(lost, done[i])
@@ -43,7 +58,7 @@ for i = 1, #done do
     elseif not is_plain(payload) then
       local jid, _, other_bid, cb = read(payload)
       if other_bid then change(other_bid, member_number(jid), SUCCEEDED) end
-      if cb then table.insert(callbacks, { cb, 'succeeded' }) end
+      if cb then call(cb, 'succeeded') end
     end
   end
 end
@@ -84,11 +99,13 @@ local function place(kind, payload, at, failure, jid, queue, bid, cb)
     change(bid, member_number(jid), state)
     table.insert(notes, { bid, member_number(jid), failure })
   end
-  if cb then table.insert(callbacks, { cb, word }) end
+  if cb then call(cb, word) end
 end
 
 for i, other in ipairs(others) do
-  local payload = held[#done + i]
+  if met >= batches then break end
+  looked = #done + i
+  local payload = held[looked]
   if not payload then
     table.insert(lost, other[2])
   else
@@ -98,16 +115,16 @@ for i, other in ipairs(others) do
   end
 end
 
-if known then redis.call('HSET', owners, child .. ':ack', string.format('%d', request)) end
+if known then redis.call('HSET', owners, child .. ':ack', string.format('%d:%d', request, looked)) end
 if #retries > 0 then call_many('ZADD', key_retry, retries) end
 if #snoozed > 0 then call_many('ZADD', key_schedule, snoozed) end
 bury(dead, now)
 give_back(released)
-if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end
+if looked > 0 then redis.call('HDEL', claims, unpack(tokens, 1, looked)) end
 count('processed', ran, day)
 count('failed', failed, day)
 for _, note in ipairs(notes) do note_failure(note[1], note[2], note[3]) end
 for bid, list in pairs(changes) do advance(bid, list, now) end
 for _, callback in ipairs(callbacks) do callback_is(callback[1], callback[2]) end
 settle_all(now)
-return lost
+return { looked, unpack(lost) }

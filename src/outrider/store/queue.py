@@ -39,6 +39,13 @@ class Other(NamedTuple):
     failure: str = ""
 
 
+class Acked(NamedTuple):
+    """How many outcomes were dealt with, and the tokens that no longer counted."""
+
+    dealt: int
+    late: list[int]
+
+
 def _claimed(answer: list[Any]) -> Claimed:
     if answer[0] == 0:
         return Claimed(True, 0, [])
@@ -77,7 +84,7 @@ def claim(
     raise NotImplementedError
 
 
-@script()
+@script(decode=lambda answer: Acked(answer[0], answer[1:]))
 def ack(
     keys: Keys,
     *,
@@ -88,8 +95,9 @@ def ack(
     day: str,
     done: list[int],
     others: list[Other],
-) -> list[int]:
-    """Report outcomes (500 at most); the tokens that no longer counted come back."""
+    batches: int,
+) -> Acked:
+    """Report outcomes (500 at most), as far as they concern so many batches and callbacks."""
     raise NotImplementedError
 
 

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from outrider import clock, words
 from outrider.io import Executor
@@ -20,15 +19,14 @@ from outrider.keys import Keys
 from outrider.script import Call
 from outrider.store import queue as store
 from outrider.store.queue import Other
+from outrider.worker.acks import Acks
 from outrider.worker.bell import Bell, Pauses
 from outrider.worker.ledger import Ledger
 from outrider.worker.line import Line
 from outrider.worker.order import QueueOrder
-from outrider.worker.parking import Sent, released
-from outrider.worker.perform import Outcome
+from outrider.worker.parking import released
 from outrider.worker.quarantine import Quarantine
 from outrider.worker.rate import MOST, Rate
-from outrider.worker.report import report_late
 from outrider.worker.runner import Item, Runner, items
 
 log = logging.getLogger("outrider.worker")
@@ -69,6 +67,7 @@ class Pump:
         self._owner = {"identity": identity, "child": child}
         self._order = order
         self._ledger = ledger
+        self._acks = Acks(keys, self._owner, ledger)
         self._event = threading.Event()
         self._urgent = threading.Event()
         pauses = Pauses(executor, keys)
@@ -79,11 +78,9 @@ class Pump:
         self._rate = Rate()
         self._replace = replace
         self._max_jobs = math.inf if max_jobs is None else max_jobs
-        self._jobs = 0
         self._quarantine = Quarantine(replace)
         self._quiet = False
         self._retiring = False
-        self._released: set[int] = set()
 
     def notify(self) -> None:
         """Look again: there is an outcome, or a free slot."""
@@ -144,7 +141,8 @@ class Pump:
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
         while outcomes:
-            self._line.send(*self._ack(runner, outcomes))
+            if calls := self._acks.gather(outcomes, runner.parking):
+                self._acks.settle(self._line.send(*calls)[0], outcomes)
 
     # -- one round --------------------------------------------------------------------------------
 
@@ -164,19 +162,19 @@ class Pump:
         idle = self._quiet or self._dry or barred or len(runner.parking) >= MOST
         want = 0 if idle else self._rate.want(runner)
         runner.look(want)
-        reported, ended = bool(runner.outcomes), self._jobs
-        acks = self._ack(runner, runner.outcomes)
+        reported, ended = bool(runner.outcomes), self._acks.jobs
+        acks = self._acks.gather(runner.outcomes, runner.parking)
         calls = [*acks, self._claim(want)] if want else acks
-        if not calls:
-            return reported
-        answers = self._line.send(*calls)
-        if reported:
-            self._rate.measure(self._jobs - ended)
+        answers = self._line.send(*calls) if calls else []
         if acks:
-            report_late([token for token in answers[0] if token not in self._released])
+            self._acks.settle(answers[0], runner.outcomes)
+        if reported:
+            self._rate.measure(self._acks.jobs - ended)
+        if self._acks.jobs >= self._max_jobs:
+            self._replace(f"it has run {words.count(self._acks.jobs, 'job')} (--max-jobs)")
         if want:
             self._take(runner, answers[-1], want)
-        return True
+        return bool(calls) or reported
 
     def _check(self, runner: Runner) -> None:
         checked = self._line.send(self._ledger.check())[0]
@@ -239,41 +237,6 @@ class Pump:
             self._rate.forget()
 
     # -- input and output -------------------------------------------------------------------------
-
-    def _ack(self, runner: Runner, outcomes: deque[Outcome]) -> list[Call[Any]]:
-        done: list[int] = []
-        others: list[Other] = []
-        sent: list[int] = []
-        for _ in range(min(len(outcomes), MOST)):
-            outcome = outcomes.popleft()
-            if isinstance(outcome, int):
-                done.append(outcome)
-            elif isinstance(outcome, Other):
-                others.append(outcome)
-            elif isinstance(outcome, Sent):
-                sent.append(outcome.token)
-            else:
-                runner.parking.add(outcome)
-        self._jobs += len(done) + len(sent) + sum(other.kind != "release" for other in others)
-        if self._jobs >= self._max_jobs:
-            self._replace(f"it has run {words.count(self._jobs, 'job')} (--max-jobs)")
-        self._ledger.reported([*done, *sent, *(other.token for other in others)])
-        if not done and not others:
-            return []
-        # What goes back unrun may have been taken from us already.
-        self._released = {other.token for other in others if other.kind == "release"}
-        self._request += 1
-        now = self._ledger.now()
-        call = store.ack(
-            self._keys,
-            **self._owner,
-            request=self._request,
-            now=now,
-            day=clock.utc_day(now),
-            done=done,
-            others=sorted(others, key=lambda other: other.token),
-        )
-        return [call]
 
     def _rest(self, runner: Runner) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""

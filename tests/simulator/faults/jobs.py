@@ -165,14 +165,25 @@ JOBS: Faults = {
     # -- acknowledgements ------------------------------------------------------------------
     "ack without a claim": [
         (
-            "local payload = held[#done + i]\n  if not payload then",
-            "local payload = held[#done + i] or other[3]\n  if payload == '' then",
+            "local payload = held[looked]\n  if not payload then",
+            "local payload = held[looked] or other[3]\n  if payload == '' then",
         )
     ],
     "ack leaves the claim": [
-        ("if #tokens > 0 then redis.call('HDEL', claims, unpack(tokens)) end", "")
+        ("if looked > 0 then redis.call('HDEL', claims, unpack(tokens, 1, looked)) end", "")
     ],
-    "repeated ack not told": [("if last and request <= tonumber(last) then return {} end", "")],
+    "repeated ack not told": [
+        ("if acked and request <= tonumber(acked) then return { tonumber(dealt) } end", "")
+    ],
+    "repeated ack says that it dealt with all": [
+        ("return { tonumber(dealt) }", "return { #done + #others }")
+    ],
+    "what an ack does not deal with is forgotten": [
+        ("unpack(tokens, 1, looked)", "unpack(tokens)")
+    ],
+    "more batches than an ack may bring on": [
+        ("if met >= batches then break end\n  looked = i\n", "looked = i\n")
+    ],
     "late ack makes an owner": [
         ("if known then redis.call('HSET'", "if true then redis.call('HSET'")
     ],

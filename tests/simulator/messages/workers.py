@@ -191,6 +191,7 @@ class Ack(Message):
     now: int
     done: list[int]
     others: list[queue.Other]
+    batches: int = 500
 
     _STATES: ClassVar = {"retry": FAILING, "dead": DEAD, "gone": DEAD, "discard": DISCARDED}
     _WORDS: ClassVar = {"retry": "failing", "dead": "dead", "gone": "dead", "discard": "discarded"}
@@ -212,29 +213,42 @@ class Ack(Message):
             day=DAY,
             done=self.done,
             others=self.others,
+            batches=self.batches,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         child = model.children.get(self.child)
         if child and self.request <= child.acked:
-            same("an acknowledgement sent again does nothing", [], answer)
+            same("an acknowledgement sent again does nothing", (child.dealt, []), tuple(answer))
             return
-        if child:
-            child.acked = self.request
         held = before.held(self.child)
-        done, others, lost = self._first(held)
-        same("late outcomes are reported", lost, answer)
+        self._check_dealt(held, answer.dealt)
+        done, others, late = self._first(held, answer.dealt)
+        same("late outcomes are reported", late, answer.late)
+        if child:
+            child.acked, child.dealt = self.request, answer.dealt
         released = [held[other.token] for other in others if other.kind == "release"]
         back = [payload for payload in released if not model.is_cancelled(read(payload))]
         self._expect_outcomes(model, held, done, others)
         in_front(before, after, [back[::-1]])
 
-    def _first(self, held: dict[int, bytes]) -> tuple[list[int], list[queue.Other], list[int]]:
+    def _check_dealt(self, held: dict[int, bytes], dealt: int) -> None:
+        """All outcomes are dealt with, or those up to the last batch that may be brought on."""
+        tokens = [*self.done, *(other.token for other in self.others)]
+        what = "outcomes are dealt with until enough batches are"
+        if dealt < len(tokens):
+            same(what, True, _batches(held, tokens[:dealt]) >= self.batches)
+        # Others may change nothing of their batch.
+        same(what, True, _batches(held, self.done[: max(0, dealt - 1)]) < self.batches)
+
+    def _first(
+        self, held: dict[int, bytes], dealt: int
+    ) -> tuple[list[int], list[queue.Other], list[int]]:
         """Of outcomes whose claim stands, the first of each job; and the tokens of the rest."""
-        done = [token for token in self.done if token in held]
-        lost = [token for token in self.done if token not in held]
+        done = [token for token in self.done[:dealt] if token in held]
+        lost = [token for token in self.done[:dealt] if token not in held]
         others, counted = [], set(done)
-        for other in self.others:
+        for other in self.others[: max(0, dealt - len(self.done))]:
             if other.token in held and other.token not in counted:
                 others.append(other)
                 counted.add(other.token)
@@ -288,6 +302,13 @@ class Ack(Message):
                 model.note(job)
         if kind in self._PLACES:
             model.put(job.id, self._PLACES[kind])
+
+
+def _batches(held: dict[int, bytes], tokens: list[int]) -> int:
+    """How many batches and callbacks these are of."""
+    jobs = [read(held[token]) for token in tokens if token in held]
+    members = {job.member[0] for job in jobs if job.member}
+    return len(members) + sum(job.callback is not None for job in jobs)
 
 
 @dataclass

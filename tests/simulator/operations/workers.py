@@ -48,7 +48,7 @@ def acknowledge(sim: Simulation, worker: Worker, tokens: list[int]) -> Ack:
     others += [outcome(sim, token, worker.held[token]) for token in cut]
     for token in tokens:
         del worker.held[token]
-    return Ack(worker.key, worker.acked, sim.clock(), done, others)
+    return Ack(worker.key, worker.acked, sim.clock(), done, others, sim.rng.choice((1, 2, 64)))
 
 
 @operation(22, calm=40)
