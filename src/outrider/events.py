@@ -10,7 +10,6 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable
-from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -36,7 +35,7 @@ NAMES = (*JOB, *BATCH)
 
 
 class JobEvent(msgspec.Struct, frozen=True):
-    """What happened to a job. `at` is in seconds since the epoch, by the server's clock in a worker.
+    """What happened to a job. `at`: seconds since the epoch, in a worker by the server's clock.
 
     `attempt` counts from 1. `waited` is for how many seconds it lay on its queue before this run,
     `elapsed` for how many it ran; None where that is not known. `token` is the run's fencing token,
@@ -76,7 +75,6 @@ class BatchChange(msgspec.Struct, frozen=True):
 Event = JobEvent | BatchChange
 Handler = Callable[[Any], Any]
 H = TypeVar("H", bound=Handler)
-_telling: ContextVar[tuple[str, ...]] = ContextVar("outrider_telling", default=())
 
 
 class Handlers:
@@ -116,29 +114,15 @@ class Handlers:
         return register
 
     def tell(self, event: Event) -> None:
-        """Call the handlers of an event; none may hurt whoever tells, or another handler.
-
-        While they run no other event of this name is told: a handler of `job.enqueued` may enqueue.
-        """
-        told = _telling.get()
-        if event.name in told:
-            return
-        mark = _telling.set((*told, event.name))
-        try:
-            for handler in self.of[event.name]:
-                _call(handler, event)
-        finally:
-            _telling.reset(mark)
-
-
-def _call(handler: Handler, event: Event) -> None:
-    try:
-        handler(event)
-    except BaseException as error:  # a SystemExit would end the thread, or the loop of all jobs
-        is_main = threading.current_thread() is threading.main_thread()
-        if isinstance(error, KeyboardInterrupt) and is_main:
-            raise
-        log.exception("a handler of %s failed: %r", event.name, handler)
+        """Call the handlers of an event; none may hurt whoever tells, or another handler."""
+        for handler in self.of[event.name]:
+            try:
+                handler(event)
+            except BaseException as error:  # a SystemExit would end a thread, or the loop of jobs
+                here = threading.current_thread()
+                if isinstance(error, KeyboardInterrupt) and here is threading.main_thread():
+                    raise
+                log.exception("a handler of %s failed: %r", event.name, handler)
 
 
 def _is_coroutine(function: Handler) -> bool:

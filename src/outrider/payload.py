@@ -17,7 +17,7 @@ from outrider.errors import ConfigError, PayloadTooLarge, UnreadablePayload
 _json = msgspec.json.Encoder()
 # What a payload may grow by on its way: the error of an attempt, its times, our stamps.
 GROWTH = 1 << 16
-MAX_TIME = 1e11
+YEAR_5000 = 1e11
 
 
 @dataclass(slots=True)
@@ -96,14 +96,13 @@ def decode(payload: bytes, max_bytes: int | None = None) -> Job:
 
 def waited(job: Job, began: float) -> float | None:
     """For how many seconds it lay on its queue until it `began`; None where that is not known."""
-    text = bytes(job.enqueued_at)
     try:
-        at = float(text)
+        at = float(job.enqueued_at)
     except ValueError:
         return None
-    # Sidekiq 8 writes whole milliseconds, earlier versions and we float seconds.
-    at = at / 1000 if text.isdigit() else at
-    return max(0.0, began - at) if 0 < at < MAX_TIME else None
+    # Sidekiq 8 writes milliseconds, earlier versions and we seconds.
+    at = at if at < YEAR_5000 else at / 1000
+    return max(0.0, began - at) if 0 < at < YEAR_5000 else None
 
 
 def encode(

@@ -1,4 +1,4 @@
-"""Events of the jobs that run here, and what the log says of them: it is a handler like any other."""
+"""Events of jobs that run here, and what the log says of them: it is a handler like any other."""
 
 from __future__ import annotations
 
@@ -81,8 +81,9 @@ def facts(event: JobEvent) -> dict[str, Any]:
 
 
 def attach(handlers: Handlers) -> None:
-    """Have the log told how each run ends."""
-    handlers.on(*ENDS)(report)
+    """Have the log told how each run ends, but of success only where it is to be logged."""
+    quiet = set() if log.isEnabledFor(logging.INFO) else {"job.succeeded"}
+    handlers.on(*(name for name in ENDS if name not in quiet))(report)
 
 
 _WORDS = {
@@ -109,7 +110,7 @@ def report(event: JobEvent) -> None:
 
 
 def _report_quietly(event: JobEvent) -> None:
-    if event.name == "job.succeeded" and log.isEnabledFor(logging.INFO):
+    if event.name == "job.succeeded":
         log.info("done", extra=facts(event))
     elif event.name == "job.cancelled":
         log.info("interrupted, cancelled with its batch", extra=facts(event))
