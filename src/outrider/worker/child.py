@@ -22,6 +22,7 @@ from outrider import config, logs
 from outrider.app import App
 from outrider.errors import OutriderError, StoreError
 from outrider.worker.channel import Channel, Message
+from outrider.worker.hearing import hear
 from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Performer
@@ -89,6 +90,7 @@ class _Child:
         ledger = Ledger(app.keys, identity, child)
         self._channel = channel
         self._push_buffer = app.push_buffer
+        self._events = app.events
         self._asked = False
         self._stopped = threading.Event()
         self._pump = Pump(
@@ -108,6 +110,7 @@ class _Child:
     def run(self, messages: Iterator[Message]) -> NoReturn:
         """Pump on this thread; listen to the supervisor on another."""
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        hear(self._events)
         self._channel.send(working=True)
         try:
             self._pump.run(self._runner)
