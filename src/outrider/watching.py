@@ -57,10 +57,10 @@ class Events(Handlers):
 
     def _changes(self, heard: Iterable[Heard], wanted: frozenset[str]) -> Iterator[BatchChange]:
         beginning = len(self._hub.keys.channel(""))
-        for channel, token in heard:
-            name = BEGAN if token == ANEW else _NAMES.get(token)
+        for channel, said in heard:
+            name = BEGAN if said == ANEW else _NAMES.get(said)
             if name in wanted:
-                yield BatchChange(name, clock.now(), channel[beginning:], failed=token == "-")
+                yield BatchChange(name, clock.now(), channel[beginning:], failed=said == "-")
 
 
 def _wanted(patterns: Sequence[str]) -> frozenset[str]:
