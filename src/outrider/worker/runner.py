@@ -202,6 +202,7 @@ class Runner:
 
     def _release(self, slot: int) -> None:
         self._table.clear(slot)
+        self._runs[slot] = None
         self._free.append(slot)
         if self.ready:
             # A job came between the last look and the release; nobody else would wake for it.
