@@ -66,7 +66,7 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
-        self.events = Events(self)
+        self.events: Events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 
