@@ -29,6 +29,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.events import BatchChange, JobEvent
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
@@ -45,6 +46,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchCancelled",
+    "BatchChange",
     "BatchEvent",
     "BatchFailed",
     "BatchFinished",
@@ -57,6 +59,7 @@ __all__ = [
     "EnqueueError",
     "EnqueuedJob",
     "FailedJob",
+    "JobEvent",
     "JobRecord",
     "Kill",
     "NotDurable",

@@ -22,6 +22,7 @@ from outrider.inspection.work import Work
 from outrider.job import Job
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
+from outrider.watching import Events
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,6 +66,7 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
+        self.events: Events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         QueueOrder.equal(["default"]),
         ledger,
         tell=notes.append,
+        tried=table.tried,
         replace=notes.append,
         max_jobs=None,
     )

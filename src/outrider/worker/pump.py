@@ -46,7 +46,8 @@ class Pump:
     """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
-    for instance; `tell` when the server is away, and with "" when it is back.
+    for instance; `tell` when the server is away, and with "" when it is back; `tried` each time
+    that it does not answer.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class Pump:
         ledger: Ledger,
         *,
         tell: Callable[[str], None],
+        tried: Callable[[], None],
         replace: Callable[[str], None],
         max_jobs: int | None,
     ) -> None:
-        self._line = Line(executor, ledger.doubt, tell)
+        self._line = Line(executor, ledger.doubt, tell, tried)
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order
@@ -140,6 +142,7 @@ class Pump:
         left = [token for token in tokens if token not in ended]
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
+        runner.released(left)
         while outcomes:
             if calls := self._acks.gather(outcomes, runner.parking):
                 self._acks.settle(self._line.send(*calls)[0], outcomes)
@@ -159,9 +162,11 @@ class Pump:
         elif age >= ROUSE:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
-        idle = self._quiet or self._dry or barred or len(runner.parking) >= MOST
-        want = 0 if idle else self._rate.want(runner)
+        rests = self._quiet or barred or len(runner.parking) >= MOST
+        want = 0 if rests or self._dry else self._rate.want(runner)
         runner.look(want)
+        if rests or runner.active == runner.slots:
+            runner.claims()
         reported, ended = bool(runner.outcomes), self._acks.jobs
         acks = self._acks.gather(runner.outcomes, runner.parking)
         calls = [*acks, self._claim(want)] if want else acks
@@ -174,6 +179,7 @@ class Pump:
             self._replace(f"it has run {words.count(self._acks.jobs, 'job')} (--max-jobs)")
         if want:
             self._take(runner, answers[-1], want)
+            runner.claims()
         return bool(calls) or reported
 
     def _check(self, runner: Runner) -> None:
