@@ -58,9 +58,9 @@ ROLES = {
         """boards bringback cancel cancel_members cancelled catalogue clear forget move overview
         permitted picture prune purge queued remove requeue roll seek signal timed waiting""",
         """GETRANGE slots, HGET batch, HGETALL batch, HKEYS kids, HKEYS owners,
-        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
+        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
-        SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
+        SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
         SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZRANGE batches,
         ZRANGE deaths, ZRANGE leases, ZRANGE moving""",
     ),
