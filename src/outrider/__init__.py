@@ -38,6 +38,7 @@ from outrider.membership import avalid_within_batch, current_batch, valid_within
 from outrider.payload import Draft
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
+from outrider.tally import BatchRecord
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -51,6 +52,7 @@ __all__ = [
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",
+    "BatchRecord",
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
