@@ -13,6 +13,7 @@ from outrider.errors import (
     BatchNotFound,
     BatchUnfinished,
     ConfigError,
+    CursorError,
     Discard,
     EnqueueError,
     Kill,
@@ -30,6 +31,7 @@ from outrider.errors import (
     UnknownJob,
 )
 from outrider.events import BatchChange, JobEvent
+from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
@@ -37,6 +39,7 @@ from outrider.membership import avalid_within_batch, current_batch, valid_within
 from outrider.payload import Draft
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
+from outrider.tally import BatchRecord
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -51,9 +54,11 @@ __all__ = [
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",
+    "BatchRecord",
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
+    "CursorError",
     "Discard",
     "Draft",
     "EnqueueError",
@@ -65,6 +70,7 @@ __all__ = [
     "NotDurable",
     "NotSerializable",
     "OutriderError",
+    "Page",
     "PayloadTooLarge",
     "PoisonPill",
     "Process",

@@ -1,44 +1,42 @@
 #!lua flags=no-writes
+--- @include "lib/page"
 --- @include "lib/place"
---- @include "lib/within"
--- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them
--- (or as many as fill a script), those on their way there at their places among the others. Returns for the
--- set, and for each that is on its way, {1 when there are more, payload, score ...}; what comes after the
--- first end of those with more is not of this page.
--- Equal scores are in the order of bytes; Lua's own comparison goes by the locale.
-local function comes_after(text)
-  for first = 1, math.min(#text, #payload), 256 do
-    if string.sub(text, first, first + 255) ~= string.sub(payload, first, first + 255) then
-      for at = first, math.min(#text, #payload) do
-        local one, other = string.byte(text, at), string.byte(payload, at)
-        if one ~= other then return one > other end
-      end
-    end
-  end
-  return #text > #payload
-end
+--- @include "lib/rank"
+-- A page of a set in the order of time: jobs that come after `payload` of `score`, up to `limit` of them
+-- (or as many as fill a script), those on their way there at their places among the others. With `ties` that
+-- job is known by its id, and was the one of that number among those of its score. `ahead` may be read at
+-- once. Returns for the set, and for each that is on its way, {1 when there are more, scores, sizes, payloads};
+-- what comes after the first end of those with more is not of this page.
+local NEAR, MOST = 300, 1000
 
-local function rank_after(key)
+local function known_as(key)
   local low, high = redis.call('ZCOUNT', key, '-inf', '(' .. score), redis.call('ZCOUNT', key, '-inf', score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if comes_after(redis.call('ZRANGE', key, middle, middle)[1]) then high = middle else low = middle + 1 end
+  local from = math.max(low + ties - 1 - NEAR, low)
+  local near = redis.call('ZRANGE', key, from, math.min(low + ties - 1 + NEAR, high - 1))
+  for _, one in ipairs(near) do
+    if jid ~= '' and string.find(one, jid, 1, true) then return one end
   end
-  return low
+  -- Where it is gone, the one before it is there now; what has no id can't be seen to be gone.
+  return near[math.min(low + ties - from - (jid == '' and 0 or 1), #near)] or ''
 end
 
 local all, answer = parts(place, ''), {}
-local each = math.max(math.floor(count / #all), 1)
+if ties > 0 then payload = known_as(all[1].key) end
+local each, share = math.max(math.min(limit, math.floor(MOST / #all)), 1), bytes / #all
 for i, part in ipairs(all) do
-  local first = rank_after(part.key)
-  local found = within(each, BYTES / #all, function(from, to)
-    return redis.call('ZRANGE', part.key, first + from, first + to)
-  end)
-  local scores = #found > 0 and redis.call('ZMSCORE', part.key, unpack(found)) or {}
-  answer[i] = { redis.call('ZCARD', part.key) > first + #found and 1 or 0 }
-  for at, payload in ipairs(found) do
-    table.insert(answer[i], payload)
-    table.insert(answer[i], scores[at])
+  texts, sizes, count, size = {}, {}, 0, 0
+  local first, scores, left = rank_after(part.key, score, payload), {}, redis.call('ZCARD', part.key)
+  left = left - first
+  while takes(each, share) and count < left do
+    local at = first + count
+    local found = redis.call('ZRANGE', part.key, at, at + more_of(each, share, ahead) - 1, 'WITHSCORES')
+    for word = 1, #found, 2 do
+      if takes(each, share) then
+        take_in(found[word])
+        scores[count] = found[word + 1]
+      end
+    end
   end
+  answer[i] = { left > count and 1 or 0, table.concat(scores, ' '), bundle() }
 end
 return answer
