@@ -14,6 +14,8 @@ from outrider import (
     Discard,
     EnqueueError,
     Kill,
+    NotDurable,
+    PoisonPill,
     Retry,
     Snooze,
     StoreUnavailable,
@@ -24,6 +26,7 @@ from outrider.errors import UnreadablePayload
 from outrider.events import ENDS, JobEvent
 from outrider.job import Job
 from outrider.store.queue import Other
+from outrider.worker.parking import Sent
 from tests.app.conftest import Make, Way
 from tests.app.hands import BID, member, promote, raw, write
 from tests.app.runs import Runs
@@ -237,10 +240,9 @@ def test_each_job_is_told_when_it_is_handed_over(
     assert 59 < delayed.due - delayed.at < 61
 
 
-def test_jobs_of_a_block_are_told_after_its_commit(
-    app: App, job: Job[..., None], heard: list[JobEvent]
-) -> None:
+def test_jobs_of_a_block_are_told_after_its_commit(app: App, heard: list[JobEvent]) -> None:
     """All at once, those of the blocks inside it too; of a block that raises nothing is told."""
+    job = app.job(name="app.job")(lambda number=0: None)
     outer, inner = app.batch(), app.batch()
     with outer.jobs():
         job.enqueue(1)
@@ -254,10 +256,11 @@ def test_jobs_of_a_block_are_told_after_its_commit(
     assert heard == []
 
 
-def _fill(app: App, job: Job[..., None], error: Exception) -> None:
+def _fill(app: App, job: Job[..., None], error: Exception | None) -> None:
     with app.batch().jobs():
-        job.enqueue(3)
-        raise error
+        job.enqueue()
+        if error is not None:
+            raise error
 
 
 def test_jobs_of_a_large_block_are_told(
@@ -356,3 +359,35 @@ def _lapse(app: App, job: Job[..., None]) -> None:
             job.enqueue(i)
         for name in block.staging.counts:
             raw(app, "UNLINK", app.keys("staged", name))
+
+
+def test_what_is_there_is_told_though_its_durability_is_missed(
+    app: App, heard: list[JobEvent]
+) -> None:
+    """NotDurable means that it is enqueued; alone and in a block."""
+    app.durability, app.timeout = "replicated", 0.5
+    job = app.job(name="app.job")(lambda: None)
+    with pytest.raises(NotDurable):
+        job.enqueue()
+    with pytest.raises(NotDurable):
+        _fill(app, job, None)
+    assert [event.bid is None for event in heard] == [True, False]
+
+
+def test_a_condemned_job_does_not_begin(app: App, heard: list[JobEvent]) -> None:
+    """Three processes have died under it: it fails without being called."""
+    app.job(name="app.job")(lambda: None)
+    payload = write("j1", blamed=[time.time()] * 3)
+    assert isinstance(Runs(app).perform(payload.encode(), 7), Other)
+    assert [(event.name, type(event.error)) for event in heard] == [("job.died", PoisonPill)]
+
+
+def test_an_outbox_that_comes_too_late_is_told_as_released(
+    runs: Runs, following: Job[..., Any], outbox: Make, heard: list[JobEvent]
+) -> None:
+    """The claim stands no more: nothing was pushed, and the run counts for nothing."""
+    outbox(following.enqueue).enqueue()
+    claimed = runs.claim()
+    assert runs.recall() == 1
+    assert runs.perform(claimed.payloads[0], claimed.first) == Sent(claimed.first)
+    assert names(heard) == ["enqueued", "started", "released"]
