@@ -20,6 +20,7 @@ from outrider.inspection.queues import Queues, Stats
 from outrider.inspection.sets import JobSet
 from outrider.inspection.work import Work
 from outrider.job import Job
+from outrider.metrics.metrics import Metrics
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 
@@ -65,6 +66,7 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
+        self.metrics = Metrics(self)
 
     # -- registering ------------------------------------------------------------------------------
 
