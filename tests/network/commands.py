@@ -6,7 +6,19 @@ from typing import Any
 
 from outrider import App
 from outrider.script import Call
-from outrider.store import audit, batch, board, held, life, look, place, process, queue, server
+from outrider.store import (
+    audit,
+    batch,
+    board,
+    held,
+    life,
+    look,
+    metrics,
+    place,
+    process,
+    queue,
+    server,
+)
 from tests.app.hands import (
     BID,
     IDENTITY,
@@ -19,6 +31,7 @@ from tests.network.case import (
     members,
     stage,
 )
+from tests.network.measuring import MINUTE, measured, sampled
 
 # -- plain commands -------------------------------------------------------------------------------
 
@@ -43,6 +56,12 @@ def given(app: App) -> dict[str, Call[Any]]:
         "held.resume": held.resume(app.keys, "app.job"),
         "life.kids": life.kids(app.keys, BID, 0),
         "look.slots": look.slots(app.keys, BID, 0),
+        "metrics.marks": metrics.marks(app.keys),
+        "metrics.measured": metrics.measured(app.keys, "minute", MINUTE),
+        "metrics.measured_of": metrics.measured_of(app.keys, "hour", MINUTE // 60, "a"),
+        "metrics.sampled": metrics.sampled(app.keys, "hour", MINUTE // 60),
+        "metrics.sampled_of": metrics.sampled_of(app.keys, "minute", MINUTE, "a"),
+        "metrics.totals": metrics.totals(app.keys),
         "place.lying": place.lying(app.keys, place.Place("retry")),
         "place.pause": place.pause(app.keys, "low"),
         "place.resume": place.resume(app.keys, "low"),
@@ -70,6 +89,8 @@ def _plain(name: str) -> Prepare:
     def prepare(app: App) -> Call[Any]:
         members(app, 3, claimed=1)
         app.perform(stage(app, 1))
+        for call in (measured(app), sampled(app), metrics.mark(app.keys, label="v1", at=NOW)):
+            app.perform(call)
         app.perform(board.signal(app.keys, identity=IDENTITY, name="TERM"))
         return given(app)[name]
 
