@@ -23,6 +23,7 @@ from outrider.job import Job
 from outrider.metrics.metrics import Metrics
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
+from outrider.watching import Events
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,6 +68,7 @@ class App(Hub):
         self.work = Work(self)
         self.stats = Stats(self)
         self.metrics = Metrics(self)
+        self.events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled commit listen picture purge push release renew reserve
     stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
     ZRANGE leases""",
 )
 ROLES = {
@@ -59,8 +59,8 @@ ROLES = {
         prune purge queued remove requeue roll seek signal timed waiting""",
         """GET stat, GETRANGE slots, HGET batch, HGET measured, HGET sampled,
         HGETALL batch, HGETALL measured, HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS owners,
-        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
-        SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
+        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, PSUBSCRIBE,
+        SADD paused, SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
         SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
         SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZRANGE batches,
         ZRANGE deaths, ZRANGE leases, ZRANGE marks, ZRANGE moving""",
