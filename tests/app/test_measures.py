@@ -98,10 +98,12 @@ def test_measuring_holds_no_connection(away: App, proxy: Proxy) -> None:
     """While jobs run, in however many threads, nothing is sent, and nobody waits (P208)."""
     measures = Measures(away)
     proxy.severed = True
-    threads = [
-        threading.Thread(target=lambda: [measures.add(event()) for _ in range(500)])
-        for _ in range(8)
-    ]
+
+    def run() -> None:
+        for _ in range(500):
+            measures.add(event())
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -150,7 +152,7 @@ def test_it_goes_in_slices(app: App, away: App) -> None:
     measures = Measures(away)
     for minute in range(2 * store.SLICE + 1):
         measures.add(event(at=AT + 60 * minute))
-    turns = []
+    turns: list[float] = []
     measures._due = -math.inf
     while not turns or turns[-1] == 0.0:
         turns.append(measures.keep_up())

@@ -14,6 +14,7 @@ from outrider.store import (
     life,
     look,
     metrics,
+    overview,
     place,
     process,
     queue,
@@ -31,7 +32,7 @@ from tests.network.case import (
     members,
     stage,
 )
-from tests.network.measuring import MINUTE, measured, sampled
+from tests.network.measuring import looks, measured, sampled
 
 # -- plain commands -------------------------------------------------------------------------------
 
@@ -56,33 +57,33 @@ def given(app: App) -> dict[str, Call[Any]]:
         "held.resume": held.resume(app.keys, "app.job"),
         "life.kids": life.kids(app.keys, BID, 0),
         "look.slots": look.slots(app.keys, BID, 0),
-        "metrics.marks": metrics.marks(app.keys),
-        "metrics.measured": metrics.measured(app.keys, "minute", MINUTE),
-        "metrics.measured_of": metrics.measured_of(app.keys, "hour", MINUTE // 60, "a"),
-        "metrics.sampled": metrics.sampled(app.keys, "hour", MINUTE // 60),
-        "metrics.sampled_of": metrics.sampled_of(app.keys, "minute", MINUTE, "a"),
-        "metrics.totals": metrics.totals(app.keys),
+        "overview.days": overview.days(app.keys, ["2026-11-21", "2026-11-22"]),
         "place.lying": place.lying(app.keys, place.Place("retry")),
         "place.pause": place.pause(app.keys, "low"),
         "place.resume": place.resume(app.keys, "low"),
         "process.children": process.children(app.keys, IDENTITY),
         "process.claims": process.claims(app.keys, owner, 0),
-        "process.counter": process.counter(app.keys, "processed"),
         "process.last_token": process.last_token(app.keys),
         "process.workers": process.workers(app.keys),
         "queue.is_paused": queue.is_paused(app.keys, "default"),
         "queue.moving": queue.moving(app.keys),
         "queue.names": queue.names(app.keys),
-        "queue.paused": queue.paused(app.keys),
         "queue.stands": queue.stands(app.keys, owner, 1),
         "server.info": server.info(),
         "server.settings": server.settings("maxmemory"),
         "queue.wait": queue.wait(app.keys, "default", 0.01),
+        **looks(app),
     }
 
 
 # These are scripts by other names, with all arguments filled in.
-SAME = {"queue.move_slice", "held.handback_slice", "schedule.promote_slice", "place.size"}
+SAME = {
+    "queue.move_slice",
+    "held.handback_slice",
+    "schedule.promote_slice",
+    "place.size",
+    "overview.page",
+}
 
 
 def _plain(name: str) -> Prepare:

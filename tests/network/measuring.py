@@ -26,6 +26,18 @@ def sampled(app: App) -> Call[int]:
     return metrics.sample(app.keys, minute=MINUTE, queues=[("a", 5, 700), ("b", 0, 0)])
 
 
+def looks(app: App) -> dict[str, Call[Any]]:
+    """Plain commands that look at it."""
+    return {
+        "metrics.marks": metrics.marks(app.keys),
+        "metrics.measured": metrics.measured(app.keys, "minute", MINUTE),
+        "metrics.measured_of": metrics.measured_of(app.keys, "hour", MINUTE // 60, "a"),
+        "metrics.sampled": metrics.sampled(app.keys, "hour", MINUTE // 60),
+        "metrics.sampled_of": metrics.sampled_of(app.keys, "minute", MINUTE, "a"),
+        "metrics.totals": metrics.totals(app.keys),
+    }
+
+
 @case("measure")
 def _(app: App) -> Call[Any]:
     app.perform(measured(app))

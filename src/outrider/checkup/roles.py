@@ -37,8 +37,8 @@ def _role(task: str, scripts: str, plain: str, *others: Role) -> Role:
 
 _PRODUCER = _role(
     "enqueue jobs, make, add to and cancel batches, read and await their status",
-    """cancel cancel_members cancelled commit listen picture purge push release renew reserve
-    stage""",
+    """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
+    reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
     HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
     ZRANGE leases""",
@@ -48,19 +48,21 @@ ROLES = {
     "worker": _role(
         "run jobs, which may do all that producers do",
         """ack arm beat check claim condemn deliver enlist farewell handback measure move orphans
-        outstanding permitted promote reap recall relieve review sample survey turn upkeep""",
+        outstanding overview permitted promote reap recall relieve review sample survey turn
+        upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, INFO, SMEMBERS heldnames,
         SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
         "look at everything; pause, retry, delete, cancel; quiet and stop workers",
-        """boards bringback cancel cancel_members cancelled clear forget mark move permitted picture
-        prune purge queued remove requeue roll seek signal timed waiting""",
-        """GET stat, GETRANGE slots, HGET batch, HGET measured, HGET sampled,
-        HGETALL batch, HGETALL measured, HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS owners,
-        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, PSUBSCRIBE,
-        SADD paused, SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
+        """boards bringback cancel cancel_members cancelled catalogue clear forget mark move
+        overview permitted picture prune purge queued remove requeue roll seek signal timed
+        waiting""",
+        """GETRANGE slots, HGET batch, HGET measured, HGET sampled, HGETALL batch, HGETALL measured,
+        HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS owners, HSCAN claims, HSCAN kids, INFO,
+        LLEN dead held queue retry schedule, PSUBSCRIBE, SADD paused,
+        SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
         SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
         SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZRANGE batches,
         ZRANGE deaths, ZRANGE leases, ZRANGE marks, ZRANGE moving""",

@@ -40,7 +40,7 @@ class Range(NamedTuple):
             raise ConfigError("give minutes or hours, not both")
         span: Span = "minute" if hours is None else "hour"
         count = hours if hours is not None else 60 if minutes is None else minutes
-        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST[span]:
+        if type(count) is not int or not 1 <= count <= MOST[span]:
             raise ConfigError(f"{span}s must be a number from 1 to {MOST[span]}, not {count!r}")
         last = clock.now_ms() // 1000 // STEPS[span]
         return cls(span, range(last - count + 1, last + 1))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from outrider import clock
 from outrider.errors import ConfigError
 from outrider.hub import Hub
-from outrider.inspection.queues import Stats
+from outrider.inspection.stats import Stats
 from outrider.metrics import looks, prometheus
 from outrider.metrics.looks import Look, Range
 from outrider.metrics.measured import JobMetrics, Measured
@@ -120,7 +120,8 @@ class Metrics:
         return _made(label, await self._hub.aperform(self._marking(label, at)))
 
     def _marking(self, label: str, at: datetime | None) -> Call[int]:
-        if not isinstance(label, str) or not label.isprintable() or not 0 < len(label) <= MAX_LABEL:
+        text = str(label)
+        if text != label or not text.isprintable() or not 0 < len(text) <= MAX_LABEL:
             raise ConfigError(
                 f"{label!r} is no label: use 1 to {MAX_LABEL} characters that can be printed"
             )

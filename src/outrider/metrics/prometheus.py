@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
 from outrider.errors import ConfigError
-from outrider.inspection.queues import StatsReading
+from outrider.inspection.stats import StatsReading
 from outrider.metrics.measured import BOUNDS, Histogram, Measured
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def render(stats: StatsReading, totals: dict[str, Measured]) -> str:
             "metrics for Prometheus need prometheus-client: pip install 'outrider[prometheus]'"
         ) from None
     registry = CollectorRegistry()
-    registry.register(_Given([*_jobs(totals), *_queues(stats), *_all(stats)]))  # type: ignore[arg-type]
+    registry.register(_Given([*_jobs(totals), *_queues(stats), *_all(stats)]))
     return generate_latest(registry).decode()
 
 

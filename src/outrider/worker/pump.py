@@ -49,8 +49,7 @@ class Pump:
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
     for instance; `tell` when the server is away, and with "" when it is back; `tried` each time
-    that it does not answer. `flush` is called between requests, and says in how many seconds at
-    the latest it wants to be called again.
+    that it does not answer; `flush` between requests: it says when to call it again, in seconds.
     """
 
     def __init__(
