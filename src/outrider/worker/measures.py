@@ -113,9 +113,14 @@ class Measures:
         return True
 
     def _take(self) -> list[tuple[int, str, Numbers]]:
+        taken: list[tuple[int, str, Numbers]] = []
+        size = 0
         with self._lock:
-            keys = list(self._sums)[: store.SLICE]
-            return [(*key, _packed(self._sums.pop(key))) for key in keys]
+            while self._sums and len(taken) < store.SLICE and size < store.NUMBERS:
+                key = next(iter(self._sums))
+                taken.append((*key, _packed(self._sums.pop(key))))
+                size += len(taken[-1][-1])
+        return taken
 
 
 def _has_failed(event: JobEvent) -> bool:

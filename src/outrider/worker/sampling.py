@@ -9,6 +9,7 @@ from outrider.inspection.queues import waited
 from outrider.io import Executor
 from outrider.keys import Keys
 from outrider.store import metrics, overview
+from outrider.store.overview import QueueView
 
 MINUTE = 60_000
 SPREAD = 5.0
@@ -29,13 +30,20 @@ class Sampler:
         cursor = overview.BEGIN
         while cursor != overview.NOWHERE:
             page = self._executor.run(overview.page(self._keys, cursor, overview.NOWHERE))
-            found = {
-                view.name: (view.name, view.size, int(waited(view.first) * 1000))
-                for view in page.queues
-            }
-            call = metrics.sample(self._keys, minute=minute, queues=list(found.values()))
-            if not self._executor.run(call) and found:
+            if not self._note(minute, page.queues):
                 break
             cursor = page.next_queues
         left = (minute + 1) * MINUTE - self._now()
         return max(0.0, left / 1000) + chance.uniform(0.0, SPREAD)
+
+    def _note(self, minute: int, views: list[QueueView]) -> bool:
+        """Note these queues; False when another worker has done so."""
+        found = {
+            view.name: (view.name, view.size, int(waited(view.first) * 1000)) for view in views
+        }
+        queues = [*found.values()]
+        for at in range(0, len(queues), metrics.QUEUES):
+            part = queues[at : at + metrics.QUEUES]
+            if not self._executor.run(metrics.sample(self._keys, minute=minute, queues=part)):
+                return False
+        return True

@@ -30,7 +30,7 @@ def measure(sim: Simulation) -> None:
     entries = [
         (minute(sim), sim.rng.choice(names), numbers(sim)) for _ in range(sim.rng.randint(0, 4))
     ]
-    if sim.chance(0.003):
+    if sim.chance(0.02):
         first, now = sim.rng.randrange(CROWD), minute(sim)
         entries = [(now, f"job{number}", [1, 0, 0, 0]) for number in range(first, first + CROWD)]
         send_laned(
@@ -47,7 +47,7 @@ def sample(sim: Simulation) -> None:
     """Some workers note how long queues are."""
     queues = [(name, sim.rng.randint(0, 9), sim.rng.randint(0, 9999)) for name in QUEUES]
     sim.send(Sample(minute(sim), sim.rng.sample(queues, sim.rng.randint(0, len(queues)))))
-    if sim.chance(0.006):
+    if sim.chance(0.03):
         now = minute(sim)
         for first in (0, CROWD):
             sim.send(Sample(now, [(f"q{first + at}", 1, 2) for at in range(CROWD)]))
@@ -56,7 +56,7 @@ def sample(sim: Simulation) -> None:
 @operation(1)
 def mark(sim: Simulation) -> None:
     """Somebody marks a deploy, perhaps on several hosts."""
-    if sim.chance(0.01):
+    if sim.chance(0.04):
         sim.send(MarkOften(sim.clock() - 10**8, 1000))
     for _ in range(sim.rng.randint(1, 2)):
         sim.send(
