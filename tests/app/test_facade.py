@@ -19,6 +19,7 @@ from outrider.inspection.queues import Queue, Stats
 from outrider.inspection.sets import JobSet
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
+from outrider.metrics.metrics import Metrics
 
 CLASSES: list[type] = [
     App,
@@ -36,6 +37,7 @@ CLASSES: list[type] = [
     Stats,
     RunningJob,
     Buffer,
+    Metrics,
 ]
 
 COLLECTION = ("size", "find", "delete", "kill", "clear")
@@ -60,6 +62,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Stats, ("read", "latency")),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
+    (Metrics, ("jobs", "job", "queues", "queue", "totals", "prometheus", "mark", "marks")),
     (outrider, ("valid_within_batch",)),
 ]
 
