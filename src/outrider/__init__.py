@@ -30,6 +30,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.events import BatchChange, JobEvent
 from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
@@ -47,6 +48,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchCancelled",
+    "BatchChange",
     "BatchEvent",
     "BatchFailed",
     "BatchFinished",
@@ -60,6 +62,7 @@ __all__ = [
     "EnqueueError",
     "EnqueuedJob",
     "FailedJob",
+    "JobEvent",
     "JobRecord",
     "Kill",
     "NotDurable",

@@ -69,7 +69,7 @@ class App(Hub):
         self.work = Work(self)
         self.stats = Stats(self)
         self.metrics = Metrics(self)
-        self.events = Events(self)
+        self.events: Events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from outrider.inspection.sets import JobSet
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
 from outrider.metrics.metrics import Metrics
+from outrider.watching import Events
 
 CLASSES: list[type] = [
     App,
@@ -38,6 +39,7 @@ CLASSES: list[type] = [
     RunningJob,
     Buffer,
     Metrics,
+    Events,
 ]
 
 COLLECTION = ("size", "find", "delete", "kill", "clear")
@@ -63,6 +65,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
     (Metrics, ("jobs", "job", "queues", "queue", "totals", "prometheus", "mark", "marks")),
+    (Events, ("watch",)),
     (outrider, ("valid_within_batch",)),
 ]
 
