@@ -36,7 +36,7 @@ def measure(sim: Simulation) -> None:
 
 
 def crowd(sim: Simulation) -> None:
-    """For once there are very many jobs, queues and marks; not for long, as looks take their time."""
+    """For once there are very many jobs, queues and marks; not for long, to be quick."""
     now = minute(sim)
     for name in ("job", "late"):
         entries = [(now, f"{name}{number}", [1, 0, 0, 0]) for number in range(CROWD)]
