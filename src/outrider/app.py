@@ -21,6 +21,7 @@ from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Job
+from outrider.metrics.metrics import Metrics
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 from outrider.watching import Events
@@ -67,6 +68,7 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
+        self.metrics = Metrics(self)
         self.events: Events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import click
 from outrider import __version__, logs
 from outrider.cli.alive import alive
 from outrider.cli.doctor import doctor
+from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue, stats
 from outrider.errors import ConfigError, OutriderError
 
@@ -157,6 +158,7 @@ cli.add_command(doctor)
 cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)
+cli.add_command(mark)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -47,7 +47,7 @@ class Pump:
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
     for instance; `tell` when the server is away, and with "" when it is back; `tried` each time
-    that it does not answer.
+    that it does not answer; `flush` between requests: it says when to call it again, in seconds.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Pump:
         tell: Callable[[str], None],
         tried: Callable[[], None],
         replace: Callable[[str], None],
+        flush: Callable[[], float],
         max_jobs: int | None,
     ) -> None:
         self._line = Line(executor, ledger.doubt, tell, tried)
@@ -79,6 +80,7 @@ class Pump:
         self._rang = False
         self._rate = Rate()
         self._replace = replace
+        self._flush = flush
         self._max_jobs = math.inf if max_jobs is None else max_jobs
         self._quarantine = Quarantine(replace)
         self._quiet = False
@@ -123,6 +125,7 @@ class Pump:
             self._event.clear()
             self._urgent.clear()
             busy = self._round(runner)
+            pause = self._flush()
             left = runner.active or runner.outcomes or runner.ready or len(runner.parking)
             if self._quiet and not left and self._quarantine.empty:
                 return
@@ -130,7 +133,7 @@ class Pump:
                 self._cut_off(runner)
                 return
             if not busy:
-                self._rest(runner)
+                self._rest(runner, pause)
 
     def _cut_off(self, runner: Runner) -> None:
         """Give back the jobs that are running: the last act of a child."""
@@ -244,9 +247,9 @@ class Pump:
 
     # -- input and output -------------------------------------------------------------------------
 
-    def _rest(self, runner: Runner) -> None:
+    def _rest(self, runner: Runner, pause: float) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
-        patience = min(self._patience(runner), self._line.deadline - time.monotonic())
+        patience = min(pause, self._patience(runner), self._line.deadline - time.monotonic())
         if not self._event.wait(max(0.0, patience)):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):

@@ -36,6 +36,7 @@ from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
 from outrider.worker.reach import Reach
 from outrider.worker.relief import Relief
+from outrider.worker.sampling import Sampler
 from outrider.worker.vitals import Pulse, Vitals
 
 log = logging.getLogger("outrider.worker")
@@ -171,7 +172,9 @@ class Supervisor:
         self._keeper = Keeper(loops, self._reach)
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
-        self._janitor = Keeper([audit, self._canceller], self._reach, "outrider-janitor", told_at=2)
+        sampler = Sampler(self._executor, self._keys, now)
+        rare: list[Loop] = [audit, sampler, self._canceller]
+        self._janitor = Keeper(rare, self._reach, "outrider-janitor", told_at=2)
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             *(identity, options.target, " ".join(self._order.names), slots, options.processes),
