@@ -57,7 +57,7 @@ class Seen:
         """How many it has had, one that runs included."""
         count = self.fields.get("retry_count")
         if isinstance(count, int) and not isinstance(count, bool):
-            had = count + 1
+            had = max(0, count + 1)
         else:
             had = 1 if "failed_at" in self.fields else 0
         return had + (self.state == "running")
