@@ -73,5 +73,11 @@ class Filter:
                 found += [Place(kind, name) for name in named]
         return found
 
+    @cached_property
+    def jids(self) -> frozenset[str]:
+        """The ids of which its jobs have one; none, when it asks for no id."""
+        terms = [frozenset(term.values) for term in self._of("jid") if not term.negated]
+        return frozenset.intersection(*terms) if terms else frozenset()
+
     def _of(self, name: str) -> list[OneOf]:
         return [term for term in self.terms if isinstance(term, OneOf) and term.name == name]
