@@ -13,6 +13,7 @@ from outrider.errors import (
     BatchNotFound,
     BatchUnfinished,
     ConfigError,
+    CursorError,
     Discard,
     EnqueueError,
     FilterError,
@@ -30,11 +31,13 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
+from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
 from outrider.version import VERSION
@@ -53,6 +56,7 @@ __all__ = [
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
+    "CursorError",
     "Discard",
     "Draft",
     "EnqueueError",
@@ -64,6 +68,7 @@ __all__ = [
     "NotDurable",
     "NotSerializable",
     "OutriderError",
+    "Page",
     "PayloadTooLarge",
     "PoisonPill",
     "Process",
@@ -72,6 +77,7 @@ __all__ = [
     "Retry",
     "RunRecord",
     "RunningJob",
+    "SearchPage",
     "Snooze",
     "StoreError",
     "StoreFull",

@@ -24,6 +24,10 @@ class FilterError(ConfigError):
         self.position = position
 
 
+class CursorError(ConfigError):
+    """What was given as a cursor is none that a page of this gave."""
+
+
 class ServerNotFound(OutriderError):
     """There is no server binary for the embedded Valkey."""
 

@@ -12,7 +12,7 @@ import msgspec
 from outrider import clock
 from outrider.hub import Flow, Hub
 from outrider.inspection.processes import roll_call
-from outrider.inspection.record import JobRecord, moment, read
+from outrider.inspection.record import JobRecord, State, moment, read
 from outrider.keys import Keys
 from outrider.store import board
 from outrider.store.board import Boards
@@ -32,6 +32,11 @@ class RunRecord(JobRecord):
     process: str = ""
     slot: str = ""
     started_at: datetime | None = None
+
+    @property
+    def state(self) -> State:
+        """Always running."""
+        return "running"
 
     @property
     def attempt(self) -> int:
@@ -57,12 +62,12 @@ class Work:
         self._hub = hub
 
     def __iter__(self) -> Iterator[RunRecord]:
-        tour = _Tour(self._hub.keys)
+        tour = Tour(self._hub.keys)
         while page := self._hub.perform(tour.step()):
             yield from page
 
     async def __aiter__(self) -> AsyncIterator[RunRecord]:
-        tour = _Tour(self._hub.keys)
+        tour = Tour(self._hub.keys)
         while page := await self._hub.aperform(tour.step()):
             for run in page:
                 yield run
@@ -92,7 +97,7 @@ class Work:
         return sum(one.shown for one in listed if one.says is not None)
 
     def _find(self, jid: str) -> Flow[RunRecord | None]:
-        tour = _Tour(self._hub.keys)
+        tour = Tour(self._hub.keys)
         while page := (yield from tour.step()):
             for run in page:
                 if jid and run.jid == jid:
@@ -100,7 +105,7 @@ class Work:
         return None
 
 
-class _Tour:
+class Tour:
     """Goes from worker to worker, and reads what they show."""
 
     def __init__(self, keys: Keys) -> None:
