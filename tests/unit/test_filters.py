@@ -244,7 +244,7 @@ REFUSED = {
     "attempt:>-1": (9, "attempt: needs a whole number"),
     "attempt:3.5": (8, "attempt: needs a whole number"),
     "age:1h": (4, "age: needs > or <"),
-    "age:=1h": (4, "age: needs > or <"),
+    "age:=1h": (5, "age: needs > or <"),
     "age:>": (5, "a span of time is written as 90s"),
     "age:>60": (5, "a span of time is written as 90s"),
     "age:>1y": (5, "a span of time is written as 90s"),
