@@ -11,14 +11,20 @@ from outrider import cursor
 from outrider.errors import CursorError
 from outrider.hub import Flow
 from outrider.keys import Keys
+from outrider.script import FIRST as START
+from outrider.script import portion
 from outrider.store import place as store
-from outrider.store.place import PAGE, Bundle, Entry, Line, Place, Times
+from outrider.store.place import PAGE, Bundle, Entry, Line, Mark, Place, Times
 
 FIRST, GROWTH = 100, 4
 """How many jobs are read at first, and how fast that grows: many want only the first few."""
+_MOST_AHEAD = 64
+"""What a cursor may ask to be read at once: it may have been forged."""
 _MARKS = 8
+_BACKWARDS = (1, 2, 3, 5, 9, 17, 33)
 _LONGEST_ID = 64
-_TIME = re.compile(r"-?(inf|\d{1,400}(\.\d{1,400})?(e[+-]?\d{1,3})?)")
+_MOST = 1 << 53
+_LIKE_AN_ID = re.compile(rb'"jid"\s*:\s*"([^"\\]*)"')
 
 
 class Walk:
@@ -64,7 +70,7 @@ class Walk:
         self.is_over = self._road.is_over
         numbered = bundle.holding(needles, literally=literally)
         fresh = [pair for pair in numbered if pair[0] >= self._road.known]
-        self.looked += bundle.sizes.count(b" ") + 1 - self._road.known if bundle.sizes else 0
+        self.looked += len(bundle) - self._road.known
         return [self._road.entry(number, payload) for number, payload in fresh]
 
     def cursor(self, last: Entry | None = None) -> str:
@@ -73,7 +79,8 @@ class Walk:
 
 
 class _Along:
-    """The way along a line, by positions. A cursor is position, length, and ids of the last jobs.
+    """The way along a line, by positions. A cursor is position, length, how many jobs may be read
+    at once, and ids of the last ones.
 
     Between two pages jobs are taken, deleted and pushed: ids say where it goes on, and where some
     of them have gone, what the last two pages held says what is known already.
@@ -82,16 +89,19 @@ class _Along:
     def __init__(self, keys: Keys, place: Place) -> None:
         self._keys, self._place = keys, place
         self._position = self._length = self.known = 0
-        self._marks: list[str] = []
-        self._before: list[str] = []
+        self._ahead = START
+        self._marks: list[Mark] = []
+        self._before: list[Mark] = []
         self._pages: list[Bundle] = []
         self._line = Line(0, True, 0, 0, Bundle())
         self.is_over = False
 
     def resume(self, after: str) -> None:
-        self._position, self._length, self._marks = cursor.read(after, tuple[int, int, list[str]])
-        if not all(0 <= number < 1 << 53 for number in (self._position, self._length)):
+        *numbers, self._marks = cursor.read(after, tuple[int, int, int, list[Mark]])
+        if not all(0 <= one < _MOST for one in (*numbers, *(more for _, more in self._marks))):
             raise CursorError(f"{after[:100]!r} is no cursor: its position can't be")
+        self._position, self._length, ahead = numbers
+        self._ahead = min(ahead, _MOST_AHEAD)
 
     def read(self, count: int) -> Flow[Bundle]:
         line: Line = yield store.queued(
@@ -101,33 +111,48 @@ class _Along:
             start=self._position,
             length=self._length,
             marks=self._marks,
-            count=count,
+            ahead=self._ahead,
+            limit=count,
         )
-        payloads = line.bundle.cut()
-        seen = set[bytes]() if line.follows else {one for page in self._pages for one in page.cut()}
-        self.known = max((at for at, one in enumerate(payloads, 1) if one in seen), default=0)
+        bundle = line.bundle
+        self.known = 0 if line.follows else self._known(bundle.cut())
         self._line, self._before = line, self._marks
-        self._position, self._length = line.first + len(payloads), line.total
-        self._marks = self._marked(payloads)
-        self._pages = [*self._pages, line.bundle][-2:]
+        self._position, self._length = line.first + len(bundle), line.total
+        self._marks = self._marked(len(bundle))
+        self._ahead = portion(len(bundle), len(bundle.text), PAGE)
+        self._pages = [*self._pages, bundle][-2:]
         self.is_over = self._position >= line.total
-        return line.bundle
+        return bundle
+
+    def _known(self, payloads: list[bytes]) -> int:
+        """How many of these come before what is new: up to the last that was seen."""
+        seen = {payload for page in self._pages for payload in page.cut()}
+        return max((at for at, one in enumerate(payloads, 1) if one in seen), default=0)
 
     def entry(self, number: int, payload: bytes) -> Entry:
         return Entry(payload, None, self._line.first + number, number >= self._line.lying)
 
     def cursor(self, last: Entry | None) -> str:
+        ahead = min(self._ahead, _MOST_AHEAD)
         if last is None:
-            return cursor.write(self._position, self._length, self._marks)
-        there = self._line.bundle.cut()[: last.at - self._line.first + 1]
-        return cursor.write(last.at + 1, self._length, self._marked(there))
+            return cursor.write(self._position, self._length, ahead, self._marks)
+        marks = self._marked(last.at + 1 - self._line.first)
+        return cursor.write(last.at + 1, self._length, ahead, marks)
 
-    def _marked(self, payloads: list[bytes]) -> list[str]:
-        """Ids by which the end of this page will be known, the last one first: near to it more of
-        them, for the next ones to go are mostly neighbours."""
-        backwards = (1, 2, 3, 5, 9, 17, 33, 65)
-        there = (_id_of(payloads[-back]) for back in backwards if back <= len(payloads))
-        return [jid for jid in dict.fromkeys([*there, *self._before]) if jid][:_MARKS]
+    def _marked(self, end: int) -> list[Mark]:
+        """By what the first so many of this page will be known: near their end more of them, for
+        the next ones to go are mostly neighbours."""
+        marks: list[Mark] = []
+        unknown = count = 0
+        for at in range(end - 1, -1, -1):
+            jid = _id_of(self._line.bundle[at])
+            count, unknown = count + bool(jid), unknown + (not jid)
+            if jid and count in _BACKWARDS:
+                marks.append((jid, unknown))
+            if count == _BACKWARDS[-1]:
+                break
+        older = [(jid, more + unknown) for jid, more in self._before]
+        return [*marks, *older][:_MARKS]
 
 
 class _ByTime:
@@ -141,6 +166,7 @@ class _ByTime:
         self._keys, self._place = keys, place
         self._after = ("-inf", "", 0, False)
         self._payload = b""
+        self._ahead = START
         self._start = self._after
         self._times = Times([], [], False, Bundle())
         self.known = 0
@@ -148,9 +174,9 @@ class _ByTime:
 
     def resume(self, after: str) -> None:
         self._after = cursor.read(after, tuple[str, str, int, bool])
-        score, jid, _, is_ours = self._after
-        if not _TIME.fullmatch(score):
-            raise CursorError(f"{after[:100]!r} is no cursor: {score[:50]!r} is no time")
+        score, jid, ties, is_ours = self._after
+        if not cursor.is_number(score) or not 0 <= ties < _MOST:
+            raise CursorError(f"{after[:100]!r} is no cursor: its time can't be")
         self._payload = _ours(jid) + b"\xff" if is_ours else b""
 
     def read(self, count: int) -> Flow[Bundle]:
@@ -162,13 +188,15 @@ class _ByTime:
             payload=self._payload,
             jid=jid,
             ties=0 if self._payload else ties,
-            count=count,
+            ahead=self._ahead,
+            limit=count,
         )
         self._times = times = times.first(count)
         self.is_over = not times.has_more
         if times.scores:
-            self._payload = times.bundle.cut()[-1]
+            self._payload = times.bundle[len(times.scores) - 1]
             self._after = self._mark(len(times.scores) - 1, self._payload)
+            self._ahead = portion(len(times.scores), len(times.bundle.text), PAGE)
         return times.bundle
 
     def entry(self, number: int, payload: bytes) -> Entry:
@@ -195,12 +223,15 @@ class _Named(msgspec.Struct):
 
 
 def _id_of(payload: bytes) -> str:
-    """The id of a job; "" for what has none, or one that is too long to be carried."""
+    """The id of a job; "" where scripts could not find it by that: it has none, or one that is
+    escaped, stands behind something that looks like it, or is too long to be carried.
+    """
+    seen = _LIKE_AN_ID.search(payload)
     try:
-        jid = msgspec.json.decode(payload, type=_Named).jid
+        jid = msgspec.json.decode(payload, type=_Named).jid if seen else ""
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
-    return jid if len(jid) <= _LONGEST_ID else ""
+    return jid if seen and seen[1] == jid.encode() and len(jid) <= _LONGEST_ID else ""
 
 
 def _ours(jid: str) -> bytes:
