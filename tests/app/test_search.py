@@ -297,7 +297,8 @@ def test_few_round_trips(app: App) -> None:
             try:
                 call = flow.send(answer)
             except StopIteration as end:
-                return end.value
+                page: SearchPage = end.value
+                return page
             made, answer = made + 1, (yield call)
 
     assert app.perform(counted()).scanned == 3000

@@ -187,7 +187,7 @@ def test_its_time_is_that_of_its_place() -> None:
     early, late = parse("before:2020-01-01"), parse("after:2020-01-01")
     assert early.holds(seen(at=0.0))
     assert late.holds(seen(at=NOW))
-    queued = {"at": None, "state": "queued"}
+    queued: dict[str, Any] = {"at": None, "state": "queued"}
     assert early.holds(seen(**queued, enqueued_at=5.5))
     assert early.holds(seen(**queued, enqueued_at=5_500, created_at=NOW))  # seconds, since small
     assert late.holds(seen(**queued, created_at=1_700_000_000_250))
