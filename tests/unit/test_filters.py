@@ -332,3 +332,8 @@ def test_only_two_letters_become_ascii_when_folded() -> None:
     assert odd == ["\u0130", "\u212a"]
     assert all(may_fold_to_ascii(f"a{letter}b".encode()) for letter in odd)
     assert not may_fold_to_ascii("äß日本ſﬁ".encode())
+    for word, text in (("5k", "5\u212a"), ("5i", "5\u0130")):
+        payload = json.dumps({"jid": "a", "args": [text]}, ensure_ascii=False).encode()
+        meant = parse(word, NOW)
+        assert meant.holds(Seen(payload, "queued"))
+        assert meant.may_match(payload)
