@@ -107,20 +107,25 @@ class _Scan:
 
     def _place(self, one: Place, here: tuple[int, str], after: str) -> Flow[None]:
         walk = Walk(self._hub.keys, one, after or None)
+        looked = size = 0
         while not walk.is_over:
-            entries: list[Entry] = yield from walk.page(count=min(PAGE, self._most - self.scanned))
-            for number, entry in enumerate(entries, 1):
-                self.scanned += 1
+            entries: list[Entry] = yield from walk.page(
+                count=min(PAGE, self._most - self.scanned), sieve=self._meant.may_match
+            )
+            self.scanned, looked = self.scanned + walk.looked - looked, walk.looked
+            self._size, size = self._size + walk.size - size, walk.size
+            for entry in entries:
                 self._look(entry, one)
-                if self._is_over:
-                    if number < len(entries) or not walk.is_over:
-                        self.next = cursor.write(*here, walk.cursor(entry))
-                    return
+                if len(self.records) == self._limit:
+                    left = walk.left_after(entry)
+                    self.scanned -= left
+                    self.next = cursor.write(*here, walk.cursor(entry)) if left else None
+                    break
+            if self._is_over and not walk.is_over:
+                self.next = self.next or cursor.write(*here, walk.cursor())
+                return
 
     def _look(self, entry: Entry, one: Place) -> None:
-        self._size += len(entry.payload)
-        if not self._meant.may_match(entry.payload):
-            return
         lies_in = one.name if one.kind == "queue" else None
         seen = Seen(entry.payload, STATES[one.kind], lies_in, entry.score)
         if self._meant.holds(seen):

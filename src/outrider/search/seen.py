@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -78,12 +78,15 @@ class Seen:
                 return then.timestamp()
         return None
 
-    def words(self) -> list[str]:
+    def words(self) -> Iterator[str]:
         """All of it that may be sought as text, folded: its texts, lists and objects."""
         if not self.fields:
-            return [fold(self.payload.decode("utf-8", "replace"))]
-        values = (bytes(raw) for name, raw in _raw.decode(self.payload).items() if name != _PACKED)
-        return [fold(_unescaped(value.decode())) for value in values if value[:1] in b'"[{']
+            yield fold(self.payload.decode("utf-8", "replace"))
+            return
+        for name, raw in _raw.decode(self.payload).items():
+            value = bytes(raw)
+            if value[:1] in b'"[{' and name != _PACKED:
+                yield fold(_unescaped(value.decode()))
 
 
 def seen_of(record: JobRecord) -> Seen:

@@ -102,7 +102,9 @@ class OneOf(Term):
     def _needles(self) -> Needles:
         if self.name in ("state", "queue"):  # these are where it lies, not what it says
             return ()
-        return tuple(max(map(needle, value.split("*")), key=len) for value in self.values)
+        before, after = _SPELLED.get(self.name, ("", ""))
+        texts = (f"{before}{value}{after}".split("*") for value in self.values)
+        return tuple(max(map(needle, pieces), key=len) for pieces in texts)
 
     def _spelled(self) -> str:
         return f"{self.name}:{listed(self.values)}"
@@ -132,6 +134,10 @@ FITS: dict[str, Callable[[Seen, str], bool]] = {
 }
 
 
+# What stands around a value in a payload, where that is known.
+_SPELLED = {"job": ("", '"'), "tag": ('"', '"'), "batch": ('"', ""), "jid": ('"', '"')}
+
+
 @dataclass(frozen=True, slots=True)
 class Argument(Term):
     """One argument, or something inside it, has one of these values.
@@ -154,12 +160,30 @@ class Argument(Term):
                 inside = inside.get(step, _NOTHING) if isinstance(inside, dict) else _NOTHING
         return any(_is_value(inside, value) for value in self.values)
 
+    def _needles(self) -> Needles:
+        texts = tuple(_needle_of(value) for value in self.values)
+        if all(texts):
+            return texts
+        keys = (needle(f'"{step}"') for step in self.path if _index(step) is None)
+        return (max(keys, key=len, default=b""),)
+
     def _spelled(self) -> str:
         steps = (_quoted(step, _PLAIN_STEP) for step in self.path)
         return f"arg.{'.'.join(steps)}={listed(self.values)}"
 
 
 _NOTHING = object()
+
+
+def _needle_of(value: str) -> bytes:
+    """Of a number there is none, as 5 may be written 5.0 or 50e-1, and of lists and objects."""
+    if value in ("true", "false", "null"):
+        return value.encode()
+    try:
+        msgspec.json.decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return needle(f'"{value}"')
+    return b""
 
 
 def _index(step: str) -> int | None:
