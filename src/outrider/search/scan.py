@@ -48,7 +48,7 @@ def search(
     positive_number("limit", limit)
     positive_number("most", most)
     scan = _Scan(hub, meant, limit, most)
-    yield from scan.run((0, "", "") if after is None else cursor.read(after, _Mark))
+    yield from scan.run((0, "", "") if after is None else cursor.read(after, tuple[int, str, str]))
     return SearchPage(scan.records, scan.scanned, scan.total, scan.next, time.monotonic() - begun)
 
 

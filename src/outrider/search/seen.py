@@ -10,8 +10,9 @@ import msgspec
 
 from outrider.inspection.record import STATES, JobRecord, State, decode, moment, texts
 from outrider.inspection.work import RunRecord
+from outrider.store.place import Kind
 
-KINDS = ("retry", "dead", "schedule", "queue", "held")
+KINDS: tuple[Kind, ...] = ("retry", "dead", "schedule", "queue", "held")
 """Kinds of places, in the order in which they are searched."""
 ALL_STATES: tuple[State, ...] = ("running", *(STATES[kind] for kind in KINDS))
 

@@ -24,6 +24,7 @@ CANCELLED = -1
 NO_JOB = -2
 Mark = tuple[str, int]
 """The id of a job, and how many that have none lie between it and where a page is to begin."""
+Kind = Literal["queue", "held", "schedule", "retry", "dead"]
 Sieve = Callable[[bytes], bool]
 SetName = Literal["schedule", "retry", "dead"]
 
@@ -31,7 +32,7 @@ SetName = Literal["schedule", "retry", "dead"]
 class Place(NamedTuple):
     """A queue, or what is held for a job, by its name; or one of the sets, which have none."""
 
-    kind: Literal["queue", "held", "schedule", "retry", "dead"]
+    kind: Kind
     name: str = ""
 
     @property
