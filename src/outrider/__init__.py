@@ -16,6 +16,7 @@ from outrider.errors import (
     CursorError,
     Discard,
     EnqueueError,
+    FilterError,
     Kill,
     NotDurable,
     NotSerializable,
@@ -37,6 +38,7 @@ from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
+from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
 from outrider.tally import BatchRecord
@@ -64,6 +66,7 @@ __all__ = [
     "EnqueueError",
     "EnqueuedJob",
     "FailedJob",
+    "FilterError",
     "JobEvent",
     "JobRecord",
     "Kill",
@@ -79,6 +82,7 @@ __all__ = [
     "Retry",
     "RunRecord",
     "RunningJob",
+    "SearchPage",
     "Snooze",
     "StoreError",
     "StoreFull",

@@ -14,6 +14,7 @@ from outrider.cli.alive import alive
 from outrider.cli.doctor import doctor
 from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue, stats
+from outrider.cli.search import search
 from outrider.errors import ConfigError, OutriderError
 
 
@@ -159,6 +160,7 @@ cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)
 cli.add_command(mark)
+cli.add_command(search)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,149 @@
+"""A job as a filter looks at it: its payload, read no further than is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from outrider.inspection.record import STATES, JobRecord, State, decode, moment, texts
+from outrider.inspection.work import RunRecord
+from outrider.store.place import Kind
+
+KINDS: tuple[Kind, ...] = ("retry", "dead", "schedule", "queue", "held")
+"""Kinds of places, in the order in which they are searched."""
+ALL_STATES: tuple[State, ...] = ("running", *(STATES[kind] for kind in KINDS))
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_RUN = re.compile(r"[ -~]+")
+_raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# Packed by zlib, and random to who reads it as text.
+_PACKED = "error_backtrace"
+
+
+class Seen:
+    """One job somewhere: its payload, its state, and the queue where it lies, when that is one.
+
+    `at` is the time under which it lies there, in seconds; None where places have no times.
+    """
+
+    __slots__ = ("_fields", "at", "lies_in", "payload", "state")
+
+    def __init__(
+        self, payload: bytes, state: str, lies_in: str | None = None, at: float | None = None
+    ) -> None:
+        self.payload = payload
+        self.state = state
+        self.lies_in = lies_in
+        self.at = at
+        self._fields: dict[str, Any] | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the payload says; nothing, when it is no job."""
+        if self._fields is None:
+            self._fields = decode(self.payload)
+        return self._fields
+
+    def text(self, name: str) -> str:
+        """A field that is a text; "" for all others."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def queue(self) -> str:
+        """Where it lies, or will go."""
+        return self.lies_in or self.text("queue") or "default"
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return texts(self.fields.get("tags"))
+
+    @property
+    def attempts(self) -> int:
+        """How many it has had, one that runs included."""
+        count = self.fields.get("retry_count")
+        if isinstance(count, int) and not isinstance(count, bool):
+            had = max(0, count + 1)
+        else:
+            had = 1 if "failed_at" in self.fields else 0
+        return had + (self.state == "running")
+
+    def time(self, *names: str) -> float | None:
+        """The first of these times that it has, in seconds."""
+        for name in names:
+            if then := moment(self.fields.get(name)):
+                return then.timestamp()
+        return None
+
+    def words(self) -> Iterator[str]:
+        """All of it that may be sought as text, folded: its texts, lists and objects."""
+        if not self.fields:
+            yield fold(self.payload.decode("utf-8", "replace"))
+            return
+        for name, raw in _raw.decode(self.payload).items():
+            value = bytes(raw)
+            if value[:1] in b'"[{' and name != _PACKED:
+                yield fold(_unescaped(value.decode()))
+
+
+def seen_of(record: JobRecord) -> Seen:
+    """A job that has been read."""
+    place, at = record.place, record.at
+    if isinstance(record, RunRecord):
+        at = record.started_at
+    lies_in = place.name if place is not None and place.kind == "queue" else None
+    return Seen(record.raw, record.state or "", lies_in, None if at is None else at.timestamp())
+
+
+def _unescaped(value: str) -> str:
+    if "\\" not in value:
+        return value
+    return _STRING.sub(lambda found: f'"{msgspec.json.decode(found[0])}"', value)
+
+
+def fold(text: str) -> str:
+    """A text for comparing without regard to case."""
+    return text.lower()
+
+
+def needle(text: str) -> bytes:
+    """What any payload without escapes must hold, in small letters, to have this text in it."""
+    return max(_RUN.findall(fold(text)), key=len, default="").encode()
+
+
+def is_ruled_out(payload: bytes, *needles: Sequence[bytes]) -> bool:
+    """Whether of some of these a payload holds none: quick, and never wrong.
+
+    With escapes it may spell any letter, and two letters are ASCII only when they are folded:
+    KELVIN SIGN, and I WITH DOT ABOVE.
+    """
+    small = payload.lower()
+    for group in needles:
+        if not any(map(small.__contains__, group)):
+            break
+    else:
+        return False
+    if b"\\" in payload:
+        return False
+    return payload.isascii() or not (b"\xe2\x84\xaa" in payload or b"\xc4\xb0" in payload)
+
+
+def is_like(pattern: str, text: str) -> bool:
+    """Whether a text is the pattern, where `*` stands for any text."""
+    first, *others = pattern.split("*")
+    if not others:
+        return text == pattern
+    if not text.startswith(first):
+        return False
+    *middle, last = others
+    at = len(first)
+    for part in middle:
+        found = text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(text) - len(last) >= at and text.endswith(last)
