@@ -8,6 +8,7 @@ import msgspec
 
 from outrider.clock import now_ms
 from outrider.errors import Kill
+from outrider.events import MAX_NAME, JobEvent
 from outrider.hub import Flow, Hub
 from outrider.inspection.record import JobRecord, read
 from outrider.status import FailedJob
@@ -109,6 +110,7 @@ class Collection:
                 now=now,
             )
             if removed:
+                tell(self._hub, "job.killed" if to == "dead" else "job.deleted", found.payload)
                 return True
         return False
 
@@ -135,6 +137,23 @@ class Collection:
             deleted = yield slice_of
             cleared, left = cleared + deleted, left - deleted if deleted else 0
         return cleared
+
+
+def tell(hub: Hub, name: str, payload: bytes) -> None:
+    """Tell what somebody has done to a job."""
+    if hub.events.of[name]:
+        found = read(payload)
+        event = JobEvent(
+            name,
+            now_ms() / 1000,
+            found.jid[:MAX_NAME],
+            found.job[:MAX_NAME],
+            found.queue[:MAX_NAME],
+            found.bid and found.bid[:MAX_NAME],
+            1 if found.retry_count is None else found.retry_count + 2,
+            kept=name == "job.killed",
+        )
+        hub.events.tell(event)
 
 
 def note(record: JobRecord, now: int) -> str:
