@@ -209,7 +209,7 @@ def test_where_nobody_listens_nothing_is_made(
 def test_a_handler_that_raises_changes_no_outcome(
     raising: Callable[..., Job[..., Any]], app: App, runs: Runs
 ) -> None:
-    """Neither the job's nor that of the push: what is enqueued is enqueued."""
+    """Neither the job's nor that of the push: what is enqueued is enqueued (O62)."""
 
     @app.events.on("*")
     def bad(event: Any) -> None:
