@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +29,7 @@ from outrider.job import Job
 from outrider.store.queue import Other
 from outrider.worker.parking import Sent
 from tests.app.conftest import Make, Way
-from tests.app.hands import BID, member, promote, raw, write
+from tests.app.hands import BID, member, promote, put, raw, write
 from tests.app.runs import Runs
 
 
@@ -208,7 +209,7 @@ def test_where_nobody_listens_nothing_is_made(
 def test_a_handler_that_raises_changes_no_outcome(
     raising: Callable[..., Job[..., Any]], app: App, runs: Runs
 ) -> None:
-    """Neither the job's nor that of the push: what is enqueued is enqueued."""
+    """Neither the job's nor that of the push: what is enqueued is enqueued (O62)."""
 
     @app.events.on("*")
     def bad(event: Any) -> None:
@@ -391,3 +392,55 @@ def test_an_outbox_that_comes_too_late_is_told_as_released(
     assert runs.recall() == 1
     assert runs.perform(claimed.payloads[0], claimed.first) == Sent(claimed.first)
     assert names(heard) == ["enqueued", "started", "released"]
+
+
+# -- by hand --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["queue", "schedule", "retry", "dead"])
+def test_what_people_do_to_one_job_is_told(way: Way, heard: list[JobEvent], place: str) -> None:
+    """Where they do it, and only of what they have done."""
+    app = way.app
+    text = member(0, retry_count=1)
+    homes: dict[str, Any] = {
+        "queue": app.queues["default"],
+        "schedule": app.scheduled,
+        "retry": app.retries,
+        "dead": app.dead,
+    }
+
+    def lay() -> str:
+        if place == "queue":
+            put(app, "default", text)
+        else:
+            raw(app, "ZADD", app.keys(place), 1_900_000_000, text)
+        return str(json.loads(text)["jid"])
+
+    verbs = {"delete": "deleted", "kill": "killed", "retry": "requeued"}
+    verbs.pop({"queue": "retry", "dead": "kill"}.get(place, ""), None)
+    for verb, name in verbs.items():
+        assert way(homes[place], verb, lay()) is True
+        assert way(homes[place], verb, "nobody") is False
+        (event,) = heard
+        assert (event.name, event.jid, event.job) == (f"job.{name}", f"{BID}00000000", "app.job")
+        assert (event.queue, event.bid, event.attempt) == ("default", BID, 3)
+        assert event.kept == (verb == "kill")
+        heard.clear()
+        raw(app, "FLUSHALL")
+
+
+def test_a_dead_job_is_not_killed_again(app: App, heard: list[JobEvent]) -> None:
+    """Nothing happens to it, so nothing is told."""
+    raw(app, "ZADD", app.keys("dead"), 1_900_000_000, write("j1"))
+    assert app.dead.kill("j1") is True
+    assert heard == []
+
+
+def test_all_that_are_retried_are_told(way: Way, heard: list[JobEvent]) -> None:
+    """One by one, as they go."""
+    for i in range(3):
+        raw(way.app, "ZADD", way.app.keys("retry"), 1_900_000_000, write(f"j{i}"))
+    assert way(way.app.retries, "retry_all") == 3
+    assert [(event.name, event.jid) for event in heard] == [
+        ("job.requeued", f"j{i}") for i in range(3)
+    ]
