@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from outrider.hub import Flow
 from outrider.keys import Keys
 from outrider.store import place as store
@@ -53,6 +55,16 @@ class Walk:
             self._position = fresh[-1].at + 1
             self._pages = [*self._pages, [entry.payload for entry in fresh]][-2:]
         return fresh
+
+    def took(self, entries: Sequence[Entry]) -> None:
+        """Those of the last page were taken away: what comes next begins so much earlier."""
+        if self._place.is_list and entries:
+            gone = {entry.at for entry in entries}
+            first = self._position - len(self._pages[-1])
+            page = [one for at, one in enumerate(self._pages.pop(), first) if at not in gone]
+            self._position -= len(gone)
+            if page:
+                self._pages.append(page)
 
     def _unseen(self, found: list[Entry]) -> list[Entry]:
         """What follows the last that is known of the last two pages."""

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from outrider import search
 from outrider.clock import now_ms
 from outrider.errors import ConfigError, OperationNotFound
 from outrider.hub import Flow, Hub
 from outrider.operations.driving import drive
 from outrider.operations.record import VERBS, Reading, Verb, reading
+from outrider.search.parse import parse
 from outrider.store import operation as store
 from outrider.store.operation import Fields
 
@@ -254,17 +254,26 @@ def _wish(
 ) -> _Wish:
     if verb not in VERBS or verb == "undo":
         raise ConfigError(f"an operation is to delete, retry or kill, not {verb!r}")
-    search.parse(filter)
+    if not parse(filter).terms:
+        raise ConfigError("an operation needs a filter; job:* means all jobs")
     when = now_ms() if as_of is None else int(as_of.timestamp() * 1000)
     return _Wish(verb, filter, expect, when, key, by)
 
 
 def _begin(hub: Hub, wish: _Wish) -> Flow[Fields]:
     id = _random_id() if wish.key is None else _id_of(wish.key)
-    begun = {
-        **{"v": 1, "id": id, "verb": wish.verb, "filter": wish.filter, "as_of": wish.as_of},
-        **{"expect": "" if wish.expect is None else wish.expect, "by": wish.by},
-        **{"undoes": wish.undoes, "state": "running", "step": 0, "started_at": now_ms()},
+    begun: Fields = {
+        "v": "1",
+        "id": id,
+        "verb": wish.verb,
+        "filter": wish.filter,
+        "as_of": str(wish.as_of),
+        "expect": "" if wish.expect is None else str(wish.expect),
+        "by": wish.by,
+        "undoes": wish.undoes,
+        "state": "running",
+        "step": "0",
+        "started_at": str(now_ms()),
     }
     words = [word for pair in begun.items() for word in pair]
     fields: Fields = yield store.begin(hub.keys, id=id, fields=words, now=now_ms())

@@ -34,7 +34,9 @@ class TrashedJob:
     @property
     def is_restorable(self) -> bool:
         """Whether it may go back: no member or callback of a batch, or dead before."""
-        return self.place.kind == "dead" or not (self.record.bid or decode(self.record.raw).get("cb"))
+        return self.place.kind == "dead" or not (
+            self.record.bid or decode(self.record.raw).get("cb")
+        )
 
 
 class TrashPage(NamedTuple):
@@ -45,7 +47,7 @@ class TrashPage(NamedTuple):
 
 
 class Trash:
-    """Deleted jobs, the one that was deleted last at first. What `clear()` deletes is not among them."""
+    """Deleted jobs, the last one first. What `clear()` deletes is not among them."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

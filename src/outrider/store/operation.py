@@ -8,6 +8,8 @@ from outrider.keys import Keys
 from outrider.script import Call, command, script
 
 Fields = dict[str, str]
+STEP = 500
+"""How many jobs a step may act on, a member of a batch counted as five."""
 
 
 class Aim(NamedTuple):
