@@ -19,6 +19,7 @@ from outrider.errors import (
     Kill,
     NotDurable,
     NotSerializable,
+    OperationNotFound,
     OutriderError,
     PayloadTooLarge,
     PoisonPill,
@@ -34,6 +35,8 @@ from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
+from outrider.operations.operations import Operation
+from outrider.operations.trash import TrashedJob
 from outrider.payload import Draft
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
@@ -62,7 +65,10 @@ __all__ = [
     "JobRecord",
     "Kill",
     "NotDurable",
+    "NotRestorable",
     "NotSerializable",
+    "Operation",
+    "OperationNotFound",
     "OutriderError",
     "PayloadTooLarge",
     "PoisonPill",
@@ -76,6 +82,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreUnavailable",
+    "TrashedJob",
     "UnknownJob",
     "avalid_within_batch",
     "current_batch",
