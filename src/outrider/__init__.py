@@ -18,6 +18,7 @@ from outrider.errors import (
     FilterError,
     Kill,
     NotDurable,
+    NotRestorable,
     NotSerializable,
     OperationNotFound,
     OutriderError,
