@@ -13,6 +13,7 @@ from outrider.errors import (
     BatchNotFound,
     BatchUnfinished,
     ConfigError,
+    CursorError,
     Discard,
     EnqueueError,
     FilterError,
@@ -32,6 +33,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
@@ -57,6 +59,7 @@ __all__ = [
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
+    "CursorError",
     "Discard",
     "Draft",
     "EnqueueError",
@@ -71,6 +74,7 @@ __all__ = [
     "Operation",
     "OperationNotFound",
     "OutriderError",
+    "Page",
     "PayloadTooLarge",
     "PoisonPill",
     "Process",
