@@ -196,7 +196,7 @@ class _ByTime:
         return times.bundle
 
     def took(self, entries: Sequence[Entry]) -> None:
-        """Nothing: who comes next is known by the bytes of the last, whether it lies there or not."""
+        """Nothing: who comes next is known by time and bytes, wherever the last one is now."""
 
     def entry(self, number: int, payload: bytes) -> Entry:
         times = self._times

@@ -57,8 +57,8 @@ ROLES = {
     "console": _role(
         "look at everything; pause, retry, delete, cancel; quiet and stop workers",
         """begin boards bringback cancel cancel_members cancelled catalogue clear dispose forget
-        halt move operate overview permitted picture prune purge queued recent remove requeue restore
-        roll rummage seek signal timed waiting""",
+        halt move operate overview permitted picture prune purge queued recent remove requeue
+        restore roll rummage seek signal timed waiting""",
         """GETRANGE slots, HGET batch, HGETALL batch, HGETALL operation, HKEYS kids, HKEYS owners,
         HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
