@@ -50,8 +50,9 @@ ROLES = {
         """ack arm beat check claim condemn deliver enlist farewell handback move operate orphans
         outstanding permitted promote queued reap recall relieve restore review rummage survey
         timed turn upkeep""",
-        """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO, LLEN held queue,
-        SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE moving""",
+        """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
+        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
+        ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
