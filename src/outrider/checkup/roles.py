@@ -51,7 +51,7 @@ ROLES = {
         outstanding permitted promote queued reap recall relieve restore review rummage survey
         timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
-        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
+        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS queues,
         ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
@@ -61,9 +61,9 @@ ROLES = {
         halt move operate overview permitted picture prune purge queued recent remove requeue
         restore roll rummage seek signal timed waiting""",
         """GETRANGE slots, HGET batch, HGETALL batch, HGETALL operation, HKEYS kids, HKEYS owners,
-        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
+        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
-        SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
+        SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
         SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZCARD trash,
         ZRANGE batches,
         ZRANGE deaths, ZRANGE leases, ZRANGE moving""",
