@@ -51,7 +51,7 @@ ROLES = {
         outstanding permitted promote queued reap recall relieve restore review rummage survey
         timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
-        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS queues,
+        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
         ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
