@@ -20,6 +20,8 @@ from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
+from outrider.operations.operations import Operation, Operations
+from outrider.operations.trash import Trash
 
 CLASSES: list[type] = [
     App,
@@ -35,6 +37,9 @@ CLASSES: list[type] = [
     Processes,
     Work,
     Stats,
+    Operation,
+    Operations,
+    Trash,
     RunningJob,
     Buffer,
 ]
@@ -58,6 +63,9 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Process, ("quiet", "stop", "dump")),
     (Processes, ("get", "size")),
     (Work, ("find", "size")),
+    (Operation, ("refresh", "cancel", "join", "run", "undo")),
+    (Operations, ("start", "get", "page")),
+    (Trash, ("size", "page", "find", "restore", "restore_all", "empty")),
     (Stats, ("read", "latency", "queues", "history")),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
