@@ -43,6 +43,7 @@ from outrider.operations.trash import TrashedJob
 from outrider.payload import Draft
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
+from outrider.tally import BatchRecord
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -56,6 +57,7 @@ __all__ = [
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",
+    "BatchRecord",
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
