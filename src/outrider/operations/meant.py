@@ -53,7 +53,7 @@ def _is_for(operation: Reading, wanted: Filter, place: Place) -> bool:
 
 def is_meant(operation: Reading, wanted: Filter, place: Place, entry: Entry) -> bool:
     """Whether a job there matches, and did not come later."""
-    if not wanted.may_match(entry.payload):
+    if entry.is_coming:
         return False
     name = place.name if place.kind == "queue" else None
     seen = Seen(entry.payload, STATES[place.kind], name, entry.score)
