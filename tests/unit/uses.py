@@ -26,7 +26,7 @@ MODULES = {
     ),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
-        *("reviving", "forgetting", "walk", "inspection", "operations", "job", "cli"),
+        *("reviving", "forgetting", "walk", "inspection", "search", "operations", "job", "cli"),
     ),
 }
 # A job may do what producers do.
