@@ -22,6 +22,8 @@ from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Job
 from outrider.metrics.metrics import Metrics
+from outrider.operations.operations import Operations
+from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 from outrider.search.filter import Filter
@@ -72,6 +74,8 @@ class App(Hub):
         self.stats = Stats(self)
         self.metrics = Metrics(self)
         self.events: Events = Events(self)
+        self.operations = Operations(self)
+        self.trash = Trash(self)
 
     # -- registering ------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def remove(app: App, payload: str, at: int) -> bool:
         name="default",
         payload=payload.encode(),
         at=at,
-        to="",
+        to="trash",
         failure="",
         now=NOW,
     )
