@@ -7,6 +7,7 @@ one that died begins the place anew in which that was: what it has done lies the
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -30,6 +31,8 @@ from outrider.store.place import Entry, Place
 from outrider.walk import Walk
 
 BYTES = 1 << 18
+SILENCE = 0.2
+"""For how many seconds nothing is said where nothing matches: so long a cancelling is not heard."""
 DEPTH, FEWEST = 5_000_000, 25
 _BATCH = re.compile(rb'"(?:bid|cb)":"([^"]+)"')
 NOWHERE = Place("dead")
@@ -90,6 +93,7 @@ class _Course:
         # Those that were refused in this place still lie there, and will be counted again.
         self._refused = self._mark.refused
         self._fields: dict[str, str | int] = {"refused": self._refused}
+        self._spoke = time.monotonic()
 
     def run(self) -> Flow[None]:
         """Go on with it to its end."""
@@ -138,7 +142,7 @@ class _Course:
             names &= set((yield queue.moving(self._keys)))
 
     def _act(self, place: Place, meant: list[Entry], length: int) -> Flow[None]:
-        """Do it to those of a page; also where there is none, the server hears how far it is."""
+        """Do it to those of a page; where nothing matches, the server hears how far it is."""
         expect, before = self._operation.expect, self._matched - len(meant)
         taken = 0
         for some in self._slices(place, meant, length):
@@ -153,7 +157,7 @@ class _Course:
                 words += entry.payload + becomes
             yield from self._do(place, aims, bytes(words))
             taken += len(some)
-        if not meant:
+        if not meant and time.monotonic() - self._spoke > SILENCE:
             yield from self._do()
 
     @property
@@ -254,6 +258,7 @@ class _Course:
 
     def _heed(self, fields: Fields) -> None:
         self._step += 1
+        self._spoke = time.monotonic()
         # One that was sent twice was done once: it is ours if it says so.
         is_ours = fields.get("driver") == self._driver and int(fields["step"]) == self._step
         if not is_ours or fields["state"] != "running":
