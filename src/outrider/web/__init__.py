@@ -1,0 +1,19 @@
+"""Over HTTP: the web application, and the status endpoint of batches for sites of users' own.
+
+Each is imported when it is asked for: the endpoint needs no extra package, the application does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["batch_status", "create_app"]
+
+_HOMES = {"batch_status": "outrider.web.status", "create_app": "outrider.web.application"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
