@@ -1,0 +1,205 @@
+"""The web application: the JSON API, and what guards it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from html import escape
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from outrider import config
+from outrider.app import App
+from outrider.ids import new_jid
+from outrider.web import guard
+from outrider.web.api import ENDPOINTS
+from outrider.web.auth import Auth, Scope, ask, peer
+from outrider.web.endpoint import Endpoint
+from outrider.web.openapi import describe
+from outrider.web.principals import PERMISSIONS, Principal
+from outrider.web.problems import Refusal, refusal_of
+from outrider.web.serving import Handler, serve, tagged, to_problem
+from outrider.web.showing import Redaction
+from outrider.web.visit import Act, Visit
+
+API = "/api/v1"
+REQUEST_ID = "outrider.request_id"
+_log = logging.getLogger("outrider.web")
+
+
+class _Name(Convertor[str]):
+    """A name in a path, of any characters: others may have pushed to a queue called `a/b`."""
+
+    regex = ".+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("outrider", _Name())
+
+
+def create_app(
+    app: App,
+    *,
+    auth: Auth | None = None,
+    allow_anonymous: bool | Collection[str] = False,
+    allowed_hosts: Collection[str] | None = None,
+    redact: Collection[str] = (),
+    on_act: Callable[[Act], None] | None = None,
+) -> Starlette:
+    """An ASGI application to look at an app's jobs and batches and to operate on them.
+
+    It runs by itself or mounted below any path. Everything is refused until it is said who may ask:
+    `auth` tells who it is (see `outrider.web.auth`); `allow_anonymous` lets in whom that does not
+    know, with all permissions or with these. `allowed_hosts` are the host names it answers for
+    (`*.example.com`, or `*` for any): without `auth` only those of this machine, else any. What has
+    one of the words `redact` in its name is hidden like a password. `on_act` is told of everything
+    that is changed, or refused, beside the log. Raises ConfigError for a wrong setting.
+    """
+    if config.is_tested() and auth is None and not allow_anonymous:
+        allow_anonymous, allowed_hosts = True, allowed_hosts or ("*",)
+    permissions = PERMISSIONS if allow_anonymous is True else allow_anonymous or ()
+    anonymous = Principal("anonymous", permissions) if permissions else None
+    hosts = allowed_hosts or (guard.LOCAL if auth is None else ("*",))
+    desk = _Desk(app, auth, anonymous, Redaction(redact), on_act)
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await app.aclose()
+
+    paths: dict[str, dict[str, Handler]] = {}
+    for one in ENDPOINTS:
+        paths.setdefault(one.path, {})[one.method] = serve(one, desk.welcome, API)
+    routes = [Route("/", _front)]
+    routes += [Route(path, _described) for path in (f"{API}/openapi.json", "/api/openapi.json")]
+    # The longest first: what ends with a word of its own goes before what takes any name.
+    for path in sorted(paths, key=len, reverse=True):
+        template = API + path.replace("{name}", "{name:outrider}")
+        routes.append(Route(template, _Methods(paths[path]), methods=[*paths[path]]))
+    made = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _failed})
+    made.router.redirect_slashes = False
+    made.add_middleware(_Guard, hosts=hosts)
+    return made
+
+
+class _Desk:
+    """Finds out who asks."""
+
+    def __init__(
+        self,
+        app: App,
+        auth: Auth | None,
+        anonymous: Principal | None,
+        redaction: Redaction,
+        on_act: Callable[[Act], None] | None,
+    ) -> None:
+        self._app = app
+        self._auth = auth
+        self._anonymous = anonymous
+        self._redaction = redaction
+        self._on_act = on_act
+
+    async def welcome(self, request: Request, endpoint: Endpoint) -> Visit:
+        """The visit that a request begins; refused when nobody is known to ask."""
+        who = None if self._auth is None else await ask(self._auth, request.scope)
+        who = who or self._anonymous
+        if who is None and endpoint.needs is None:
+            who = Principal("anonymous", ())
+        if who is None:
+            raise self._refusal()
+        return Visit(
+            self._app,
+            who,
+            self._redaction,
+            peer(request.scope),
+            request.scope[REQUEST_ID],
+            on_act=self._on_act,
+        )
+
+    def _refusal(self) -> Refusal:
+        if self._auth is None:
+            return Refusal(
+                403,
+                "closed",
+                "nobody may ask yet: give create_app an auth, or allow_anonymous=True",
+            )
+        challenge = getattr(self._auth, "challenge", "Bearer")
+        return Refusal(
+            401,
+            "unknown",
+            "say who you are",
+            WWW_Authenticate=f'{challenge} realm="outrider", charset="UTF-8"',
+        )
+
+
+class _Methods:
+    """The methods of one path: an ASGI application that answers in problems whatever goes wrong."""
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: guard.Receive, send: guard.Send) -> None:
+        request = Request(scope, receive)
+        method = "GET" if request.method == "HEAD" else request.method
+        try:
+            response = await self._handlers[method](request)
+        except Exception as error:  # whatever it is, the client is told in the same form
+            response = await _failed(request, error)
+        await response(scope, receive, send)
+
+
+class _Guard:
+    """What comes before all else: hosts, sites, ids of requests, and headers."""
+
+    def __init__(self, app: guard.ASGI, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: guard.Receive, send: guard.Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_jid()
+        scope[REQUEST_ID] = request_id
+        send = guard.with_headers(send, request_id)
+        try:
+            guard.check_host(scope, self._hosts)
+            guard.check_origin(scope)
+        except Refusal as refusal:
+            await to_problem(refusal, request_id)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    refusal = refusal_of(error)
+    if refusal is None:
+        _log.error("%s %s", request.method, request.url.path, exc_info=error)
+        refusal = Refusal(500, "failed", "this was not foreseen: the log of the server has more")
+    return to_problem(refusal, request.scope[REQUEST_ID])
+
+
+async def _front(request: Request) -> Response:
+    where = escape(f"{request.scope.get('root_path', '')}{API}/openapi.json")
+    return HTMLResponse(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Outrider</title><h1>Outrider</h1>"
+        f'<p>The JSON API is described by <a href="{where}">{where}</a>.'
+    )
+
+
+async def _described(request: Request) -> Response:
+    server = request.scope.get("root_path", "") + API
+    text = msgspec.json.encode(describe(ENDPOINTS, server))
+    return tagged(request, Response(text, media_type="application/json"))
