@@ -15,6 +15,8 @@ from outrider.errors import (
     BatchNotFound,
     BatchUnfinished,
     ConfigError,
+    NotRestorable,
+    OperationNotFound,
     StoreError,
     StoreFull,
     StoreUnavailable,
@@ -94,6 +96,8 @@ _MEANINGS: tuple[tuple[tuple[type[Exception], ...], int, str], ...] = (
     ((BatchCancelled,), 409, "batch-cancelled"),
     ((BatchFinished,), 409, "batch-finished"),
     ((BatchUnfinished,), 409, "batch-unfinished"),
+    ((OperationNotFound,), 404, "not-found"),
+    ((NotRestorable,), 409, "not-restorable"),
     ((UnreadablePayload,), 409, "unreadable-job"),
     ((ConfigError, msgspec.ValidationError), 400, "wrong-request"),
 )

@@ -1,0 +1,95 @@
+"""What the service functions show of jobs and batches: names are short, secrets hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import convert
+
+from outrider.inspection.record import JobRecord
+from outrider.inspection.work import RunRecord
+from outrider.status import BatchStatus
+from outrider.web import shapes
+from outrider.web.shapes import seconds
+from outrider.web.showing import LISTED, Redaction, Show, positional, short
+from outrider.web.visit import Visit
+
+FAILURES = 100
+
+
+def job(
+    visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = False
+) -> shapes.Job:
+    """A job, with so many characters of its data."""
+    show = Show(None if reveal else visit.redaction, room)
+    args, kwargs = positional(visit.app, record, show), show.value(record.kwargs)
+    return shapes.Job(
+        jid=short(record.jid),
+        job=short(record.job),
+        queue=short(record.queue),
+        state=record.state,
+        args=args,
+        kwargs=kwargs,
+        bid=None if record.bid is None else short(record.bid),
+        tags=show.value(record.tags),
+        created_at=seconds(record.created_at),
+        enqueued_at=seconds(record.enqueued_at),
+        failed_at=seconds(record.failed_at),
+        error_class=show.words(record.error_class),
+        error_message=show.words(record.error_message),
+        retry_count=record.retry_count,
+        at=seconds(record.at),
+        size=len(record.raw),
+        is_cut=show.is_cut,
+        is_readable=bool(record.jid),
+    )
+
+
+def run(visit: Visit, record: RunRecord) -> shapes.Run:
+    """A running job."""
+    return shapes.Run(
+        process=short(record.process),
+        slot=short(record.slot),
+        attempt=record.attempt,
+        started_at=seconds(record.started_at),
+        elapsed=record.elapsed,
+        job=job(visit, record),
+    )
+
+
+def batch(status: BatchStatus) -> shapes.Batch:
+    """A batch as it is in a list."""
+    return shapes.Batch(**_batch(status))
+
+
+def whole_batch(visit: Visit, status: BatchStatus) -> shapes.BatchDetail:
+    """A batch by itself."""
+    show = Show(visit.redaction, LISTED * FAILURES)
+    failures = [
+        shapes.FailedJob(
+            jid=one.jid,
+            job=short(one.job),
+            error_class=show.words(one.error_class) or "",
+            error_message=show.words(one.error_message) or "",
+            failed_at=one.failed_at,
+        )
+        for one in status.failure_info[:FAILURES]
+    ]
+    callbacks = [convert(one._asdict(), shapes.BatchEvent) for one in status.callbacks]
+    return shapes.BatchDetail(**_batch(status), callbacks=callbacks, fail_info=failures)
+
+
+def _batch(status: BatchStatus) -> dict[str, Any]:
+    plain = ("bid", "total", "pending", "failures", "dead", "discarded", "deleted", "cancelled")
+    flags = ("is_complete", "is_success", "is_settled", "is_dead", "is_cancelled")
+    times = ("created_at", "complete_at", "success_at", "death_at", "settled_at", "expires_at")
+    return {
+        **{name: getattr(status, name) for name in (*plain, *flags, "percent", "eta")},
+        **{name: seconds(getattr(status, name)) for name in times},
+        "description": None if status.description is None else short(status.description, 500),
+        "is_barred": status.barred,
+        "holds": status.held,
+        "parent_bid": status.parent_bid,
+        "tags": [short(tag) for tag in status.tags[:20]],
+        "children": len(status.child_bids),
+    }
