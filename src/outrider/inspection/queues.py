@@ -155,7 +155,7 @@ class Stats:
 
 def _latency(keys: Keys, name: str) -> Flow[float]:
     first: place.Line = yield place.queued(
-        keys, place="queue", name=name, start=0, last=b"", count=1
+        keys, place="queue", name=name, start=0, length=0, marks=[], count=1
     )
-    since = read(first.payloads[0]).enqueued_at if first.payloads else None
+    since = read(first.bundle.text).enqueued_at
     return max(0.0, clock.now() - since.timestamp()) if since else 0.0
