@@ -20,6 +20,8 @@ from outrider.inspection.queues import Queues, Stats
 from outrider.inspection.sets import JobSet
 from outrider.inspection.work import Work
 from outrider.job import Job
+from outrider.operations.operations import Operations
+from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 
@@ -65,6 +67,8 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
+        self.operations = Operations(self)
+        self.trash = Trash(self)
 
     # -- registering ------------------------------------------------------------------------------
 

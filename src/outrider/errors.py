@@ -133,6 +133,17 @@ class BatchNotFound(OutriderError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class OperationNotFound(OutriderError, KeyError):
+    """No operation of this id is known: it never was, or ended over a week ago."""
+
+    def __str__(self) -> str:  # KeyError would show the message in quotes
+        return str(self.args[0]) if self.args else ""
+
+
+class NotRestorable(OutriderError):
+    """A deleted job can't go back: its batch was told that it is deleted."""
+
+
 class BatchFinished(OutriderError):
     """The batch is settled, so nothing more can be added."""
 

@@ -125,7 +125,7 @@ class Sought(NamedTuple):
 def remove(
     keys: Keys, *, place: str, name: str, payload: bytes, at: int, to: str, failure: str, now: int
 ) -> bool:
-    """Delete one job, or move it to the dead set with `to` "dead".
+    """Move one job to the "trash" or the "dead" set.
 
     False when it is not there; in a line, when it is not there near `at`, its position when it was
     seen. `failure` is what is noted of a member that dies.
