@@ -20,6 +20,7 @@ from outrider.inspection.queues import Queues, Stats
 from outrider.inspection.sets import JobSet
 from outrider.inspection.work import Work
 from outrider.job import Job
+from outrider.metrics.metrics import Metrics
 from outrider.operations.operations import Operations
 from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
@@ -69,6 +70,7 @@ class App(Hub):
         self.stats = Stats(self)
         self.operations = Operations(self)
         self.trash = Trash(self)
+        self.metrics = Metrics(self)
 
     # -- registering ------------------------------------------------------------------------------
 

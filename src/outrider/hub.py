@@ -13,6 +13,7 @@ from outrider import callbacks, config
 from outrider.buffer.settings import PushBuffer, Setting, read_setting
 from outrider.callbacks import CallbackClass, Registered, Target
 from outrider.errors import ConfigError
+from outrider.events import Handlers
 from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
 from outrider.keys import Keys
 from outrider.middleware import Middleware
@@ -55,6 +56,7 @@ class Hub:
         self.callback_classes: Registry[CallbackClass] = Registry()
         self.death_handlers: list[Callable[..., Any]] = []
         self.middleware = Middleware()
+        self.events = Handlers()
 
     def target(self, target: Any, event: str) -> Target:
         """What `batch.on` was given: a job, a callback class, or the name of either.

@@ -78,6 +78,14 @@ TABLE: dict[str, KeySpec] = {
     "failures": KeySpec(
         "o:failures:{}", "hash", "as its batch", "number -> failing or dead member"
     ),
+    "measured": KeySpec(
+        "o:measured:{}", "hash", "8 hours; 7 days", "job name -> its runs of a minute, of an hour"
+    ),
+    "totals": KeySpec("o:totals", "hash", "none", "job name -> all its runs; 1,001 names at most"),
+    "sampled": KeySpec(
+        "o:sampled:{}", "hash", "8 hours; 7 days", "queue -> how long it was in a minute, an hour"
+    ),
+    "marks": KeySpec("o:marks", "zset", "90 days", "`ms label` of deploys, by time, ms"),
 }
 
 GUARD = TABLE["guard"].template

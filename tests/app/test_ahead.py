@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -77,6 +78,7 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         ledger,
         tell=notes.append,
         replace=notes.append,
+        flush=lambda: math.inf,
         max_jobs=None,
     )
     performer = Performer(app, f"{IDENTITY}:0", ledger.now, table.limit)

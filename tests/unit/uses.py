@@ -23,7 +23,7 @@ MODULES = {
     "worker": ("worker", "context", "checkup", "outbox"),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
-        *("reviving", "forgetting", "walk", "inspection", "job", "cli"),
+        *("reviving", "forgetting", "walk", "inspection", "job", "cli", "metrics"),
     ),
 }
 # A job may do what producers do.

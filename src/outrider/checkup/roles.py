@@ -47,22 +47,23 @@ ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn deliver enlist farewell handback move orphans
-        outstanding permitted promote reap recall relieve review survey turn upkeep""",
+        """ack arm beat check claim condemn deliver enlist farewell handback measure move orphans
+        outstanding permitted promote reap recall relieve review sample survey turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, INFO, SMEMBERS heldnames,
         SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
         "look at everything; pause, retry, delete, cancel; quiet and stop workers",
-        """boards bringback cancel cancel_members cancelled clear forget move permitted picture
+        """boards bringback cancel cancel_members cancelled clear forget mark move permitted picture
         prune purge queued remove requeue roll seek signal timed waiting""",
-        """GET stat, GETRANGE slots, HGET batch, HGETALL batch, HKEYS kids, HKEYS owners,
+        """GET stat, GETRANGE slots, HGET batch, HGET measured, HGET sampled,
+        HGETALL batch, HGETALL measured, HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS owners,
         HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
         SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
         SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZRANGE batches,
-        ZRANGE deaths, ZRANGE leases, ZRANGE moving""",
+        ZRANGE deaths, ZRANGE leases, ZRANGE marks, ZRANGE moving""",
     ),
 }
 

@@ -11,6 +11,7 @@ import click
 
 from outrider import __version__, logs
 from outrider.cli.doctor import doctor
+from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue, stats
 from outrider.cli.web import web
 from outrider.errors import ConfigError, OutriderError
@@ -149,6 +150,7 @@ cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)
 cli.add_command(web)
+cli.add_command(mark)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

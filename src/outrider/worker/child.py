@@ -23,6 +23,7 @@ from outrider.app import App
 from outrider.errors import OutriderError, StoreError
 from outrider.worker.channel import Channel, Message
 from outrider.worker.ledger import Ledger
+from outrider.worker.measures import Measures
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Performer
 from outrider.worker.pump import Fenced, Pump
@@ -91,6 +92,7 @@ class _Child:
         self._push_buffer = app.push_buffer
         self._asked = False
         self._stopped = threading.Event()
+        self._measures = Measures(app)
         self._pump = Pump(
             app.executor,
             app.keys,
@@ -100,6 +102,7 @@ class _Child:
             ledger,
             tell=self._tell,
             replace=self._ask_for_another,
+            flush=self._measures.keep_up,
             max_jobs=start["max_jobs"],
         )
         performer = Performer(app, f"{identity}:{child}", ledger.now, table.limit)
@@ -113,6 +116,7 @@ class _Child:
             self._pump.run(self._runner)
         except Fenced:
             log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
+            self._measures.end()
             self._end(FENCED)
         except StoreError as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
@@ -122,6 +126,7 @@ class _Child:
             # longer reports, and so its claims: nobody would ever run these jobs.
             log.exception("this child can't go on")
             self._end(BROKEN)
+        self._measures.end()
         self._stopped.wait()
         self._end(CLEAN)
 

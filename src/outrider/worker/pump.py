@@ -48,7 +48,8 @@ class Pump:
     """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
-    for instance; `tell` when the server is away, and with "" when it is back.
+    for instance; `tell` when the server is away, and with "" when it is back. `flush` is called
+    between requests, and says in how many seconds at the latest it wants to be called again.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Pump:
         *,
         tell: Callable[[str], None],
         replace: Callable[[str], None],
+        flush: Callable[[], float],
         max_jobs: int | None,
     ) -> None:
         self._line = Line(executor, ledger.doubt, tell)
@@ -78,6 +80,7 @@ class Pump:
         self._rang = False
         self._rate = Rate()
         self._replace = replace
+        self._flush = flush
         self._max_jobs = math.inf if max_jobs is None else max_jobs
         self._jobs = 0
         self._quarantine = Quarantine(replace)
@@ -124,6 +127,7 @@ class Pump:
             self._event.clear()
             self._urgent.clear()
             busy = self._round(runner)
+            pause = self._flush()
             left = runner.active or runner.outcomes or runner.ready or len(runner.parking)
             if self._quiet and not left and self._quarantine.empty:
                 return
@@ -131,7 +135,7 @@ class Pump:
                 self._cut_off(runner)
                 return
             if not busy:
-                self._rest(runner)
+                self._rest(runner, pause)
 
     def _cut_off(self, runner: Runner) -> None:
         """Give back the jobs that are running: the last act of a child."""
@@ -275,9 +279,9 @@ class Pump:
         )
         return [call]
 
-    def _rest(self, runner: Runner) -> None:
+    def _rest(self, runner: Runner, pause: float) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
-        patience = min(self._patience(runner), self._line.deadline - time.monotonic())
+        patience = min(pause, self._patience(runner), self._line.deadline - time.monotonic())
         if not self._event.wait(max(0.0, patience)):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):
