@@ -37,7 +37,7 @@ _log = logging.getLogger("outrider.web")
 class _Name(Convertor[str]):
     """A name in a path, of any characters: others may have pushed to a queue called `a/b`."""
 
-    regex = ".+"
+    regex = r"[\s\S]+"
 
     def convert(self, value: str) -> str:
         return value

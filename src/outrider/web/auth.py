@@ -1,7 +1,7 @@
 """Ways to tell who asks, for `create_app(app, auth=...)`.
 
-Each is a function of an ASGI scope that returns a Principal, or None for whom it does not know; a
-function of your own may be `async def`. Where several may say it, `first_of` asks one after the other.
+Each is a function of an ASGI scope that returns a Principal, or None for whom it does not know; one
+of your own may be `async def`. `first_of` asks several, one after the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from outrider.errors import ConfigError
 from outrider.web.principals import PERMISSIONS, Principal
 
 Scope = MutableMapping[str, Any]
-Auth = Callable[[Scope], "Principal | None | Awaitable[Principal | None]"]
+Auth = Callable[[Scope], "Principal | Awaitable[Principal | None] | None"]
 
 _COST = {"n": 1 << 14, "r": 8, "p": 1}
 

@@ -1,6 +1,6 @@
-"""Service functions with what is known of them: the one table that routes and OpenAPI are made of.
+"""Service functions with what is known of them: routes and OpenAPI are made of this.
 
-The console calls the same functions, so what an endpoint needs is checked here, not by who serves it.
+The console calls the same functions, so what each needs is checked here, not by who serves it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every request passes: the host it names, the site it comes from, and the headers of answers."""
+"""What every request passes: the host it names, the site it comes from, headers of the answer."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _operation(one: Endpoint, components: dict[str, Any]) -> dict[str, Any]:
 def _parameters(one: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:
     if one.asks is None:
         return []
-    (schema,), extra = msgspec.json.schema_components([one.asks], ref_template=_REFERENCE)
+    _, extra = msgspec.json.schema_components([one.asks], ref_template=_REFERENCE)
     components.update({name: part for name, part in extra.items() if name != one.asks.__name__})
     parts = extra[one.asks.__name__]["properties"]
     needed = extra[one.asks.__name__].get("required", [])

@@ -68,7 +68,8 @@ class Queue(msgspec.Struct, kw_only=True):
 class Overview(msgspec.Struct, kw_only=True):
     """Numbers of one moment. `processed` counts executions, failed ones included.
 
-    `latency` is the longest of all queues, in seconds.
+    `held` are jobs that are paused by their name. `latency` is the longest of all queues, in
+    seconds.
     """
 
     processed: int
@@ -78,6 +79,7 @@ class Overview(msgspec.Struct, kw_only=True):
     scheduled: int
     retries: int
     dead: int
+    held: int
     processes: int
     busy: int
     latency: float
@@ -284,7 +286,7 @@ class Day(msgspec.Struct, kw_only=True):
 
 
 class History(msgspec.Struct, kw_only=True):
-    """Days, the newest first."""
+    """Days, the oldest first."""
 
     days: list[Day]
 

@@ -6,20 +6,20 @@ from typing import Any
 
 from msgspec import convert
 
+from outrider.inspection.collection import Collection
 from outrider.inspection.record import JobRecord
+from outrider.inspection.stats import StatsReading
 from outrider.inspection.work import RunRecord
 from outrider.status import BatchStatus
 from outrider.web import shapes
 from outrider.web.shapes import seconds
-from outrider.web.showing import LISTED, Redaction, Show, positional, short
+from outrider.web.showing import LISTED, Show, positional, short
 from outrider.web.visit import Visit
 
 FAILURES = 100
 
 
-def job(
-    visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = False
-) -> shapes.Job:
+def job(visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = False) -> shapes.Job:
     """A job, with so many characters of its data."""
     show = Show(None if reveal else visit.redaction, room)
     args, kwargs = positional(visit.app, record, show), show.value(record.kwargs)
@@ -27,7 +27,7 @@ def job(
         jid=short(record.jid),
         job=short(record.job),
         queue=short(record.queue),
-        state=record.state,
+        state=record.state or "",
         args=args,
         kwargs=kwargs,
         bid=None if record.bid is None else short(record.bid),
@@ -93,3 +93,17 @@ def _batch(status: BatchStatus) -> dict[str, Any]:
         "tags": [short(tag) for tag in status.tags[:20]],
         "children": len(status.child_bids),
     }
+
+
+def queues(found: StatsReading) -> list[shapes.Queue]:
+    """All queues, as they were read."""
+    return [
+        shapes.Queue(name=short(name), size=one.size, latency=one.latency, paused=one.paused)
+        for name, one in found.queues.items()
+    ]
+
+
+async def page(visit: Visit, where: Collection, ask: shapes.Paged) -> shapes.JobPage:
+    """A page of the jobs of a place."""
+    found = await where.apage(ask.limit, ask.after or None)
+    return shapes.JobPage(jobs=[job(visit, one) for one in found.records], next=found.next)

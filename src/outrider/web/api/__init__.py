@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outrider.web.api import general
+from outrider.web.api import batches, general, jobs, metrics, operations, processes, queues
 from outrider.web.endpoint import endpoints
 
-ENDPOINTS = endpoints(general)
+ENDPOINTS = endpoints(general, jobs, queues, batches, processes, operations, metrics)

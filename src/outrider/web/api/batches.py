@@ -7,12 +7,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from outrider.status import BatchStatus
+from outrider.store import look
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import not_there
 from outrider.web.shapes import (
     Asked,
-    Batch,
     BatchDetail,
     BatchPage,
     Done,
@@ -59,11 +59,9 @@ async def children(visit: Visit, ask: Children) -> BatchPage:
     """The batches that were made inside one, by their ids."""
     below = (await _status(visit, ask.bid)).child_bids
     bids = [bid for bid in below if bid > ask.after][: ask.limit]
-    found = await visit.app.aperform_all(BatchStatus.reading(visit.app, bid) for bid in bids)
+    found = await _pictures(visit, bids)
     more = bids and bids[-1] < below[-1]
-    return BatchPage(
-        batches=[views.batch(one) for one in found if one], next=bids[-1] if more else None
-    )
+    return BatchPage(batches=[*map(views.batch, found)], next=bids[-1] if more else None)
 
 
 @endpoint("GET", "/batches/{bid}/explanation", problems=(404,))
@@ -98,3 +96,12 @@ async def _status(visit: Visit, bid: str) -> BatchStatus:
     if status is None:
         raise not_there(f"no batch {bid}: it never was, has expired, or was deleted")
     return status
+
+
+async def _pictures(visit: Visit, bids: list[str]) -> list[BatchStatus]:
+    """How these stand that are known, in one round trip."""
+    app = visit.app
+    calls = [look.picture(app.keys, bid=bid) for bid in bids]
+    pictures = await app.async_executor.run_all(calls) if calls else []
+    pairs = zip(bids, pictures, strict=True)
+    return [BatchStatus(app, bid, picture) for bid, picture in pairs if "v" in picture.fields]

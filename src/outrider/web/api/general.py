@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 
 from outrider.errors import StoreError
+from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import Refusal
 from outrider.web.shapes import Health, Me, Overview
@@ -32,5 +33,5 @@ async def me(visit: Visit) -> Me:
 @endpoint("GET", "/overview")
 async def overview(visit: Visit) -> Overview:
     """Numbers of one moment, and all queues."""
-    reading = await visit.app.stats.aread()
-    return Overview(**asdict(reading), queues=[])
+    found = await visit.app.stats.aread()
+    return Overview(**{**asdict(found), "queues": views.queues(found)})

@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from outrider.metrics.measured import BOUNDS
 from outrider.metrics.measured import Measured as Found
-
 from outrider.web.endpoint import endpoint
 from outrider.web.shapes import (
     Asked,
@@ -65,7 +64,7 @@ class Label(Asked, kw_only=True):
 
 @endpoint("GET", "/stats/history")
 async def history(visit: Visit, ask: Days) -> History:
-    """Executions by UTC day, the newest first; they are kept for five years."""
+    """Executions by UTC day, today last; they are kept for five years."""
     found = await visit.app.stats.ahistory(ask.days)
     return History(
         days=[
@@ -98,9 +97,7 @@ async def one_job_metrics(visit: Visit, ask: OneOver) -> JobSeries:
         name=found.name,
         step=found.step,
         total=_measured(total),
-        points=[
-            Point(at=one.at.timestamp(), **_numbers(one)) for one in found.points
-        ],
+        points=[Point(at=one.at.timestamp(), **_numbers(one)) for one in found.points],
         bounds=list(BOUNDS),
         run_times=list(total.run_times.counts),
         wait_times=list(total.wait_times.counts),

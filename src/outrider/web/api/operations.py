@@ -43,7 +43,11 @@ class OneTrashed(Asked, kw_only=True):
 
 
 @endpoint(
-    "POST", "/operations", problems=(409,), created=lambda made: f"/operations/{made.id}", keyed=True
+    "POST",
+    "/operations",
+    problems=(409,),
+    created=lambda made: f"/operations/{made.id}",
+    keyed=True,
 )
 async def start_operation(visit: Visit, body: Start) -> Operation:
     """Begin to delete, retry or kill all jobs that match a filter; workers do it in steps.

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from outrider.store import held as store
+from outrider.store.place import Place, size
+from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.shapes import Done, HeldName, JobPage, Named, Names, PagedByName, Queue, Queues
+from outrider.web.showing import short
 from outrider.web.visit import Visit
-from outrider.web import views
+
+MOST = 200
 
 
 @endpoint("GET", "/queues")
 async def queues(visit: Visit) -> Queues:
     """All queues, by name."""
-    return Queues(queues=await views.queues(visit))
+    found = await visit.app.stats.aread()
+    return Queues(queues=views.queues(found))
 
 
 @endpoint("GET", "/queues/{name}")
@@ -54,8 +60,18 @@ async def clear_queue(visit: Visit, ask: Named) -> Done:
 
 @endpoint("GET", "/held")
 async def held(visit: Visit) -> Names:
-    """Jobs that are paused by their name, or for which jobs are held."""
-    return Names(names=await views.held(visit))
+    """Jobs that are paused by their name, or for which jobs are held: the first 200."""
+    app = visit.app
+    names = (await app.aperform(store.known(app.keys)))[:MOST]
+    calls = [(size(app.keys, Place("held", one)), store.is_paused(app.keys, one)) for one in names]
+    flat = [call for pair in calls for call in pair]
+    found = iter(await app.async_executor.run_all(flat) if flat else [])
+    return Names(
+        names=[
+            HeldName(name=short(name), held=held, paused=paused)
+            for name, held, paused in zip(names, found, found, strict=True)
+        ]
+    )
 
 
 @endpoint("GET", "/held/{name}/jobs")
