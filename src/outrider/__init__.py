@@ -37,6 +37,7 @@ from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
 from outrider.payload import Draft
+from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
 from outrider.version import VERSION
@@ -76,6 +77,7 @@ __all__ = [
     "Retry",
     "RunRecord",
     "RunningJob",
+    "SearchPage",
     "Snooze",
     "StoreError",
     "StoreFull",

@@ -42,7 +42,7 @@ COLLECTION = ("size", "find", "delete", "kill", "clear")
 PAUSE = ("paused", "pause", "resume")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
-    (App, ("enqueue", "perform", "close")),
+    (App, ("enqueue", "search", "perform", "close")),
     (Job, (*ENQUEUE, *PAUSE)),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),

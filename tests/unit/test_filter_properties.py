@@ -1,4 +1,4 @@
-"""The filter language on any input: it is read as it is written, and no job is wrongly passed over."""
+"""The filter language on any input: read as it is written, and no job passed over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from outrider.errors import FilterError
 from outrider.inspection.record import decode, read
 from outrider.search.filter import Filter
 from outrider.search.parse import MOST_SECONDS, parse
-from outrider.search.seen import STATES, Seen, is_like
+from outrider.search.seen import ALL_STATES, Seen, is_like
 from outrider.search.terms import COMPARE, Age, Argument, Attempts, OneOf, Term, When, Word
 
 NOW = 1_800_000_000.0
@@ -53,7 +53,7 @@ TERMS: st.SearchStrategy[Term] = st.one_of(
         OneOf,
         FLAG,
         st.just("state"),
-        st.lists(st.sampled_from(STATES), min_size=1, max_size=3).map(tuple),
+        st.lists(st.sampled_from(ALL_STATES), min_size=1, max_size=3).map(tuple),
     ),
     st.builds(Argument, FLAG, VALUES, st.lists(st.text(max_size=5), min_size=1).map(tuple)),
     st.builds(Attempts, FLAG, st.sampled_from(list(COMPARE)), st.integers(0, 10**9 - 1)),

@@ -12,7 +12,7 @@ import pytest
 from outrider import ConfigError, FilterError
 from outrider.inspection.record import read
 from outrider.search.parse import LONGEST, parse
-from outrider.search.seen import STATES, Seen, fold, may_fold_to_ascii
+from outrider.search.seen import ALL_STATES, Seen, fold, may_fold_to_ascii
 from outrider.store.place import Place
 
 NOW = 1_800_000_000.0
@@ -306,7 +306,7 @@ def test_only_places_that_can_have_some_are_searched(text: str, places: list[Pla
 
 def test_states_are_those_it_allows() -> None:
     """All of them without a word about states."""
-    assert parse("x").states == frozenset(STATES)
+    assert parse("x").states == frozenset(ALL_STATES)
     assert parse("state:dead,running -state:dead").states == {"running"}
 
 

@@ -13,6 +13,7 @@ from outrider import __version__, logs
 from outrider.cli.doctor import doctor
 from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue, stats
+from outrider.cli.search import search
 from outrider.cli.web import web
 from outrider.errors import ConfigError, OutriderError
 
@@ -151,6 +152,7 @@ cli.add_command(job)
 cli.add_command(stats)
 cli.add_command(web)
 cli.add_command(mark)
+cli.add_command(search)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

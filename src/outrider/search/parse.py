@@ -9,7 +9,7 @@ from typing import NoReturn
 from outrider import clock
 from outrider.errors import FilterError
 from outrider.search.filter import Filter
-from outrider.search.seen import STATES
+from outrider.search.seen import ALL_STATES
 from outrider.search.terms import (
     COMPARE,
     FITS,
@@ -106,8 +106,8 @@ class _Reader:
         if not all(values):
             self._fail(f'{name}: with "" would mean nothing', start)
         for value in values:
-            if name == "state" and value not in STATES:
-                self._fail(f"there is no state {value!r}; there are {', '.join(STATES)}", start)
+            if name == "state" and value not in ALL_STATES:
+                self._fail(f"there is no state {value!r}; there are {', '.join(ALL_STATES)}", start)
         return OneOf(negated, name, values)
 
     def _argument(self, negated: bool) -> Term:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from outrider import cursor
 from outrider.hub import Flow, Hub
-from outrider.inspection.record import JobRecord, read
+from outrider.inspection.record import STATES, JobRecord, read
 from outrider.inspection.work import RunRecord, Tour
 from outrider.options import positive_number
 from outrider.search.filter import Filter
 from outrider.search.parse import parse
-from outrider.search.seen import Seen
+from outrider.search.seen import KINDS, Seen
 from outrider.store import held, place, queue
 from outrider.store.place import PAGE, Entry, Place
 from outrider.walk import Walk
@@ -20,8 +20,6 @@ from outrider.walk import Walk
 BYTES = 1 << 27
 """How many bytes of payloads one search reads, whatever it may scan: about a second's work."""
 
-_STATES = {"retry": "retrying", "dead": "dead", "schedule": "scheduled", "queue": "queued"}
-_RANKS = ("running", "retry", "dead", "schedule", "queue", "held")
 _Mark = tuple[int, str, str]
 """A place by rank and name, and the cursor of its walk; of what runs, worker and slot."""
 
@@ -51,9 +49,7 @@ def search(
     positive_number("most", most)
     scan = _Scan(hub, meant, limit, most)
     yield from scan.run((0, "", "") if after is None else cursor.read(after, _Mark))
-    return SearchPage(
-        scan.records, scan.scanned, scan.total, scan.next, time.monotonic() - begun
-    )
+    return SearchPage(scan.records, scan.scanned, scan.total, scan.next, time.monotonic() - begun)
 
 
 class _Scan:
@@ -68,11 +64,7 @@ class _Scan:
 
     @property
     def _is_over(self) -> bool:
-        return (
-            len(self.records) >= self._limit
-            or self.scanned >= self._most
-            or self._size >= BYTES
-        )
+        return len(self.records) >= self._limit or self.scanned >= self._most or self._size >= BYTES
 
     def run(self, mark: _Mark) -> Flow[None]:
         names: list[str] = yield queue.names(self._hub.keys)
@@ -83,7 +75,7 @@ class _Scan:
         if "running" in self._meant.states:
             yield from self._running(mark)
         for one in places:
-            here = (_RANKS.index(one.kind), one.name)
+            here = (KINDS.index(one.kind) + 1, one.name)
             if here < mark[:2] or self._has_all:
                 continue
             if self._is_over:
@@ -130,6 +122,6 @@ class _Scan:
         if not self._meant.may_match(entry.payload):
             return
         lies_in = one.name if one.kind == "queue" else None
-        seen = Seen(entry.payload, _STATES.get(one.kind, one.kind), lies_in, entry.score)
+        seen = Seen(entry.payload, STATES[one.kind], lies_in, entry.score)
         if self._meant.holds(seen):
-            self.records.append(read(entry.payload, entry.score))
+            self.records.append(read(entry.payload, entry.score, one))
