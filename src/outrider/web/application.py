@@ -18,10 +18,10 @@ from starlette.routing import Route
 from outrider import config
 from outrider.app import App
 from outrider.ids import new_jid
+from outrider.metrics.prometheus import CONTENT_TYPE, render
 from outrider.web import guard
 from outrider.web.api import ENDPOINTS
 from outrider.web.auth import Auth, Scope, ask, peer
-from outrider.web.endpoint import Endpoint
 from outrider.web.openapi import describe
 from outrider.web.principals import PERMISSIONS, Principal
 from outrider.web.problems import Refusal, refusal_of
@@ -79,10 +79,16 @@ def create_app(
         yield
         await app.aclose()
 
+    async def measured(request: Request) -> Response:
+        visit = await desk.welcome(request, "read")
+        visit.require("read")
+        text = render(await app.stats.aread(), await app.metrics.atotals())
+        return Response(text, media_type=CONTENT_TYPE)
+
     paths: dict[str, dict[str, Handler]] = {}
     for one in ENDPOINTS:
         paths.setdefault(one.path, {})[one.method] = serve(one, desk.welcome, API)
-    routes = [Route("/", _front)]
+    routes = [Route("/", _front), Route("/metrics", _Methods({"GET": measured}), methods=["GET"])]
     routes += [Route(path, _described) for path in (f"{API}/openapi.json", "/api/openapi.json")]
     # The longest first: what ends with a word of its own goes before what takes any name.
     for path in sorted(paths, key=len, reverse=True):
@@ -111,11 +117,11 @@ class _Desk:
         self._redaction = redaction
         self._on_act = on_act
 
-    async def welcome(self, request: Request, endpoint: Endpoint) -> Visit:
+    async def welcome(self, request: Request, needs: str | None) -> Visit:
         """The visit that a request begins; refused when nobody is known to ask."""
         who = None if self._auth is None else await ask(self._auth, request.scope)
         who = who or self._anonymous
-        if who is None and endpoint.needs is None:
+        if who is None and needs is None:
             who = Principal("anonymous", ())
         if who is None:
             raise self._refusal()

@@ -21,7 +21,7 @@ MOST = 1 << 20
 """Bytes of a request's body."""
 
 _KEY = re.compile(r"[!-~]{1,100}")
-Welcome = Callable[[Request, Endpoint], Awaitable[Visit]]
+Welcome = Callable[[Request, str | None], Awaitable[Visit]]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -29,7 +29,7 @@ def serve(endpoint: Endpoint, welcome: Welcome, below: str) -> Handler:
     """A handler for one endpoint. `welcome` finds out who asks; `below` is the path of the API."""
 
     async def handle(request: Request) -> Response:
-        visit = await welcome(request, endpoint)
+        visit = await welcome(request, endpoint.needs)
         visit.key = _key(request) if endpoint.keyed else ""
         ask = _asked(request, endpoint)
         body = None if endpoint.body is None else await _posted(request, endpoint.body)

@@ -211,7 +211,7 @@ class FailedJob(msgspec.Struct, kw_only=True):
 class Batch(msgspec.Struct, kw_only=True):
     """How a batch stands. Numbers are of its own jobs, `children` counts the batches inside it.
 
-    `eta` is in seconds; `expires_at` is when it will be forgotten, null while anything may move.
+    `expires_at` is when it will be forgotten, null while anything may move.
     """
 
     bid: str
@@ -224,7 +224,6 @@ class Batch(msgspec.Struct, kw_only=True):
     deleted: int
     cancelled: int
     percent: float
-    eta: float | None
     is_complete: bool
     is_success: bool
     is_settled: bool
@@ -244,8 +243,12 @@ class Batch(msgspec.Struct, kw_only=True):
 
 
 class BatchDetail(Batch, kw_only=True):
-    """A batch with its callbacks, and the first hundred of its members that fail or are dead."""
+    """A batch with its callbacks, and the first hundred of its members that fail or are dead.
 
+    `eta` is how many seconds are left.
+    """
+
+    eta: float | None
     callbacks: list[BatchEvent]
     fail_info: list[FailedJob]
 

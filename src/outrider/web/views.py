@@ -8,9 +8,10 @@ from msgspec import convert
 
 from outrider.inspection.collection import Collection
 from outrider.inspection.record import JobRecord
-from outrider.inspection.stats import StatsReading
+from outrider.inspection.queues import StatsReading
 from outrider.inspection.work import RunRecord
 from outrider.status import BatchStatus
+from outrider.tally import BatchRecord
 from outrider.web import shapes
 from outrider.web.shapes import seconds
 from outrider.web.showing import LISTED, Show, positional, short
@@ -57,7 +58,7 @@ def run(visit: Visit, record: RunRecord) -> shapes.Run:
     )
 
 
-def batch(status: BatchStatus) -> shapes.Batch:
+def batch(status: BatchRecord) -> shapes.Batch:
     """A batch as it is in a list."""
     return shapes.Batch(**_batch(status))
 
@@ -76,22 +77,24 @@ def whole_batch(visit: Visit, status: BatchStatus) -> shapes.BatchDetail:
         for one in status.failure_info[:FAILURES]
     ]
     callbacks = [convert(one._asdict(), shapes.BatchEvent) for one in status.callbacks]
-    return shapes.BatchDetail(**_batch(status), callbacks=callbacks, fail_info=failures)
+    return shapes.BatchDetail(
+        **_batch(status), eta=status.eta, callbacks=callbacks, fail_info=failures
+    )
 
 
-def _batch(status: BatchStatus) -> dict[str, Any]:
+def _batch(status: BatchRecord) -> dict[str, Any]:
     plain = ("bid", "total", "pending", "failures", "dead", "discarded", "deleted", "cancelled")
     flags = ("is_complete", "is_success", "is_settled", "is_dead", "is_cancelled")
     times = ("created_at", "complete_at", "success_at", "death_at", "settled_at", "expires_at")
     return {
-        **{name: getattr(status, name) for name in (*plain, *flags, "percent", "eta")},
+        **{name: getattr(status, name) for name in (*plain, *flags, "percent")},
         **{name: seconds(getattr(status, name)) for name in times},
         "description": None if status.description is None else short(status.description, 500),
         "is_barred": status.barred,
         "holds": status.held,
         "parent_bid": status.parent_bid,
         "tags": [short(tag) for tag in status.tags[:20]],
-        "children": len(status.child_bids),
+        "children": status.number("kids"),
     }
 
 

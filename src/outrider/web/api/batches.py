@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -22,6 +22,12 @@ from outrider.web.shapes import (
 from outrider.web.visit import Visit
 
 Bid = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+
+
+class Listed(Paged, kw_only=True):
+    """A page of the batches in one state."""
+
+    state: Literal["live", "dead"] = "live"
 
 
 class OneBatch(Asked, kw_only=True):
@@ -46,6 +52,16 @@ class Forgetting(Asked, kw_only=True):
     """How to forget: with `force` one that is live is cancelled first."""
 
     force: bool = False
+
+
+@endpoint("GET", "/batches")
+async def batches(visit: Visit, ask: Listed) -> BatchPage:
+    """Batches that are not settled, the longest untouched first; or those with dead jobs.
+
+    Of these the newest death is first.
+    """
+    page = await visit.app.batches.apage(ask.limit, ask.after or None, ask.state)
+    return BatchPage(batches=[*map(views.batch, page.records)], next=page.next)
 
 
 @endpoint("GET", "/batches/{bid}", problems=(404,))
