@@ -21,16 +21,16 @@ from outrider.ids import new_jid
 from outrider.metrics.prometheus import CONTENT_TYPE, render
 from outrider.web import guard
 from outrider.web.api import ENDPOINTS
-from outrider.web.auth import Auth, Scope, ask, peer
+from outrider.web.auth import Auth, Scope
+from outrider.web.desk import REQUEST_ID, Desk
 from outrider.web.openapi import describe
 from outrider.web.principals import PERMISSIONS, Principal
 from outrider.web.problems import Refusal, refusal_of
 from outrider.web.serving import Handler, serve, tagged, to_problem
 from outrider.web.showing import Redaction
-from outrider.web.visit import Act, Visit
+from outrider.web.visit import Act
 
 API = "/api/v1"
-REQUEST_ID = "outrider.request_id"
 _log = logging.getLogger("outrider.web")
 
 
@@ -72,82 +72,41 @@ def create_app(
     permissions = PERMISSIONS if allow_anonymous is True else allow_anonymous or ()
     anonymous = Principal("anonymous", permissions) if permissions else None
     hosts = allowed_hosts or (guard.LOCAL if auth is None else ("*",))
-    desk = _Desk(app, auth, anonymous, Redaction(redact), on_act)
+    desk = Desk(app, auth, anonymous, Redaction(redact), on_act)
 
-    @asynccontextmanager
-    async def life(_: Starlette) -> AsyncIterator[None]:
-        yield
-        await app.aclose()
+    made = Starlette(
+        routes=_routes(app, desk),
+        lifespan=lambda _: _life(app),
+        exception_handlers={HTTPException: _failed},
+    )
+    made.router.redirect_slashes = False
+    made.add_middleware(_Guard, hosts=hosts)
+    return made
 
+
+def _routes(app: App, desk: Desk) -> list[Route]:
     async def measured(request: Request) -> Response:
         visit = await desk.welcome(request, "read")
         visit.require("read")
         text = render(await app.stats.aread(), await app.metrics.atotals())
         return Response(text, media_type=CONTENT_TYPE)
 
+    routes = [Route("/", _front), Route("/metrics", _Methods({"GET": measured}), methods=["GET"])]
+    routes += [Route(path, _described) for path in (f"{API}/openapi.json", "/api/openapi.json")]
     paths: dict[str, dict[str, Handler]] = {}
     for one in ENDPOINTS:
         paths.setdefault(one.path, {})[one.method] = serve(one, desk.welcome, API)
-    routes = [Route("/", _front), Route("/metrics", _Methods({"GET": measured}), methods=["GET"])]
-    routes += [Route(path, _described) for path in (f"{API}/openapi.json", "/api/openapi.json")]
     # The longest first: what ends with a word of its own goes before what takes any name.
     for path in sorted(paths, key=len, reverse=True):
         template = API + path.replace("{name}", "{name:outrider}")
         routes.append(Route(template, _Methods(paths[path]), methods=[*paths[path]]))
-    made = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _failed})
-    made.router.redirect_slashes = False
-    made.add_middleware(_Guard, hosts=hosts)
-    return made
+    return routes
 
 
-class _Desk:
-    """Finds out who asks."""
-
-    def __init__(
-        self,
-        app: App,
-        auth: Auth | None,
-        anonymous: Principal | None,
-        redaction: Redaction,
-        on_act: Callable[[Act], None] | None,
-    ) -> None:
-        self._app = app
-        self._auth = auth
-        self._anonymous = anonymous
-        self._redaction = redaction
-        self._on_act = on_act
-
-    async def welcome(self, request: Request, needs: str | None) -> Visit:
-        """The visit that a request begins; refused when nobody is known to ask."""
-        who = None if self._auth is None else await ask(self._auth, request.scope)
-        who = who or self._anonymous
-        if who is None and needs is None:
-            who = Principal("anonymous", ())
-        if who is None:
-            raise self._refusal()
-        return Visit(
-            self._app,
-            who,
-            self._redaction,
-            peer(request.scope),
-            request.scope[REQUEST_ID],
-            on_act=self._on_act,
-        )
-
-    def _refusal(self) -> Refusal:
-        if self._auth is None:
-            return Refusal(
-                403,
-                "closed",
-                "nobody may ask yet: give create_app an auth, or allow_anonymous=True",
-            )
-        challenge = getattr(self._auth, "challenge", "Bearer")
-        return Refusal(
-            401,
-            "unknown",
-            "say who you are",
-            WWW_Authenticate=f'{challenge} realm="outrider", charset="UTF-8"',
-        )
+@asynccontextmanager
+async def _life(app: App) -> AsyncIterator[None]:
+    yield
+    await app.aclose()
 
 
 class _Methods:

@@ -8,23 +8,26 @@ from msgspec import convert
 
 from outrider.inspection.collection import Collection
 from outrider.inspection.record import JobRecord
-from outrider.inspection.queues import StatsReading
+from outrider.inspection.stats import StatsReading
 from outrider.inspection.work import RunRecord
 from outrider.status import BatchStatus
 from outrider.tally import BatchRecord
-from outrider.web import shapes
-from outrider.web.shapes import seconds
+from outrider.web.base import seconds
+from outrider.web.shapes.base import Paged, seconds
+from outrider.web.shapes.batches import Batch, BatchDetail, BatchEvent, FailedJob
+from outrider.web.shapes.jobs import Job, JobPage
+from outrider.web.shapes.places import Queue, Run
 from outrider.web.showing import LISTED, Show, positional, short
 from outrider.web.visit import Visit
 
 FAILURES = 100
 
 
-def job(visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = False) -> shapes.Job:
+def job(visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = False) -> Job:
     """A job, with so many characters of its data."""
     show = Show(None if reveal else visit.redaction, room)
     args, kwargs = positional(visit.app, record, show), show.value(record.kwargs)
-    return shapes.Job(
+    return Job(
         jid=short(record.jid),
         job=short(record.job),
         queue=short(record.queue),
@@ -46,9 +49,9 @@ def job(visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = F
     )
 
 
-def run(visit: Visit, record: RunRecord) -> shapes.Run:
+def run(visit: Visit, record: RunRecord) -> Run:
     """A running job."""
-    return shapes.Run(
+    return Run(
         process=short(record.process),
         slot=short(record.slot),
         attempt=record.attempt,
@@ -58,16 +61,16 @@ def run(visit: Visit, record: RunRecord) -> shapes.Run:
     )
 
 
-def batch(status: BatchRecord) -> shapes.Batch:
+def batch(status: BatchRecord) -> Batch:
     """A batch as it is in a list."""
-    return shapes.Batch(**_batch(status))
+    return Batch(**_batch(status))
 
 
-def whole_batch(visit: Visit, status: BatchStatus) -> shapes.BatchDetail:
+def whole_batch(visit: Visit, status: BatchStatus) -> BatchDetail:
     """A batch by itself."""
     show = Show(visit.redaction, LISTED * FAILURES)
     failures = [
-        shapes.FailedJob(
+        FailedJob(
             jid=one.jid,
             job=short(one.job),
             error_class=show.words(one.error_class) or "",
@@ -76,10 +79,8 @@ def whole_batch(visit: Visit, status: BatchStatus) -> shapes.BatchDetail:
         )
         for one in status.failure_info[:FAILURES]
     ]
-    callbacks = [convert(one._asdict(), shapes.BatchEvent) for one in status.callbacks]
-    return shapes.BatchDetail(
-        **_batch(status), eta=status.eta, callbacks=callbacks, fail_info=failures
-    )
+    callbacks = [convert(one._asdict(), BatchEvent) for one in status.callbacks]
+    return BatchDetail(**_batch(status), eta=status.eta, callbacks=callbacks, fail_info=failures)
 
 
 def _batch(status: BatchRecord) -> dict[str, Any]:
@@ -98,15 +99,15 @@ def _batch(status: BatchRecord) -> dict[str, Any]:
     }
 
 
-def queues(found: StatsReading) -> list[shapes.Queue]:
+def queues(found: StatsReading) -> list[Queue]:
     """All queues, as they were read."""
     return [
-        shapes.Queue(name=short(name), size=one.size, latency=one.latency, paused=one.paused)
+        Queue(name=short(name), size=one.size, latency=one.latency, paused=one.paused)
         for name, one in found.queues.items()
     ]
 
 
-async def page(visit: Visit, where: Collection, ask: shapes.Paged) -> shapes.JobPage:
+async def page(visit: Visit, where: Collection, ask: Paged) -> JobPage:
     """A page of the jobs of a place."""
     found = await where.apage(ask.limit, ask.after or None)
-    return shapes.JobPage(jobs=[job(visit, one) for one in found.records], next=found.next)
+    return JobPage(jobs=[job(visit, one) for one in found.records], next=found.next)

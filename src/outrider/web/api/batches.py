@@ -11,14 +11,8 @@ from outrider.store import look
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import not_there
-from outrider.web.shapes import (
-    Asked,
-    BatchDetail,
-    BatchPage,
-    Done,
-    Explanation,
-    Paged,
-)
+from outrider.web.shapes.base import Asked, Done, Paged
+from outrider.web.shapes.batches import BatchDetail, BatchPage, Explanation
 from outrider.web.visit import Visit
 
 Bid = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]

@@ -9,7 +9,8 @@ from outrider.errors import StoreError
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import Refusal
-from outrider.web.shapes import Health, Me, Overview
+from outrider.web.shapes.base import Health, Me
+from outrider.web.shapes.places import Overview
 from outrider.web.visit import Visit
 
 

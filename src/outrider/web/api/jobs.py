@@ -16,7 +16,8 @@ from outrider.search.terms import OneOf
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import Refusal, not_there
-from outrider.web.shapes import Asked, Done, Found, Job, JobPage, Paged
+from outrider.web.shapes.base import Asked, Done, Paged
+from outrider.web.shapes.jobs import Found, Job, JobPage
 from outrider.web.showing import FULL
 from outrider.web.veil import REVEAL, sought
 from outrider.web.visit import Visit

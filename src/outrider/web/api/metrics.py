@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from outrider.metrics.measured import BOUNDS
 from outrider.metrics.measured import Measured as Found
 from outrider.web.endpoint import endpoint
-from outrider.web.shapes import (
-    Asked,
+from outrider.web.shapes.base import Asked
+from outrider.web.shapes.series import (
     Day,
     History,
     JobSeries,

@@ -10,10 +10,11 @@ from msgspec import Meta
 
 from outrider.operations.operations import Operation as Found
 from outrider.operations.trash import TrashedJob as Trashed
-from outrider.web import shapes, views
+from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import not_there
-from outrider.web.shapes import Asked, Done, Operation, OperationPage, Paged, TrashPage
+from outrider.web.shapes.base import Asked, Done, Paged, seconds
+from outrider.web.shapes.jobs import Operation, OperationPage, TrashedJob, TrashPage
 from outrider.web.veil import check_operation
 from outrider.web.visit import Visit
 
@@ -137,12 +138,12 @@ async def _found(visit: Visit, id: str) -> Found:
 def _shown(found: Found) -> Operation:
     shown = asdict(found.reading)
     for name in ("as_of", "started_at", "ended_at"):
-        shown[name] = shapes.seconds(shown[name])
+        shown[name] = seconds(shown[name])
     return Operation(**shown)
 
 
-def _trashed(visit: Visit, one: Trashed) -> shapes.TrashedJob:
-    return shapes.TrashedJob(
+def _trashed(visit: Visit, one: Trashed) -> TrashedJob:
+    return TrashedJob(
         job=views.job(visit, one.record),
         place=" ".join(one.place).strip(),
         deleted_at=one.deleted_at.timestamp(),

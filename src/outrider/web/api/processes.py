@@ -11,7 +11,8 @@ from outrider.inspection.processes import Process as Found
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import not_there
-from outrider.web.shapes import Asked, Done, Limit, Process, Processes, Run, Runs
+from outrider.web.shapes.base import Asked, Done, Limit
+from outrider.web.shapes.places import Process, Processes, Run, Runs
 from outrider.web.showing import short
 from outrider.web.visit import Visit
 

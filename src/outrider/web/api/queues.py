@@ -6,7 +6,9 @@ from outrider.store import held as store
 from outrider.store.place import Place, size
 from outrider.web import views
 from outrider.web.endpoint import endpoint
-from outrider.web.shapes import Done, HeldName, JobPage, Named, Names, PagedByName, Queue, Queues
+from outrider.web.shapes.base import Done, Named, PagedByName
+from outrider.web.shapes.jobs import JobPage
+from outrider.web.shapes.places import HeldName, Names, Queue, Queues
 from outrider.web.showing import short
 from outrider.web.visit import Visit
 
