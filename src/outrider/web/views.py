@@ -12,7 +12,6 @@ from outrider.inspection.stats import StatsReading
 from outrider.inspection.work import RunRecord
 from outrider.status import BatchStatus
 from outrider.tally import BatchRecord
-from outrider.web.base import seconds
 from outrider.web.shapes.base import Paged, seconds
 from outrider.web.shapes.batches import Batch, BatchDetail, BatchEvent, FailedJob
 from outrider.web.shapes.jobs import Job, JobPage
