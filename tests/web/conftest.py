@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from outrider import App
+from tests.app.conftest import hands, job
 from tests.web.site import Site
+
+__all__ = ["hands", "job", "site"]
 
 
 @pytest.fixture

@@ -98,13 +98,11 @@ def endpoint(
     created: Callable[[Any], str] | None = None,
     keyed: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Endpoint]:
-    """Make a service function an endpoint; its types say what it asks for and answers."""
+    """Make a service function an endpoint: the types of `ask`, `body` and the answer are its."""
 
     def make(function: Callable[..., Awaitable[Any]]) -> Endpoint:
         hints = get_type_hints(function, include_extras=True)
-        answers = hints.pop("return")
-        _, *given = hints.values()
-        asks, body = [*given, None, None][:2]
+        asks, body, answers = hints.get("ask"), hints.get("body"), hints["return"]
         return Endpoint(
             method, path, needs, function, asks, body, answers, problems, created, keyed
         )
