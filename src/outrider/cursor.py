@@ -5,6 +5,7 @@ It is made of positions, times and ids, never of arguments: those may be secrets
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import msgspec
 from outrider.errors import CursorError
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"-?(inf|\d{1,400}(\.\d{1,400})?(e[+-]?\d{1,3})?)")
 _LONGEST = 4096
 
 
@@ -31,3 +33,8 @@ def read(text: str, kind: type[T]) -> T:
             f"{text[:100]!r} is no cursor of a page of this: give `next` of the page before as it "
             "is, or leave it out to begin"
         ) from error
+
+
+def is_number(text: str) -> bool:
+    """Whether this is a score as a server writes it."""
+    return _NUMBER.fullmatch(text) is not None

@@ -12,13 +12,15 @@ from outrider.errors import CursorError
 from outrider.hub import Flow
 from outrider.keys import Keys
 from outrider.store import place as store
-from outrider.store.place import PAGE, Bundle, Entry, Line, Place, Times
+from outrider.store.place import PAGE, Bundle, Entry, Line, Mark, Place, Times
 
 FIRST, GROWTH = 100, 4
 """How many jobs are read at first, and how fast that grows: many want only the first few."""
 _MARKS = 8
+_BACKWARDS = (1, 2, 3, 5, 9, 17, 33)
 _LONGEST_ID = 64
-_TIME = re.compile(r"-?(inf|\d{1,400}(\.\d{1,400})?(e[+-]?\d{1,3})?)")
+_MOST = 1 << 53
+_LIKE_AN_ID = re.compile(rb'"jid"\s*:\s*"([^"\\]*)"')
 
 
 class Walk:
@@ -82,15 +84,16 @@ class _Along:
     def __init__(self, keys: Keys, place: Place) -> None:
         self._keys, self._place = keys, place
         self._position = self._length = self.known = 0
-        self._marks: list[str] = []
-        self._before: list[str] = []
+        self._marks: list[Mark] = []
+        self._before: list[Mark] = []
         self._pages: list[Bundle] = []
         self._line = Line(0, True, 0, 0, Bundle())
         self.is_over = False
 
     def resume(self, after: str) -> None:
-        self._position, self._length, self._marks = cursor.read(after, tuple[int, int, list[str]])
-        if not all(0 <= number < 1 << 53 for number in (self._position, self._length)):
+        self._position, self._length, self._marks = cursor.read(after, tuple[int, int, list[Mark]])
+        numbers = (self._position, self._length, *(unknown for _, unknown in self._marks))
+        if not all(0 <= number < _MOST for number in numbers):
             raise CursorError(f"{after[:100]!r} is no cursor: its position can't be")
 
     def read(self, count: int) -> Flow[Bundle]:
@@ -122,12 +125,20 @@ class _Along:
         there = self._line.bundle.cut()[: last.at - self._line.first + 1]
         return cursor.write(last.at + 1, self._length, self._marked(there))
 
-    def _marked(self, payloads: list[bytes]) -> list[str]:
-        """Ids by which the end of this page will be known, the last one first: near to it more of
-        them, for the next ones to go are mostly neighbours."""
-        backwards = (1, 2, 3, 5, 9, 17, 33, 65)
-        there = (_id_of(payloads[-back]) for back in backwards if back <= len(payloads))
-        return [jid for jid in dict.fromkeys([*there, *self._before]) if jid][:_MARKS]
+    def _marked(self, payloads: list[bytes]) -> list[Mark]:
+        """By what the end of this page will be known: near to it more of them, for the next ones to
+        go are mostly neighbours."""
+        marks: list[Mark] = []
+        unknown = count = 0
+        for payload in reversed(payloads):
+            jid = _id_of(payload)
+            count, unknown = count + bool(jid), unknown + (not jid)
+            if jid and count in _BACKWARDS:
+                marks.append((jid, unknown))
+            if count == _BACKWARDS[-1]:
+                break
+        older = [(jid, more + unknown) for jid, more in self._before]
+        return [*marks, *older][:_MARKS]
 
 
 class _ByTime:
@@ -148,9 +159,9 @@ class _ByTime:
 
     def resume(self, after: str) -> None:
         self._after = cursor.read(after, tuple[str, str, int, bool])
-        score, jid, _, is_ours = self._after
-        if not _TIME.fullmatch(score):
-            raise CursorError(f"{after[:100]!r} is no cursor: {score[:50]!r} is no time")
+        score, jid, ties, is_ours = self._after
+        if not cursor.is_number(score) or not 0 <= ties < _MOST:
+            raise CursorError(f"{after[:100]!r} is no cursor: its time can't be")
         self._payload = _ours(jid) + b"\xff" if is_ours else b""
 
     def read(self, count: int) -> Flow[Bundle]:
@@ -195,12 +206,15 @@ class _Named(msgspec.Struct):
 
 
 def _id_of(payload: bytes) -> str:
-    """The id of a job; "" for what has none, or one that is too long to be carried."""
+    """The id of a job; "" where scripts could not find it by that: it has none, or one that is
+    escaped, stands behind something that looks like it, or is too long to be carried.
+    """
+    seen = _LIKE_AN_ID.search(payload)
     try:
-        jid = msgspec.json.decode(payload, type=_Named).jid
+        jid = msgspec.json.decode(payload, type=_Named).jid if seen else ""
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
-    return jid if len(jid) <= _LONGEST_ID else ""
+    return jid if seen and seen[1] == jid.encode() and len(jid) <= _LONGEST_ID else ""
 
 
 def _ours(jid: str) -> bytes:

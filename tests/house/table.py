@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hub",),
     ("delivery",),
     ("client",),
+    ("tally",),
     ("standing", "slots", "walk"),
     ("whereabouts",),
     ("barring",),

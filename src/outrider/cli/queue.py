@@ -14,7 +14,6 @@ from outrider.cli.server import app_of
 from outrider.cli.workers import workers
 from outrider.inspection.record import JobRecord
 from outrider.options import check_job_name
-from outrider.store.queue import paused as paused_queues
 from outrider.words import printable
 
 _URL = click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
@@ -103,11 +102,11 @@ def stats(url: str | None, prefix: str) -> None:
     reading = app.stats.read()
     for field in fields(reading):
         value = getattr(reading, field.name)
+        if field.name == "queues":
+            continue
         text = f"{value:,.1f} s" if isinstance(value, float) else f"{value:,}"
         click.echo(f"{field.name:>12}  {text}")
-    names = {*app.queues, *app.perform(paused_queues(app.keys))}
-    for name in sorted(names):
-        one = app.queues[name]
+    for name, one in reading.queues.items():
         paused = ", paused" if one.paused else ""
         click.echo(f"{'queue':>12}  {name}: {one.size:,} jobs, {one.latency:,.1f} s{paused}")
     for heading, text in workers(app):

@@ -110,8 +110,7 @@ class Collection:
         return read(entry.payload, entry.score, self._place)
 
     def _page(self, limit: int, after: str | None) -> Flow[Page]:
-        if not 1 <= limit <= PAGE:
-            raise ConfigError(f"limit must be 1 to {PAGE:,}, not {limit!r}")
+        check_limit(limit)
         walk = Walk(self._hub.keys, self._place, after)
         entries = yield from walk.page(count=limit)
         return Page([*map(self._read, entries)], None if walk.is_over else walk.cursor())
@@ -171,6 +170,12 @@ class Collection:
             deleted = yield slice_of
             cleared, left = cleared + deleted, left - deleted if deleted else 0
         return cleared
+
+
+def check_limit(limit: int) -> None:
+    """Raise ConfigError unless a page may have so many."""
+    if not 1 <= limit <= PAGE:
+        raise ConfigError(f"limit must be 1 to {PAGE:,}, not {limit!r}")
 
 
 def note(record: JobRecord, now: int) -> str:

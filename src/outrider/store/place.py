@@ -19,6 +19,8 @@ SLICE = 100
 NOT_THERE = 0
 CANCELLED = -1
 NO_JOB = -2
+Mark = tuple[str, int]
+"""The id of a job, and how many that have none lie between it and where a page is to begin."""
 SetName = Literal["schedule", "retry", "dead"]
 
 
@@ -152,12 +154,12 @@ def _line(answer: list[Any]) -> Line:
 
 @script(decode=_line)
 def queued(
-    keys: Keys, *, place: str, name: str, start: int, length: int, marks: list[str], count: int
+    keys: Keys, *, place: str, name: str, start: int, length: int, marks: list[Mark], count: int
 ) -> Line:
     """Up to `count` jobs (PAGE at most) of a line from position `start` on; at 0 is the one to be
     taken first.
 
-    `marks` are ids of jobs before it, the last one first, `length` is how long the line was then:
+    `marks` are jobs before it, the last one first, `length` is how long the line was then:
     if they are elsewhere near there, or at the same distance from the end, the page goes on after
     the first of them that is found.
     """
