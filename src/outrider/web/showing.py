@@ -121,7 +121,8 @@ class Show:
             shown[self._text(name)] = self.named(name, item, depth)
         return shown
 
-    def _is_full(self) -> bool:
+    def is_full(self) -> bool:
+        """Whether there is no room for more."""
         self.is_cut = self.is_cut or self._room <= 0
         return self._room <= 0
 
