@@ -19,7 +19,9 @@ from outrider.errors import (
     FilterError,
     Kill,
     NotDurable,
+    NotRestorable,
     NotSerializable,
+    OperationNotFound,
     OutriderError,
     PayloadTooLarge,
     PoisonPill,
@@ -36,6 +38,8 @@ from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
+from outrider.operations.operations import Operation
+from outrider.operations.trash import TrashedJob
 from outrider.payload import Draft
 from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
@@ -66,7 +70,10 @@ __all__ = [
     "JobRecord",
     "Kill",
     "NotDurable",
+    "NotRestorable",
     "NotSerializable",
+    "Operation",
+    "OperationNotFound",
     "OutriderError",
     "Page",
     "PayloadTooLarge",
@@ -82,6 +89,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreUnavailable",
+    "TrashedJob",
     "UnknownJob",
     "avalid_within_batch",
     "current_batch",

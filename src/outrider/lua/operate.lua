@@ -46,12 +46,16 @@ end
 
 -- Tells the batches of those that go. Who is put on a queue fails from then on only if it was dead.
 local function tell_batch(bid, members, state)
-  local slots, changes = slots_of(bid), {}
+  local slots, changes, told = slots_of(bid), {}, {}
   for _, job in ipairs(members) do
     local number = member_number(job.jid)
     local was = state_of(slots, number)
-    if state == DEAD and may_become(was, DEAD) then note_failure(bid, number, job.note) end
-    if state ~= FAILING or was == DEAD then table.insert(changes, number); table.insert(changes, state) end
+    -- Once, however many copies of it there are.
+    if not told[number] and may_become(was, state) and (state ~= FAILING or was == DEAD) then
+      told[number] = true
+      if state == DEAD then note_failure(bid, number, job.note) end
+      table.insert(changes, number); table.insert(changes, state)
+    end
   end
   if state == FAILING then void_audit(bid) end
   if #changes > 0 then advance(bid, changes, now) end

@@ -13,7 +13,7 @@ local lines, sets, gone, refused = {}, {}, {}, 0
 for i = #entries, 1, -1 do
   local at = whole(entries[i])
   local entry = redis.call('ZRANGE', key_trash, at, at, 'BYSCORE')[1]
-  local place, score, length, past = string.match(entry or '', '^(%a+):([^:]*):%x*:(%d+):()')
+  local place, score, length, past = string.match(entry or '', '^%d+:(%a+):([^:]*):%x*:(%d+):()')
   if place then
     local payload = string.sub(entry, past + length)
     local jid, queue, bid, cb = read(payload)

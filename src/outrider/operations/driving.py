@@ -83,8 +83,9 @@ class _Course:
         self._step = int(fields["step"])
         self._operation = reading(fields)
         self._mark = msgspec.json.decode(fields.get("mark") or "{}", type=_Mark)
-        self._scanned = self._mark.scanned
-        self._matched = self._mark.matched + self._operation.done - self._mark.done
+        gone = self._operation.done - self._mark.done
+        self._scanned = self._mark.scanned + gone
+        self._matched = self._mark.matched + gone
         # Those that were refused in this place still lie there, and will be counted again.
         self._refused = self._mark.refused
         self._fields: dict[str, str | int] = {"refused": self._refused}

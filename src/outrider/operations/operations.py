@@ -122,6 +122,8 @@ class Operation:
                 f"operation {self.reading.id} can't be undone: it is to {self.reading.verb}, and "
                 "only what was deleted can go back"
             )
+        if not (yield from self._refresh()).is_over:
+            raise ConfigError(f"operation {self.reading.id} still runs: cancel it first, or wait")
         wish = _Wish("undo", self.reading.filter, None, now_ms(), None, by, self.reading.id)
         return Operation(self._hub, (yield from _begin(self._hub, wish)))
 

@@ -43,15 +43,14 @@ class Restored(NamedTuple):
 
 def _rummaged(answer: list[Any]) -> Rummaged:
     before, *found = answer
-    jobs = [_trashed(int(at), one) for at, one in zip(found[::2], found[1::2], strict=True)]
-    return Rummaged(before.decode() or None, jobs)
+    return Rummaged(before.decode() or None, [_trashed(one) for one in found])
 
 
-def _trashed(at: int, text: bytes) -> Trashed:
-    kind, score, operation, length, rest = text.split(b":", 4)
+def _trashed(text: bytes) -> Trashed:
+    at, kind, score, operation, length, rest = text.split(b":", 5)
     name = rest[: int(length)].decode("utf-8", "replace")
     place = Place(cast("Any", kind.decode()), name)
-    return Trashed(at, place, score.decode(), operation.decode(), rest[int(length) :])
+    return Trashed(int(at), place, score.decode(), operation.decode(), rest[int(length) :])
 
 
 def _restored(answer: list[Any]) -> Restored:

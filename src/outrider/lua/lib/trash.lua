@@ -1,7 +1,8 @@
 --- @include "lib/lists"
 -- Jobs that were deleted lie in the trash for ten minutes, each with where it lay:
--- place:score:operation:length of name:name, and then the payload, byte for byte. The score is the time of
--- deleting in microseconds, made different for each: so it names the entry, and pages begin by it.
+-- time:place:score:operation:length of name:name, and then the payload, byte for byte. The time is that of
+-- deleting in microseconds, made different for each: so it names the entry, and pages begin by it. It is the
+-- score, too.
 local TRASH_LIFE = 600000
 local WITHIN = 1000000
 
@@ -16,8 +17,9 @@ local function discard(place, name, id, jobs, now)
     'WITHSCORES')[2]
   local at = last and tonumber(last) + 1 or base
   for i, job in ipairs(jobs) do
-    table.insert(entries, whole(at + i - 1))
-    table.insert(entries, table.concat({ place, job[2] or '', id, #name, name .. job[1] }, ':'))
+    local time = whole(at + i - 1)
+    table.insert(entries, time)
+    table.insert(entries, table.concat({ time, place, job[2] or '', id, #name, name .. job[1] }, ':'))
   end
   call_many('ZADD', key_trash, entries)
 end
