@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from outrider import App
 from outrider.job import Job
+from outrider.script import command
 from tests.app.hands import Hands
-from tests.web.site import Site
+from tests.web.site import Site, path_of
 
 
 def test_a_batch(site: Site, app: App, job: Job[..., None]) -> None:
@@ -110,9 +111,21 @@ def test_metrics_and_marks(site: Site, job: Job[..., None]) -> None:
     assert site.refused("POST", "/marks", json={"label": "\n"}) == (400, "wrong-request")
 
 
-def test_processes_and_work(site: Site, app: App, job: Job[..., None], hands: Hands) -> None:
-    """Nobody works: lists are empty, and nobody can be signalled."""
+def test_nobody_works(site: Site) -> None:
+    """Lists are empty, and nobody can be signalled."""
     assert site.get("/processes") == {"processes": []}
     assert site.get("/work") == {"runs": [], "total": 0}
     for act in ("quiet", "stop", "dump"):
         assert site.refused("POST", f"/processes/host:1:abc:{act}") == (404, "not-found")
+
+
+def test_workers(site: Site, app: App, hands: Hands) -> None:
+    """A worker is shown and signalled."""
+    (one,) = site.get("/processes")["processes"]
+    path = path_of("/processes/{identity}", identity=one["identity"])
+    assert site.get(path) == one
+    assert one["is_quiet"] is False
+    for act, word in (("dump", b"TTIN"), ("quiet", b"TSTP"), ("stop", b"TERM")):
+        site.post(f"{path}:{act}")
+        left = app.perform(command("LRANGE", f"{one['identity']}-signals", 0, -1, decode=list))
+        assert word in left

@@ -112,7 +112,7 @@ def test_an_operation_and_its_undo(site: Site, app: App, job: Job[..., None]) ->
 def test_an_operation_is_cancelled(site: Site, app: App, job: Job[..., None]) -> None:
     """Nothing more is done then."""
     job.enqueue(1)
-    begun = site.post("/operations", {"verb": "kill", "filter": ""})
+    begun = site.post("/operations", {"verb": "kill", "filter": "job:*"})
     assert site.post(f"/operations/{begun['id']}:cancel")["state"] == "cancelled"
     assert app.operations[begun["id"]].run().done == 0
     assert app.queues["default"].size == 1
