@@ -119,7 +119,8 @@ class _Course:
         yield from self._arrive(place)
         length: int = (yield lines.lying(self._keys, place)) if place.is_list else 0
         walk = Walk(self._keys, place)
-        while entries := (yield from walk.step()):
+        while not walk.is_over:
+            entries = yield from walk.page()
             lying = [entry for entry in entries if not entry.is_coming]
             self._scanned += len(lying)
             meant = [one for one in lying if is_meant(self._operation, wanted, place, one)]
