@@ -96,6 +96,8 @@ def test_an_operation_and_its_undo(site: Site, app: App, job: Job[..., None]) ->
     again = site.post("/operations", wish, **{"Idempotency-Key": "once"})
     assert again["id"] == begun["id"]
     assert (begun["state"], begun["by"]) == ("running", "anonymous")
+    other = {"json": wish | {"verb": "kill"}, "headers": {"Idempotency-Key": "once"}}
+    assert site.refused("POST", "/operations", **other) == (409, "key-used")
     app.operations[begun["id"]].run()
     done = site.get(f"/operations/{begun['id']}")
     assert (done["state"], done["matched"], done["done"]) == ("done", 5, 5)

@@ -32,9 +32,12 @@ def address(app: App) -> Iterator[str]:
     app.close()
 
 
+_GOOD = {"filter": "state:dead", "label": "v1", "expect": 5}
+
+
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -42,4 +45,13 @@ def address(app: App) -> Iterator[str]:
 )
 def test_answers_are_as_described(case: schemathesis.Case, address: str) -> None:
     """No 5xx, no status, header or field that is not described; what is wrong is refused."""
+    if case.meta is not None and case.meta.generation.mode.is_positive:
+        # What no schema can say: a cursor is one that was given, a filter is in its language, a
+        # label can be printed, a time is told in minutes or in
+        # hours, and 5.0 is no whole number here.
+        for name in {"after", "hours"} & case.query.keys():
+            del case.query[name]
+        for part in (case.query, case.body):
+            if isinstance(part, dict):
+                part.update({name: _GOOD[name] for name in _GOOD.keys() & part.keys()})
     case.call_and_validate(base_url=address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from html import escape
@@ -46,7 +47,16 @@ class _Name(Convertor[str]):
         return value
 
 
-register_url_convertor("outrider", _Name())
+class _Id(_Name):
+    """An id of ours: what follows a colon is what to do."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("name", _Name())
+register_url_convertor("id", _Id())
+_KINDS = {"name": "name", "jid": "str", "identity": "str", "bid": "id", "id": "id", "set": "id"}
+_IN_PATH = re.compile(r"\{(\w+)\}")
 
 
 def create_app(
@@ -98,7 +108,7 @@ def _routes(app: App, desk: Desk) -> list[Route]:
         paths.setdefault(one.path, {})[one.method] = serve(one, desk.welcome, API)
     # The longest first: what ends with a word of its own goes before what takes any name.
     for path in sorted(paths, key=len, reverse=True):
-        template = API + path.replace("{name}", "{name:outrider}")
+        template = API + _IN_PATH.sub(lambda found: f"{{{found[1]}:{_KINDS[found[1]]}}}", path)
         routes.append(Route(template, _Methods(paths[path]), methods=[*paths[path]]))
     return routes
 

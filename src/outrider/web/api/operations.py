@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from outrider.errors import ConfigError
 from outrider.operations.operations import Operation as Found
 from outrider.operations.trash import TrashedJob as Trashed
+from outrider.search.parse import parse
 from outrider.web import views
 from outrider.web.endpoint import endpoint
-from outrider.web.problems import not_there
+from outrider.web.problems import Refusal, not_there
 from outrider.web.shapes.base import Asked, Done, Paged, seconds
 from outrider.web.shapes.jobs import Operation, OperationPage, TrashedJob, TrashPage
 from outrider.web.veil import check_operation
@@ -32,7 +34,7 @@ class Start(Asked, kw_only=True):
     """
 
     verb: Literal["delete", "retry", "kill"]
-    filter: Annotated[str, Meta(max_length=4096)]
+    filter: Annotated[str, Meta(pattern=r"\S", max_length=4096)]
     expect: Annotated[int, Meta(ge=0, le=10**12)] | None = None
     as_of: Annotated[float, Meta(ge=0, le=10**11)] | None = None
 
@@ -58,15 +60,19 @@ async def start_operation(visit: Visit, body: Start) -> Operation:
     """
     visit.require(f"jobs.{body.verb}")
     check_operation(visit, body.filter)
-    started = await visit.app.operations.astart(
-        body.verb,
-        body.filter,
-        expect=body.expect,
-        as_of=None if body.as_of is None else datetime.fromtimestamp(body.as_of, UTC),
-        # Keys of two people may be equal, and mean two things.
-        key=f"{visit.who.name}:{visit.key}" if visit.key else None,
-        by=visit.who.name,
-    )
+    parse(body.filter)
+    try:
+        started = await visit.app.operations.astart(
+            body.verb,
+            body.filter,
+            expect=body.expect,
+            as_of=None if body.as_of is None else datetime.fromtimestamp(body.as_of, UTC),
+            # Keys of two people may be equal, and mean two things.
+            key=f"{visit.who.name}:{visit.key}" if visit.key else None,
+            by=visit.who.name,
+        )
+    except ConfigError as error:
+        raise Refusal(409, "key-used", str(error)) if visit.key else error from None
     return _shown(started)
 
 
