@@ -28,6 +28,7 @@ from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 from outrider.search.filter import Filter
 from outrider.search.scan import SearchPage, search
+from outrider.watching import Events
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +75,7 @@ class App(Hub):
         self.operations = Operations(self)
         self.trash = Trash(self)
         self.metrics = Metrics(self)
+        self.events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 

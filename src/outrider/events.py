@@ -31,7 +31,9 @@ ENDS = (
 """How a run ends: in exactly one of these."""
 JOB = ("job.enqueued", "job.started", *ENDS)
 BATCH = ("batch.progress", "batch.death", "batch.complete", "batch.success", "batch.settled")
-NAMES = (*JOB, *BATCH)
+BEGAN = "watch.began"
+"""Listening to batches has begun, or begun anew after a cut: what was before was not heard."""
+NAMES = (*JOB, *BATCH, BEGAN)
 
 
 class JobEvent(msgspec.Struct, frozen=True):
@@ -63,7 +65,8 @@ class JobEvent(msgspec.Struct, frozen=True):
 class BatchChange(msgspec.Struct, frozen=True):
     """What happened to a batch, as the server has told it. `at` is this machine's time, in seconds.
 
-    `failed` says of `batch.progress` that a member has failed; otherwise one has succeeded.
+    `failed` says of `batch.progress` that a member has failed; otherwise one has succeeded. `bid`
+    is "" where no batch is meant.
     """
 
     name: str

@@ -124,13 +124,19 @@ class Hub:
         """The same for asyncio."""
         return await self.async_executor.drive(work)
 
-    def listener(self, bid: str) -> Listener:
-        """Hears what is said of a batch."""
-        return Listener(Address(self.url, self.timeout), self.keys.channel(bid))
+    def listener(self, bid: str | None = None) -> Listener:
+        """Hears what is said of a batch, or of all."""
+        address = Address(self.url, self.timeout)
+        if bid is None:
+            return Listener(address, self.keys.channels, "PSUBSCRIBE")
+        return Listener(address, self.keys.channel(bid))
 
-    def async_listener(self, bid: str) -> AsyncListener:
+    def async_listener(self, bid: str | None = None) -> AsyncListener:
         """The same for asyncio."""
-        return AsyncListener(Address(self.url, self.timeout), self.keys.channel(bid))
+        address = Address(self.url, self.timeout)
+        if bid is None:
+            return AsyncListener(address, self.keys.channels, "PSUBSCRIBE")
+        return AsyncListener(address, self.keys.channel(bid))
 
     def close(self) -> None:
         """Close connections that are not in use, and a push journal's file."""

@@ -7,6 +7,7 @@ Names without `o:` are Sidekiq's own (Sidekiq 8, open-source part); those with i
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -110,3 +111,13 @@ class Keys:
     def channel(self, bid: str) -> str:
         """The progress channel of a batch; `announce` in lua/lib/batch.lua spells it too."""
         return f"{self.prefix}batch-{bid}"
+
+    @property
+    def channels(self) -> str:
+        """All of these, as a pattern of the server."""
+        return self.escaped + self.channel("*")[len(self.prefix) :]
+
+    @property
+    def escaped(self) -> str:
+        """The prefix as it stands in patterns of the server."""
+        return re.sub(r"([\\*?\[\]])", r"\\\1", self.prefix)

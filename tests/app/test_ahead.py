@@ -77,6 +77,7 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         QueueOrder.equal(["default"]),
         ledger,
         tell=notes.append,
+        tried=table.tried,
         replace=notes.append,
         flush=lambda: math.inf,
         max_jobs=None,

@@ -13,6 +13,7 @@ from outrider.store import (
     held,
     life,
     look,
+    metrics,
     overview,
     place,
     process,
@@ -31,6 +32,7 @@ from tests.network.case import (
     members,
     stage,
 )
+from tests.network.measuring import looks, measured, sampled
 
 # -- plain commands -------------------------------------------------------------------------------
 
@@ -70,6 +72,7 @@ def given(app: App) -> dict[str, Call[Any]]:
         "server.info": server.info(),
         "server.settings": server.settings("maxmemory"),
         "queue.wait": queue.wait(app.keys, "default", 0.01),
+        **looks(app),
     }
 
 
@@ -87,6 +90,8 @@ def _plain(name: str) -> Prepare:
     def prepare(app: App) -> Call[Any]:
         members(app, 3, claimed=1)
         app.perform(stage(app, 1))
+        for call in (measured(app), sampled(app), metrics.mark(app.keys, label="v1", at=NOW)):
+            app.perform(call)
         app.perform(board.signal(app.keys, identity=IDENTITY, name="TERM"))
         return given(app)[name]
 

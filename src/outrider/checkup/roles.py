@@ -40,7 +40,7 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
     reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
     ZRANGE leases""",
 )
 ROLES = {
@@ -48,8 +48,8 @@ ROLES = {
     "worker": _role(
         "run jobs, which may do all that producers do",
         """ack arm beat check claim condemn deliver enlist farewell handback measure move
-        operate orphans outstanding permitted promote queued reap recall relieve restore
-        review rummage sample survey timed turn upkeep""",
+        operate orphans outstanding overview permitted promote queued reap recall relieve
+        restore review rummage sample survey timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO, LLEN held
         queue, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE
         moving""",
@@ -62,12 +62,12 @@ ROLES = {
         remove requeue restore roll rummage seek signal timed waiting""",
         """GETRANGE slots, HGET batch, HGET measured, HGET sampled, HGETALL batch, HGETALL
         measured, HGETALL operation, HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS
-        owners, HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD
-        paused, SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS
-        heldnames, SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames,
-        SUBSCRIBE, SUNION heldnames pausednames, ZCARD dead held queue retry schedule,
-        ZCARD trash, ZRANGE batches, ZRANGE deaths, ZRANGE leases, ZRANGE marks, ZRANGE
-        moving""",
+        owners, HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule,
+        PSUBSCRIBE, SADD paused, SADD pausednames, SISMEMBER paused, SISMEMBER pausednames,
+        SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, SREM paused, SREM
+        pausednames, SUBSCRIBE, SUNION heldnames pausednames, ZCARD dead held queue retry
+        schedule, ZCARD trash, ZRANGE batches, ZRANGE deaths, ZRANGE leases, ZRANGE marks,
+        ZRANGE moving""",
     ),
 }
 

@@ -16,7 +16,7 @@ local function add(sum, numbers)
   for i = SUMS + 1, #numbers, 2 do
     local at = places[numbers[i]]
     if at then
-      sum[at] = sum[at] + numbers[i + 1]
+      sum[at] = (sum[at] or 0) + numbers[i + 1]
     else
       sum[#sum + 1] = numbers[i]
       sum[#sum + 1] = numbers[i + 1]
@@ -29,8 +29,8 @@ local function added(key, list)
   local names, sums = { '' }, {}
   for _, entry in ipairs(list) do table.insert(names, entry[2]) end
   local found = redis.call('HMGET', key, unpack(names))
-  for i, name in ipairs(names) do sums[name] = unpacked(found[i]) end
-  local room, fields, changed = NAMES - redis.call('HLEN', key), {}, {}
+  for i, name in ipairs(names) do sums[name] = unpacked(found[i], SUMS) end
+  local room, fields, changed = NAMES - redis.call('HLEN', key) + (found[1] and 1 or 0), {}, {}
   for _, entry in ipairs(list) do
     local name = entry[2]
     if not sums[name] and name ~= '' then

@@ -11,7 +11,7 @@ local known, sums = redis.call('HMGET', of_minute, unpack(names)), redis.call('H
 local room, minutes, hours = NAMES - redis.call('HLEN', of_hour), {}, {}
 for i, queue in ipairs(queues) do
   local name, size, waited = unpack(queue)
-  local sum = unpacked(sums[i])
+  local sum = unpacked(sums[i], 5)
   if not sum then room = room - 1 end
   if not known[i] and (sum or room >= 0) then
     sum = sum or { 0, 0, 0, 0, 0 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from outrider import clock
@@ -28,10 +29,11 @@ class Look(NamedTuple, Generic[T]):
 
 
 class Range(NamedTuple):
-    """Some minutes or hours, numbered since the epoch; the last one is now."""
+    """Some minutes or hours, numbered since the epoch, and when each began; the last one is now."""
 
     span: Span
     numbers: range
+    times: list[datetime]
 
     @classmethod
     def of(cls, minutes: int | None, hours: int | None) -> Range:
@@ -40,10 +42,11 @@ class Range(NamedTuple):
             raise ConfigError("give minutes or hours, not both")
         span: Span = "minute" if hours is None else "hour"
         count = hours if hours is not None else 60 if minutes is None else minutes
-        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST[span]:
+        if type(count) is not int or not 1 <= count <= MOST[span]:
             raise ConfigError(f"{span}s must be a number from 1 to {MOST[span]}, not {count!r}")
         last = clock.now_ms() // 1000 // STEPS[span]
-        return cls(span, range(last - count + 1, last + 1))
+        numbers = range(last - count + 1, last + 1)
+        return cls(span, numbers, [clock.utc(number * STEPS[span]) for number in numbers])
 
     def ask(self, stub: Callable[..., Call[T]], keys: Keys, *words: str) -> list[Call[T]]:
         """One request for each."""
@@ -51,9 +54,8 @@ class Range(NamedTuple):
 
     def points(self, kind: Callable[..., T], answers: list[Numbers | None]) -> list[T]:
         """Those that there is something of, as points."""
-        step = STEPS[self.span]
-        pairs = zip(self.numbers, answers, strict=True)
-        return [kind(numbers, at=clock.utc(number * step)) for number, numbers in pairs if numbers]
+        pairs = zip(self.times, answers, strict=True)
+        return [kind(numbers, at=at) for at, numbers in pairs if numbers]
 
 
 def jobs(keys: Keys, asked: Range) -> Look[dict[str, JobMetrics]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, Self
+
+import msgspec
 
 # In ms. Those from 20 on are the bounds of Sidekiq, so that charts can be compared.
 _BOUNDS = (
@@ -31,8 +32,7 @@ def bin_of(seconds: float) -> int:
     return bisect_left(BOUNDS, seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(msgspec.Struct, frozen=True, gc=False):
     """How many times were how long: `counts` by bin, each up to its bound in BOUNDS, seconds."""
 
     counts: tuple[int, ...] = (0,) * BINS
@@ -74,8 +74,7 @@ class Histogram:
         return low + (BOUNDS[number] - low) * max(0.0, inside) / self.counts[number]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True, gc=False):
     """What runs came to. `count`: those that ended, `failed` ones among them, as in `app.stats`.
 
     `seconds` is for how long they ran in all, `waited` for how long they had lain on their queues
@@ -92,14 +91,14 @@ class Measured:
     @classmethod
     def read(cls, numbers: Sequence[int], **more: Any) -> Self:
         """The numbers as they lie on the server; bins that a newer release has are left out."""
-        bins = [0] * (2 * BINS)
-        pairs = numbers[SUMS:]
-        for place, count in zip(pairs[::2], pairs[1::2], strict=False):
-            if 0 <= place < len(bins):
-                bins[place] += count
-        count, failed, ran, waited = (*numbers[:SUMS], 0, 0, 0, 0)[:SUMS]
-        times = Histogram(tuple(bins[::2])), Histogram(tuple(bins[1::2]))
-        return cls(count, failed, ran / 1e6, waited / 1e6, *times, **more)
+        ran, waited = [0] * BINS, [0] * BINS
+        pairs = iter(numbers[SUMS:])
+        for place, count in zip(pairs, pairs, strict=False):
+            if 0 <= place < 2 * BINS:
+                (waited if place & 1 else ran)[place >> 1] += count
+        sums = numbers if len(numbers) >= SUMS else [*numbers, 0, 0, 0, 0]
+        times = Histogram(tuple(ran)), Histogram(tuple(waited))
+        return cls(sums[0], sums[1], sums[2] / 1e6, sums[3] / 1e6, *times, **more)
 
 
 def together(parts: Iterable[Measured]) -> Measured:
@@ -121,15 +120,13 @@ def _merged(histograms: list[Histogram]) -> Histogram:
     return Histogram(tuple(map(sum, zip(*(one.counts for one in histograms), strict=True))))
 
 
-@dataclass(frozen=True, slots=True)
-class Point(Measured):
+class Point(Measured, frozen=True, gc=False, kw_only=True):
     """What the runs of a job came to that ended in one minute or hour, which began `at`."""
 
-    at: datetime = field(kw_only=True)
+    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class JobMetrics:
+class JobMetrics(msgspec.Struct, frozen=True):
     """One job over time, the oldest point first; `step` is the length of each, in seconds.
 
     There is no point where no run ended.

@@ -8,7 +8,8 @@ from typing import TypeVar
 from outrider import clock
 from outrider.errors import ConfigError
 from outrider.hub import Hub
-from outrider.metrics import looks
+from outrider.inspection.stats import Stats
+from outrider.metrics import looks, prometheus
 from outrider.metrics.looks import Look, Range
 from outrider.metrics.measured import JobMetrics, Measured
 from outrider.metrics.sampled import Mark, QueueMetrics
@@ -45,9 +46,7 @@ class Metrics:
         """The same for asyncio."""
         return await self._alook(looks.jobs(self._hub.keys, Range.of(minutes, hours)))
 
-    def job(
-        self, name: str, *, minutes: int | None = None, hours: int | None = None
-    ) -> JobMetrics:
+    def job(self, name: str, *, minutes: int | None = None, hours: int | None = None) -> JobMetrics:
         """One job; without points when no run of it has ended."""
         return self._look(looks.job(self._hub.keys, Range.of(minutes, hours), name))
 
@@ -97,6 +96,17 @@ class Metrics:
         """The same for asyncio."""
         return await self._alook(looks.marks(self._hub.keys))
 
+    def prometheus(self) -> str:
+        """All of now and all that was ever measured, in the text format of Prometheus.
+
+        Raises ConfigError when prometheus-client is not installed.
+        """
+        return prometheus.render(Stats(self._hub).read(), self.totals())
+
+    async def aprometheus(self) -> str:
+        """The same for asyncio."""
+        return prometheus.render(await Stats(self._hub).aread(), await self.atotals())
+
     def mark(self, label: str, at: datetime | None = None) -> Mark:
         """Mark a moment, now by default, with up to 100 characters, such as a release.
 
@@ -110,7 +120,8 @@ class Metrics:
         return _made(label, await self._hub.aperform(self._marking(label, at)))
 
     def _marking(self, label: str, at: datetime | None) -> Call[int]:
-        if not isinstance(label, str) or not label.isprintable() or not 0 < len(label) <= MAX_LABEL:
+        text = str(label)
+        if text != label or not text.isprintable() or not 0 < len(text) <= MAX_LABEL:
             raise ConfigError(
                 f"{label!r} is no label: use 1 to {MAX_LABEL} characters that can be printed"
             )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from outrider.store.metrics import Numbers
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePoint:
+class QueuePoint(msgspec.Struct, frozen=True):
     """A queue in one minute or hour, which began `at`; it was looked at once a minute.
 
     `size` and `latency` (seconds that the next job had waited) are means, `largest` and `longest`
@@ -30,8 +30,7 @@ class QueuePoint:
         return cls(at, size / looks, largest, latency / looks / 1000, longest / 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueMetrics:
+class QueueMetrics(msgspec.Struct, frozen=True):
     """One queue over time, the oldest point first; `step` is the length of each, in seconds.
 
     There is no point where nobody looked, as no worker was there.
@@ -42,8 +41,7 @@ class QueueMetrics:
     points: list[QueuePoint]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """A moment that somebody has marked, such as a deploy."""
 
     at: datetime

@@ -13,9 +13,12 @@ from outrider.script import Call, command, script
 Span = Literal["minute", "hour"]
 Numbers = list[int]
 """Sums, and what follows them; for runs pairs of a bin and a count, see `metrics/measured.py`."""
-SLICE = 100
-"""How many entries a script may add: each lies in a minute, in an hour and in the totals."""
-QUEUES = 250
+SLICE, NUMBERS = 50, 2000
+"""How many entries a script may add, and numbers in all, where the last entry may go beyond.
+
+Each is added in three places: its minute, its hour and the totals.
+"""
+QUEUES = 100
 
 # What has become too large for an integer in a script comes as a float.
 _unpack = msgspec.msgpack.Decoder(list[int | float]).decode
@@ -23,9 +26,9 @@ _unpack = msgspec.msgpack.Decoder(list[int | float]).decode
 
 @script(laned=True)
 def measure(keys: Keys, *, entries: list[tuple[int, str, Numbers]]) -> int:
-    """Add what was measured: of a minute since the epoch and a job's name, up to SLICE of them.
+    """Add what was measured: of a minute since the epoch and a job's name, up to SLICE, NUMBERS.
 
-    The names of one request need not differ. 1 when it is there.
+    Entries of one request may have the same name. 1 when it is there.
     """
     raise NotImplementedError
 

@@ -59,14 +59,12 @@ class Measures:
 
     def keep_up(self) -> float:
         """Send a slice when it is time; in how many seconds to come again, if no job ends."""
-        if self._is_empty():
-            return math.inf
         left = self._due - time.monotonic()
-        if left <= 0:
+        if left <= 0 and not self._is_empty():
             more = self._send() and not self._is_empty()
             left = 0.0 if more else PERIOD
             self._due = time.monotonic() + left
-        return left
+        return math.inf if self._is_empty() else left
 
     def end(self) -> None:
         """Send all of it: the child leaves. What the server does not take now is lost."""
@@ -115,9 +113,14 @@ class Measures:
         return True
 
     def _take(self) -> list[tuple[int, str, Numbers]]:
+        taken: list[tuple[int, str, Numbers]] = []
+        size = 0
         with self._lock:
-            keys = list(self._sums)[: store.SLICE]
-            return [(*key, _packed(self._sums.pop(key))) for key in keys]
+            while self._sums and len(taken) < store.SLICE and size < store.NUMBERS:
+                key = next(iter(self._sums))
+                taken.append((*key, _packed(self._sums.pop(key))))
+                size += len(taken[-1][-1])
+        return taken
 
 
 def _has_failed(event: JobEvent) -> bool:

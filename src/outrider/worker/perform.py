@@ -218,6 +218,10 @@ class Performer:
         self._tell("job.cancelled", prepared)
         return Other("cancel", prepared.token)
 
+    def released(self, prepared: Prepared) -> None:
+        """Tell of a job that is given back while it runs."""
+        self._tell("job.released", prepared)
+
     # -- finding ----------------------------------------------------------------------------------
 
     def _find(self, job: Job) -> Code | None:

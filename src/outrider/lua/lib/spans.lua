@@ -6,8 +6,12 @@ local function minute_name(minute) return string.format('minute:%d', minute) end
 
 local function hour_name(minute) return string.format('hour:%d', math.floor(minute / 60)) end
 
--- Numbers as they are packed; nil where there are none, or something else lies there.
-local function unpacked(text)
+-- Numbers as they are packed, `least` of them; nil where there are none, or something else lies there.
+local function unpacked(text, least)
   local ok, numbers = pcall(cmsgpack.unpack, text or '')
-  if ok and type(numbers) == 'table' and type(numbers[1]) == 'number' then return numbers end
+  if not ok or type(numbers) ~= 'table' or #numbers < least then return nil end
+  for _, number in ipairs(numbers) do
+    if type(number) ~= 'number' then return nil end
+  end
+  return numbers
 end
