@@ -114,7 +114,7 @@ def test_metrics_and_marks(site: Site, job: Job[..., None]) -> None:
 def test_nobody_works(site: Site) -> None:
     """Lists are empty, and nobody can be signalled."""
     assert site.get("/processes") == {"processes": []}
-    assert site.get("/work") == {"runs": [], "total": 0}
+    assert site.get("/running") == {"runs": [], "total": 0}
     for act in ("quiet", "stop", "dump"):
         assert site.refused("POST", f"/processes/host:1:abc:{act}") == (404, "not-found")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -32,7 +33,7 @@ def address(app: App) -> Iterator[str]:
     app.close()
 
 
-_GOOD = {"filter": "state:dead", "label": "v1", "expect": 5}
+_GOOD: dict[str, Any] = {"filter": "state:dead", "label": "v1", "expect": 5}
 
 
 @schema.parametrize()
@@ -43,7 +44,7 @@ _GOOD = {"filter": "state:dead", "label": "v1", "expect": 5}
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_answers_are_as_described(case: schemathesis.Case, address: str) -> None:
+def test_answers_are_as_described(case: schemathesis.Case[Any], address: str) -> None:
     """No 5xx, no status, header or field that is not described; what is wrong is refused."""
     if case.meta is not None and case.meta.generation.mode.is_positive:
         # What no schema can say: a cursor is one that was given, a filter is in its language, a

@@ -37,7 +37,7 @@ class Endpoint:
     function: Callable[..., Awaitable[Any]]
     asks: type[msgspec.Struct] | None
     body: type[msgspec.Struct] | None
-    answers: Any
+    answers: type[msgspec.Struct]
     problems: tuple[int, ...]
     created: Callable[[Any], str] | None
     keyed: bool

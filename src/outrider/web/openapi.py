@@ -30,8 +30,8 @@ _KEY = {
 def describe(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]:
     """The description of these endpoints, which are served below the path `server`."""
     listed = list(endpoints)
-    types = {one.body for one in listed} | {one.answers for one in listed} | {Problem}
-    named = sorted((one for one in types if _is_named(one)), key=lambda one: str(one.__name__))
+    types: set[Any] = {one.body for one in listed} | {one.answers for one in listed} | {Problem}
+    named = sorted(types - {None}, key=lambda one: str(one.__name__))
     _, components = msgspec.json.schema_components(named, ref_template=_REFERENCE)
     paths: dict[str, Any] = {}
     for one in listed:
@@ -50,10 +50,6 @@ def describe(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]:
             },
         },
     }
-
-
-def _is_named(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _operation(one: Endpoint, components: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +125,5 @@ def _problems(one: Endpoint) -> dict[str, Any]:
     return unchanged | answers
 
 
-def _json(kind: Any) -> dict[str, Any]:
-    if _is_named(kind):
-        return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=kind.__name__)}}}
-    return {"application/json": {"schema": msgspec.json.schema(kind)}}
+def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=kind.__name__)}}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -141,7 +141,7 @@ def _measured(found: Found) -> Measured:
     return Measured(**_numbers(found))
 
 
-def _numbers(found: Found) -> dict[str, float | None]:
+def _numbers(found: Found) -> dict[str, Any]:
     return {
         **{name: getattr(found, name) for name in ("count", "failed", "seconds", "waited")},
         "run_p50": found.run_times.p50,

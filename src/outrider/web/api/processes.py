@@ -62,8 +62,8 @@ async def dump_process(visit: Visit, ask: OneProcess) -> Done:
     return Done()
 
 
-@endpoint("GET", "/work")
-async def work(visit: Visit, ask: Running) -> Runs:
+@endpoint("GET", "/running")
+async def running(visit: Visit, ask: Running) -> Runs:
     """Jobs that run now, on all workers."""
     runs: list[Run] = []
     async for record in visit.app.work:
