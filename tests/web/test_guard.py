@@ -201,3 +201,24 @@ def test_what_is_done_and_refused_is_logged(app: App, caplog: pytest.LogCaptureF
     lines = [record.getMessage() for record in caplog.records if record.name == "outrider.web"]
     assert len(lines) == 2
     assert "done: pause_queue name=a\ufffdb by anonymous from 127.0.0.1" in lines[0]
+
+
+def test_a_hook_that_fails_hurts_nobody(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    """What was done stays done, and is answered so."""
+
+    def fail(act: Act) -> None:
+        raise RuntimeError("the hook")
+
+    Site(app, allow_anonymous=True, on_act=fail).post("/queues/x:pause")
+    assert app.queues["x"].paused
+    assert "the hook" in caplog.text
+
+
+@pytest.mark.usefixtures("not_tested")
+def test_who_must_be_known_may_use_any_host(app: App) -> None:
+    """Hosts are limited only where somebody unknown is let in."""
+    foreign = {"host": "jobs.example"}
+    site = Site(app, auth=auth.bearer({TOKEN: READER}))
+    assert site.ask("GET", f"{API}/me", headers=foreign | BEARER).status_code == 200
+    site = Site(app, auth=auth.bearer({TOKEN: READER}), allow_anonymous=["read"])
+    assert site.ask("GET", f"{API}/me", headers=foreign | BEARER).status_code == 421

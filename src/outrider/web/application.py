@@ -73,7 +73,7 @@ def create_app(
     It runs by itself or mounted below any path. Everything is refused until it is said who may ask:
     `auth` tells who it is (see `outrider.web.auth`); `allow_anonymous` lets in whom that does not
     know, with all permissions or with these. `allowed_hosts` are the host names it answers for
-    (`*.example.com`, or `*` for any): without `auth` only those of this machine, else any. What has
+    (`*.example.com`, or `*` for any): any, but with `allow_anonymous` only this machine's. What has
     one of the words `redact` in its name is hidden like a password. `on_act` is told of everything
     that is changed, or refused, beside the log. Raises ConfigError for a wrong setting.
     """
@@ -81,7 +81,8 @@ def create_app(
         allow_anonymous, allowed_hosts = True, allowed_hosts or ("*",)
     permissions = PERMISSIONS if allow_anonymous is True else allow_anonymous or ()
     anonymous = Principal("anonymous", permissions) if permissions else None
-    hosts = allowed_hosts or (guard.LOCAL if auth is None else ("*",))
+    # Who has to be known is no prey of a page whose name leads here.
+    hosts = allowed_hosts or (("*",) if anonymous is None else guard.LOCAL)
     desk = Desk(app, auth, anonymous, Redaction(redact), on_act)
 
     made = Starlette(

@@ -65,7 +65,7 @@ class Endpoint:
     async def __call__(
         self, visit: Visit, ask: msgspec.Struct | None = None, body: msgspec.Struct | None = None
     ) -> Any:
-        """Do it, if who asks may; what changes anything is written to the audit log."""
+        """Do it, if who asks may; what changes anything is logged as an Act."""
         given = [one for one in (ask, body) if one is not None]
         if self.method == "GET":
             self._check(visit)

@@ -33,7 +33,7 @@ READ_ONLY: frozenset[str] = frozenset({"read"})
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who asks: a name for the audit log, and what he may do, everything by default.
+    """Somebody who asks: a name for the log, and what he may do, everything by default.
 
     Raises ConfigError for a permission that there is not.
     """

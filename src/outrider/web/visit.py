@@ -57,8 +57,11 @@ class Visit:
             raise forbidden(f"{self.who.name} may not do this: it needs {permission!r}")
 
     def note(self, what: str, on: dict[str, Any], outcome: str) -> None:
-        """Write something that changes, or reveals, to the audit log."""
+        """Log something that changes, or reveals; a hook that fails hurts nobody."""
         act = Act(self.who.name, what, on, outcome, self.address, self.request_id)
         _log.info("%s", act)
         if self.on_act is not None:
-            self.on_act(act)
+            try:
+                self.on_act(act)
+            except Exception:
+                _log.exception("on_act failed for %s", act)
