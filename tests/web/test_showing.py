@@ -81,6 +81,7 @@ def test_what_is_large_is_cut() -> None:
         one = Show(Redaction(), 100)
         assert len(str(one.value(value))) < 700
         assert one.is_cut
+    assert len(str(Show(Redaction(), 1000).value(["x" * 90] * 1000))) < 2000
     deep: Any = "end"
     for _ in range(500):
         deep = [deep]
