@@ -26,7 +26,8 @@ MODULES = {
     ),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
-        *("reviving", "forgetting", "walk", "inspection", "operations", "job", "cli", "metrics"),
+        *("reviving", "forgetting", "walk", "inspection", "operations", "job", "cli"),
+        *("metrics", "web"),
     ),
 }
 # A job may do what producers do.

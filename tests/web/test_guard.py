@@ -27,7 +27,7 @@ def not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("not_tested")
 @pytest.mark.parametrize("one", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
 def test_nothing_is_open_until_it_is_said(app: App, one: object) -> None:
-    """Without `auth` and `allow_anonymous` all but the health is refused, and told how to open."""
+    """Without `auth` and `allow_anonymous` all but the health is refused, and told why (O162)."""
     site = Site(app)
     endpoint = next(each for each in ENDPOINTS if each is one)
     path = path_of(endpoint.path, **{name: EVERY_NAME[name] for name in endpoint.in_path})
@@ -98,7 +98,7 @@ def test_hosts_may_be_named(app: App) -> None:
 def test_pages_of_other_sites_change_nothing(
     site: Site, app: App, headers: dict[str, str], allowed: bool
 ) -> None:
-    """Each browser says where a request comes from; what is no browser says nothing."""
+    """Each browser says where a request comes from; what is no browser says nothing (O161)."""
     answer = site.ask("POST", f"{API}/queues/x:pause", headers=headers)
     assert answer.status_code == (200 if allowed else 403)
     assert app.queues["x"].paused is allowed

@@ -56,10 +56,9 @@ LOOKS = [
 def test_looks_take_few_round_trips(
     site: Site, app: App, job: Job[..., None], trips: list[int]
 ) -> None:
-    """Three at most, of all that is looked at again and again."""
+    """Three at most, of all that is looked at again and again (O166)."""
     names = fill(app, job)
     for path in LOOKS:
         trips.clear()
         site.get(path.format(**names))
         assert len(trips) <= MOST, f"{path}: {trips}"
-

@@ -135,7 +135,7 @@ def test_a_server_that_is_away_is_told_at_once(url: str) -> None:
 
 
 def test_it_works_below_any_path(app: App, job: Job[..., None]) -> None:
-    """Mounted, with parameters in the path of the mount, and behind a prefix of the server."""
+    """Mounted, with parameters in the path of that, and behind a prefix of the server (O164)."""
     job.enqueue(1)
     inner = create_app(app, allow_anonymous=True, allowed_hosts=["*"])
     for root, host in (

@@ -91,7 +91,7 @@ def test_what_is_large_is_cut() -> None:
 
 
 def test_numbers_that_javascript_would_change_are_texts() -> None:
-    """2^53 and beyond lose digits in browsers."""
+    """2^53 and beyond lose digits in browsers (O165)."""
     assert show([2**53 - 1, 2**53, -(2**53), True, 1.5]) == [
         2**53 - 1,
         str(2**53),
@@ -116,7 +116,7 @@ def test_hostile_texts_take_no_time() -> None:
 
 
 def test_arguments_are_hidden_by_the_names_of_parameters(site: Site, app: App) -> None:
-    """Positional arguments have no names on the wire; the job's function knows them."""
+    """Positional arguments have no names on the wire; the job's function knows them (O163)."""
     app.job(name="login")(login)
     app.enqueue("login", ["ann", SECRET, SECRET], {"api_key": SECRET, "note": "x"})
     (job,) = site.get("/queues/default/jobs")["jobs"]
@@ -150,7 +150,7 @@ def test_revealing_needs_a_right_and_is_noted(app: App) -> None:
     "filter", [SECRET, SECRET[:3], f"arg.password={SECRET}", f"error:{SECRET}", "is-secret"]
 )
 def test_what_is_hidden_is_not_found(app: App, filter: str) -> None:
-    """A search can't be used to guess a secret: neither by finding nor by not finding it."""
+    """A search can't be used to guess a secret: neither by finding nor by not finding it (O163)."""
     bury(app, "password")
     reader, all_rights = Site(app, auth=lambda _: READER), Site(app, allow_anonymous=True)
     assert reader.get("/jobs", filter=filter, limit=1)["jobs"] == []

@@ -88,7 +88,7 @@ def test_permissions_are_needed_by_somebody() -> None:
 
 @pytest.mark.parametrize("one", CHANGES, ids=named)
 def test_who_may_only_read_changes_nothing(app: App, one: Endpoint) -> None:
-    """Each endpoint that changes anything is refused to a reader, in the service function."""
+    """Each endpoint that changes anything is refused to a reader, by itself (O160)."""
     site = Site(app, auth=lambda _: READER)
     body = {"verb": "delete", "filter": "state:dead", "label": "x"} if one.name in _BODIES else {}
     more = {"json": _body(one, body)} if one.body else {}

@@ -50,9 +50,9 @@ ROLES = {
         """ack arm beat check claim condemn deliver enlist farewell handback measure move
         operate orphans outstanding overview permitted promote queued reap recall relieve
         restore review rummage sample survey timed turn upkeep""",
-        """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO, LLEN held
-        queue, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE
-        moving""",
+        """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
+        LLEN held queue, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, ZADD audit,
+        ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
@@ -60,14 +60,14 @@ ROLES = {
         """begin boards bringback cancel cancel_members cancelled catalogue clear dispose
         forget halt mark move operate overview permitted picture prune purge queued recent
         remove requeue restore roll rummage seek signal timed waiting""",
-        """GETRANGE slots, HGET batch, HGET measured, HGET sampled, HGETALL batch, HGETALL
-        measured, HGETALL operation, HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS
-        owners, HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule,
+        """GETRANGE slots, HGET batch, HGET measured, HGET sampled, HGETALL batch,
+        HGETALL measured, HGETALL operation, HGETALL sampled, HGETALL totals, HKEYS kids,
+        HKEYS owners, HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule,
         PSUBSCRIBE, SADD paused, SADD pausednames, SISMEMBER paused, SISMEMBER pausednames,
-        SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, SREM paused, SREM
-        pausednames, SUBSCRIBE, SUNION heldnames pausednames, ZCARD dead held queue retry
-        schedule, ZCARD trash, ZRANGE batches, ZRANGE deaths, ZRANGE leases, ZRANGE marks,
-        ZRANGE moving""",
+        SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues, SREM paused,
+        SREM pausednames, SUBSCRIBE, SUNION heldnames pausednames,
+        ZCARD dead held queue retry schedule, ZCARD trash, ZRANGE batches, ZRANGE deaths,
+        ZRANGE leases, ZRANGE marks, ZRANGE moving""",
     ),
 }
 
