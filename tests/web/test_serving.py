@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -164,3 +166,15 @@ async def _below(app: App, host: Any, root: str) -> None:
         assert begun.status_code == 202
         assert begun.headers["location"] == f"{below}{API}/operations/{begun.json()['id']}"
         assert (await client.get(begun.headers["location"])).json()["verb"] == "delete"
+
+
+def test_without_starlette_it_says_what_to_install() -> None:
+    """The endpoint of batches needs nothing; the application says what it needs."""
+    code = (
+        "import sys; sys.modules['starlette'] = None\n"
+        "from outrider.web import batch_status\n"
+        "try:\n    from outrider.web import create_app\n"
+        "except ModuleNotFoundError as error:\n    print(error)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "the web application needs starlette: pip install 'outrider[web]'\n"

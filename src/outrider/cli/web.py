@@ -17,6 +17,8 @@ from outrider.errors import ConfigError
 from outrider.worker.target import load
 
 PORT = 7433
+_GRACE = 5
+"""Seconds that answers have to end when it stops: some clients listen for ever."""
 
 
 @click.command()
@@ -89,7 +91,12 @@ def _serve(site: Any, host: str, port: int) -> None:
     click.echo(f"http://{name}:{listening.getsockname()[1]}")
     server = uvicorn.Server(
         uvicorn.Config(
-            site, log_level="warning", access_log=False, server_header=False, proxy_headers=False
+            site,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE,
         )
     )
     # uvicorn sends itself again what has stopped it: that is no failure here.

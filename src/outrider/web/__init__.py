@@ -16,4 +16,10 @@ _HOMES = {"batch_status": "outrider.web.status", "create_app": "outrider.web.app
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "starlette":
+            raise
+        message = "the web application needs starlette: pip install 'outrider[web]'"
+        raise ModuleNotFoundError(message, name=error.name) from None

@@ -55,7 +55,7 @@ class _Id(_Name):
 
 register_url_convertor("name", _Name())
 register_url_convertor("id", _Id())
-_KINDS = {"name": "name", "jid": "str", "identity": "str", "bid": "id", "id": "id", "set": "id"}
+_IDS = ("bid", "id", "set")
 _IN_PATH = re.compile(r"\{(\w+)\}")
 
 
@@ -109,9 +109,13 @@ def _routes(app: App, desk: Desk) -> list[Route]:
         paths.setdefault(one.path, {})[one.method] = serve(one, desk.welcome, API)
     # The longest first: what ends with a word of its own goes before what takes any name.
     for path in sorted(paths, key=len, reverse=True):
-        template = API + _IN_PATH.sub(lambda found: f"{{{found[1]}:{_KINDS[found[1]]}}}", path)
+        template = API + _IN_PATH.sub(_with_kind, path)
         routes.append(Route(template, _Methods(paths[path]), methods=[*paths[path]]))
     return routes
+
+
+def _with_kind(found: re.Match[str]) -> str:
+    return f"{{{found[1]}:{'id' if found[1] in _IDS else 'name'}}}"
 
 
 @asynccontextmanager
