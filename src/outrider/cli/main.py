@@ -11,7 +11,8 @@ import click
 
 from outrider import __version__, logs
 from outrider.cli.doctor import doctor
-from outrider.cli.queue import job, queue, stats
+from outrider.cli.queue import job, queue
+from outrider.cli.stats import stats
 from outrider.errors import ConfigError, OutriderError
 
 
