@@ -1,4 +1,4 @@
-"""Sites that have mounted the status endpoint, on real servers, and a browser's part of a stream."""
+"""Sites that have mounted the status endpoint, on real servers; streams as a browser reads them."""
 
 from __future__ import annotations
 
