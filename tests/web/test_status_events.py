@@ -1,4 +1,4 @@
-"""Streams of the status endpoint: told once, resumed, shared, ended with the batch or the viewer."""
+"""Streams of the status endpoint: told once, resumed, shared, ended with batch or viewer."""
 
 from __future__ import annotations
 
