@@ -35,7 +35,9 @@ def site(request: pytest.FixtureRequest, app: App) -> Iterator[Site]:
 
 
 def test_how_a_batch_stands(site: Site, app: App) -> None:
-    """All that the contract names, and no more; the same as `to_dict`."""
+    """All that the contract names, and no more; the same as `to_dict`. No browser guesses at what
+    it is (P54).
+    """
     start(app, 4, create=["description", "Gallery “7” </script>", "tags", "[]"])
     hands = Hands(app)
     claimed = hands.claim(want=2)
@@ -43,6 +45,7 @@ def test_how_a_batch_stands(site: Site, app: App) -> None:
     fail(hands, claimed.first + 1, claimed.payloads[1].decode())
     answer = site.ask(f"/{BID}.json")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store, no-transform"
     found = answer.json()
     assert set(found) == KEYS
@@ -52,7 +55,7 @@ def test_how_a_batch_stands(site: Site, app: App) -> None:
 
 
 def test_an_unknown_batch(site: Site, app: App) -> None:
-    """Never known or expired: JSON that says so."""
+    """Never known or expired: JSON that says so (P49)."""
     start(app, 1)
     raw(app, "DEL", *(app.keys(kind, BID) for kind in ("batch", "slots", "batches", "audit")))
     for bid in (UNKNOWN, BID):

@@ -174,7 +174,7 @@ def test_a_heartbeat(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_batch_that_is_gone(site: Site, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deleted while it is looked at: it is said, and the stream ends."""
+    """Deleted while it is looked at: it is said, and the stream ends (P61)."""
     monkeypatch.setattr("outrider.web.status_viewers.POLL", 0.1)
     monkeypatch.setattr(status_wsgi, "POLL", 0.1)
     start(app, 1)
