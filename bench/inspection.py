@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from bench import million
@@ -97,7 +98,7 @@ def _trips(read: Callable[[], object]) -> int:
 
 def _reads() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "all numbers, queues and workers", app.stats.read
-    yield "history of 30 days", app.stats.history
+    yield "history of five years", partial(app.stats.history, 5 * 365)
     for name, place, size in million.places():
         for where, after in (("head", None), ("middle", _at(place, size // 2))):
             yield f"{PAGE} of {name}, {where}", _page(place, after)
@@ -125,7 +126,7 @@ def _search(rig: Rig) -> list[Figure]:
     """A hundred thousand jobs, of which one in a hundred matches, or none."""
     figures = []
     for text in ("state:retrying error:Timeout", "queue:bulk source:nowhere", "queue:bulk arg.0=5"):
-        costs = [_cost(rig, lambda text=text: _look(text)) for _ in range(5)]
+        costs = [_cost(rig, partial(_look, text)) for _ in range(5)]
         walls = [cost.wall for cost in costs]
         figures.append(spread(f"search {MANY:,}: {text}", walls, "s", SEARCH))
         longest = [cost.longest for cost in costs]
@@ -183,7 +184,7 @@ def _theirs(rig: Rig, program: Program) -> list[Figure]:
     with program.running(rig.url) as ask:
         for page in program.pages:
             ask(page)
-            costs = [_cost(rig, lambda page=page: ask(page)) for _ in range(CALLS // 3)]
+            costs = [_cost(rig, partial(ask, page)) for _ in range(CALLS // 3)]
             commands = percentile([cost.commands for cost in costs], 50)
             server = percentile([cost.server for cost in costs], 50)
             wall = percentile([cost.wall * 1000 for cost in costs], 50)

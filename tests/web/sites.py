@@ -116,6 +116,7 @@ def wsgi_site(endpoint: Any) -> Iterator[Site]:
 
     def mounted(environ: dict[str, Any], start: Any) -> Any:
         shift_path_info(environ)
+        environ["wsgi.multithread"] = True  # it says no, as if it were not `_Server`
         return validator(endpoint)(environ, start)
 
     with make_server("127.0.0.1", 0, mounted, _Server, _Handler) as server:

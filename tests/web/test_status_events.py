@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -44,7 +45,7 @@ def die(app: App, members: int = 1) -> None:
     hands = Hands(app)
     claimed = hands.claim(want=members)
     for token, payload in enumerate(claimed.payloads, claimed.first):
-        last = payload.replace(b'"retry":25', b'"retry":0')
+        last = json.dumps({**json.loads(payload), "retry": 0}).encode()
         outcome = decide(decode(last), last, token, ValueError("boom"), lambda n: 30.0, NOW)
         assert isinstance(outcome, Other)
         assert outcome.kind == "dead"

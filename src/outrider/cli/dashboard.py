@@ -24,7 +24,8 @@ from outrider.io import Address
 from outrider.words import moment, printable, span
 
 PAUSE = 1.0
-Section = tuple[tuple[str, ...], list[tuple[str, ...]]]
+Rows = list[tuple[str, ...]]
+Section = tuple[tuple[str, ...], Rows]
 
 
 def follow(app: App) -> None:
@@ -119,7 +120,7 @@ def _head(history: History, where: str) -> list[Text]:
 
 def _sections(history: History) -> list[Section]:
     now = history.now
-    queues = [
+    queues: Rows = [
         (
             name,
             f"{one.size:,}",
@@ -129,7 +130,7 @@ def _sections(history: History) -> list[Section]:
         )
         for name, one in now.queues.items()
     ]
-    workers = [
+    workers: Rows = [
         (
             process.identity,
             f"{process.busy:,} of {process.concurrency:,}",
@@ -139,8 +140,8 @@ def _sections(history: History) -> list[Section]:
         )
         for process in now.processes
     ]
-    runs = [(span(run.elapsed), run.job, run.jid, run.process) for run in now.runs]
-    held = [(name, f"{one.size:,}", _paused(one.paused)) for name, one in now.held.items()]
+    runs: Rows = [(span(run.elapsed), run.job, run.jid, run.process) for run in now.runs]
+    held: Rows = [(name, f"{one.size:,}", _paused(one.paused)) for name, one in now.held.items()]
     return [
         (("queue", "jobs", "latency", "growth", ""), queues),
         (("worker", "busy", "memory", "seen", "serves"), workers),
@@ -149,12 +150,16 @@ def _sections(history: History) -> list[Section]:
     ]
 
 
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]], share: int) -> Table:
+def _table(titles: tuple[str, ...], rows: Rows, share: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     numbers = ("jobs", "latency", "growth", "busy", "memory", "seen")
     for title in titles:
-        side = "right" if title in numbers else "left"
-        table.add_column(title, justify=side, no_wrap=True, overflow="ellipsis")
+        table.add_column(
+            title,
+            justify="right" if title in numbers else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
     hidden = len(rows) - share
     for row in rows[: max(0, share - 1) if hidden > 0 else share]:
         table.add_row(*(Text(printable(text)) for text in row))

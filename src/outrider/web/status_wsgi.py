@@ -49,6 +49,8 @@ class Wsgi:
         if rules.authorize is not None:
             allowed = rules.authorize(environ, asked.bid)
             if inspect.isawaitable(allowed):
+                if inspect.iscoroutine(allowed):
+                    allowed.close()  # else it would be complained of as well
                 raise ConfigError("authorize is async: under WSGI it must be a plain function")
             if not allowed:
                 return rules.forbidden(asked)
