@@ -13,6 +13,7 @@ from outrider.errors import (
     BatchNotFound,
     BatchUnfinished,
     ConfigError,
+    CursorError,
     Discard,
     EnqueueError,
     Kill,
@@ -29,6 +30,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
@@ -52,6 +54,7 @@ __all__ = [
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
+    "CursorError",
     "Discard",
     "Draft",
     "EnqueueError",
@@ -62,6 +65,7 @@ __all__ = [
     "NotDurable",
     "NotSerializable",
     "OutriderError",
+    "Page",
     "PayloadTooLarge",
     "PoisonPill",
     "Process",

@@ -16,8 +16,9 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.batches import Batches
 from outrider.inspection.held import HeldNames
 from outrider.inspection.processes import Processes
-from outrider.inspection.queues import Queues, Stats
+from outrider.inspection.queues import Queues
 from outrider.inspection.sets import JobSet
+from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Job
 from outrider.options import Backoff, Options, Seconds, check_job_name

@@ -16,6 +16,10 @@ class ConfigError(OutriderError, ValueError):
     """A setting, an option or a target is wrong."""
 
 
+class CursorError(ConfigError):
+    """What was given as a cursor is none that a page of this gave."""
+
+
 class ServerNotFound(OutriderError):
     """There is no server binary for the embedded Valkey."""
 

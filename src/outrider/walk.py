@@ -2,60 +2,221 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from outrider import cursor
+from outrider.errors import CursorError
 from outrider.hub import Flow
 from outrider.keys import Keys
 from outrider.store import place as store
-from outrider.store.place import PAGE, Entry, Line, Place
+from outrider.store.place import PAGE, Bundle, Entry, Line, Mark, Place, Times
+
+FIRST, GROWTH = 100, 4
+"""How many jobs are read at first, and how fast that grows: many want only the first few."""
+_MARKS = 8
+_BACKWARDS = (1, 2, 3, 5, 9, 17, 33)
+_LONGEST_ID = 64
+_MOST = 1 << 53
+_LIKE_AN_ID = re.compile(rb'"jid"\s*:\s*"([^"\\]*)"')
 
 
 class Walk:
     """Reads a queue, a held list or a set, the job that would be taken first at first.
 
     Jobs on their way to a queue come behind all that lie there, and keep their position when they
-    arrive. Those on their way to the schedule are told among the others, by their time.
+    arrive. Those on their way to the schedule are told among the others, by their time. `after` is
+    a `cursor` of an earlier walk there. `looked` is how many jobs were looked at.
+    """
+
+    def __init__(self, keys: Keys, place: Place, after: str | None = None) -> None:
+        self._road: _Along | _ByTime = (_Along if place.is_list else _ByTime)(keys, place)
+        self._count = FIRST
+        self.looked = 0
+        self.is_over = False
+        if after is not None:
+            self._road.resume(after)
+
+    def step(self, needles: Sequence[bytes] = (), *, literally: bool = False) -> Flow[list[Entry]]:
+        """The next jobs that may hold all these bytes, of one page or more; none at the end.
+
+        Who has an escape in it may hold anything, unless bytes are meant `literally`.
+        """
+        found: list[Entry] = []
+        while not found and not self.is_over:
+            found = yield from self.page(needles, literally=literally)
+        return found
+
+    def page(
+        self,
+        needles: Sequence[bytes] = (),
+        *,
+        literally: bool = False,
+        count: int | None = None,
+    ) -> Flow[list[Entry]]:
+        """The same of one page, in one round trip: up to `count` jobs are looked at, PAGE at most.
+
+        Fewer where they are large. None does not mean that there are no more: `is_over` does.
+        """
+        asked = self._count if count is None else count
+        bundle: Bundle = yield from self._road.read(asked)
+        self._count = min(PAGE, GROWTH * self._count)
+        self.is_over = self._road.is_over
+        numbered = bundle.holding(needles, literally=literally)
+        fresh = [pair for pair in numbered if pair[0] >= self._road.known]
+        self.looked += bundle.sizes.count(b" ") + 1 - self._road.known if bundle.sizes else 0
+        return [self._road.entry(number, payload) for number, payload in fresh]
+
+    def cursor(self, last: Entry | None = None) -> str:
+        """Where another walk goes on: after `last`, of the page read now, or after all of it."""
+        return self._road.cursor(last)
+
+
+class _Along:
+    """The way along a line, by positions. A cursor is position, length, and ids of the last jobs.
+
+    Between two pages jobs are taken, deleted and pushed: ids say where it goes on, and where some
+    of them have gone, what the last two pages held says what is known already.
     """
 
     def __init__(self, keys: Keys, place: Place) -> None:
-        self._keys = keys
-        self._place = place
-        self._position = 0
-        self._pages: list[list[bytes]] = []
-        self._after = ("-inf", b"")
+        self._keys, self._place = keys, place
+        self._position = self._length = self.known = 0
+        self._marks: list[Mark] = []
+        self._before: list[Mark] = []
+        self._pages: list[Bundle] = []
+        self._line = Line(0, True, 0, 0, Bundle())
+        self.is_over = False
 
-    def step(self) -> Flow[list[Entry]]:
-        """The next jobs, PAGE at most; none at the end."""
-        return self._along() if self._place.is_list else self._by_time()
+    def resume(self, after: str) -> None:
+        self._position, self._length, self._marks = cursor.read(after, tuple[int, int, list[Mark]])
+        numbers = (self._position, self._length, *(unknown for _, unknown in self._marks))
+        if not all(0 <= number < _MOST for number in numbers):
+            raise CursorError(f"{after[:100]!r} is no cursor: its position can't be")
 
-    def _by_time(self) -> Flow[list[Entry]]:
-        score, payload = self._after
-        found: list[Entry] = yield store.timed(
-            self._keys, place=self._place.kind, score=score, payload=payload, count=PAGE
-        )
-        if found:
-            self._after = (repr(found[-1].score), found[-1].payload)
-        return found
-
-    def _along(self) -> Flow[list[Entry]]:
+    def read(self, count: int) -> Flow[Bundle]:
         line: Line = yield store.queued(
             self._keys,
             place=self._place.kind,
             name=self._place.name,
             start=self._position,
-            last=self._pages[-1][-1] if self._pages else b"",
-            count=PAGE,
+            length=self._length,
+            marks=self._marks,
+            count=count,
         )
-        found = [
-            Entry(payload, None, line.first + place, place >= line.lying)
-            for place, payload in enumerate(line.payloads)
-        ]
-        fresh = (found if line.follows else self._unseen(found))[:PAGE]
-        if fresh:
-            self._position = fresh[-1].at + 1
-            self._pages = [*self._pages, [entry.payload for entry in fresh]][-2:]
-        return fresh
+        payloads = line.bundle.cut()
+        seen = set[bytes]() if line.follows else {one for page in self._pages for one in page.cut()}
+        self.known = max((at for at, one in enumerate(payloads, 1) if one in seen), default=0)
+        self._line, self._before = line, self._marks
+        self._position, self._length = line.first + len(payloads), line.total
+        self._marks = self._marked(payloads)
+        self._pages = [*self._pages, line.bundle][-2:]
+        self.is_over = self._position >= line.total
+        return line.bundle
 
-    def _unseen(self, found: list[Entry]) -> list[Entry]:
-        """What follows the last that is known of the last two pages."""
-        seen = {payload for page in self._pages for payload in page}
-        known = [place for place, entry in enumerate(found, 1) if entry.payload in seen]
-        return found[known[-1] :] if known else found
+    def entry(self, number: int, payload: bytes) -> Entry:
+        return Entry(payload, None, self._line.first + number, number >= self._line.lying)
+
+    def cursor(self, last: Entry | None) -> str:
+        if last is None:
+            return cursor.write(self._position, self._length, self._marks)
+        there = self._line.bundle.cut()[: last.at - self._line.first + 1]
+        return cursor.write(last.at + 1, self._length, self._marked(there))
+
+    def _marked(self, payloads: list[bytes]) -> list[Mark]:
+        """By what the end of this page will be known: near to it more of them, for the next ones to
+        go are mostly neighbours."""
+        marks: list[Mark] = []
+        unknown = count = 0
+        for payload in reversed(payloads):
+            jid = _id_of(payload)
+            count, unknown = count + bool(jid), unknown + (not jid)
+            if jid and count in _BACKWARDS:
+                marks.append((jid, unknown))
+            if count == _BACKWARDS[-1]:
+                break
+        older = [(jid, more + unknown) for jid, more in self._before]
+        return [*marks, *older][:_MARKS]
+
+
+class _ByTime:
+    """The way through a set, by time, and at one time by bytes.
+
+    A cursor is score and id, which number that was among those of its score that lay there, and
+    whether its id is the beginning of its bytes, as it is with all of ours: then nobody is sought.
+    """
+
+    def __init__(self, keys: Keys, place: Place) -> None:
+        self._keys, self._place = keys, place
+        self._after = ("-inf", "", 0, False)
+        self._payload = b""
+        self._start = self._after
+        self._times = Times([], [], False, Bundle())
+        self.known = 0
+        self.is_over = False
+
+    def resume(self, after: str) -> None:
+        self._after = cursor.read(after, tuple[str, str, int, bool])
+        score, jid, ties, is_ours = self._after
+        if not cursor.is_number(score) or not 0 <= ties < _MOST:
+            raise CursorError(f"{after[:100]!r} is no cursor: its time can't be")
+        self._payload = _ours(jid) + b"\xff" if is_ours else b""
+
+    def read(self, count: int) -> Flow[Bundle]:
+        score, jid, ties, _ = self._start = self._after
+        times: Times = yield store.timed(
+            self._keys,
+            place=self._place.kind,
+            score=score,
+            payload=self._payload,
+            jid=jid,
+            ties=0 if self._payload else ties,
+            count=count,
+        )
+        self._times = times = times.first(count)
+        self.is_over = not times.has_more
+        if times.scores:
+            self._payload = times.bundle.cut()[-1]
+            self._after = self._mark(len(times.scores) - 1, self._payload)
+        return times.bundle
+
+    def entry(self, number: int, payload: bytes) -> Entry:
+        times = self._times
+        return Entry(payload, times.scores[number], number, times.coming[number])
+
+    def cursor(self, last: Entry | None) -> str:
+        return cursor.write(*(self._after if last is None else self._mark(last.at, last.payload)))
+
+    def _mark(self, number: int, payload: bytes) -> tuple[str, str, int, bool]:
+        scores, coming = self._times.scores, self._times.coming
+        score, first = scores[number], number
+        while first > 0 and scores[first - 1] == score:
+            first -= 1
+        ties = (number + 1 - first) - sum(coming[first : number + 1])
+        if first == 0 and repr(score) == self._start[0]:
+            ties += self._start[2]
+        jid = _id_of(payload)
+        return repr(score), jid, ties, bool(jid) and payload.startswith(_ours(jid))
+
+
+class _Named(msgspec.Struct):
+    jid: str = ""
+
+
+def _id_of(payload: bytes) -> str:
+    """The id of a job; "" where scripts could not find it by that: it has none, or one that is
+    escaped, stands behind something that looks like it, or is too long to be carried.
+    """
+    seen = _LIKE_AN_ID.search(payload)
+    try:
+        jid = msgspec.json.decode(payload, type=_Named).jid if seen else ""
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return jid if seen and seen[1] == jid.encode() and len(jid) <= _LONGEST_ID else ""
+
+
+def _ours(jid: str) -> bytes:
+    """How our own payloads of this id begin."""
+    return f'{{"jid":"{jid}"'.encode()

@@ -188,7 +188,7 @@ def scored(app: App, name: str) -> list[tuple[str, float]]:
 
 def stat(app: App, name: str) -> int:
     """A counter."""
-    return app.perform(process.counter(app.keys, name))
+    return int(raw(app, "GET", app.keys("stat", name)) or 0)
 
 
 # -- batches --------------------------------------------------------------------------------------

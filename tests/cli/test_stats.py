@@ -17,7 +17,8 @@ from rich.console import Console
 from outrider import App
 from outrider.cli.dashboard import draw, line, shares
 from outrider.cli.history import KEPT, History
-from outrider.cli.reading import Line, Reading, take
+from outrider.cli.reading import Reading, take
+from outrider.inspection.stats import QueueReading
 from tests.app.hands import Hands, put, start, write
 from tests.app.line import Line as Wire
 from tests.cli.test_batch import _read
@@ -46,12 +47,17 @@ def history(*readings: Reading) -> History:
     return found
 
 
-def later(reading: Reading, seconds: float, processed: int, **more: int) -> Reading:
+def later(reading: Reading, seconds: float, processed: int, **sizes: int) -> Reading:
     """The same store after so many seconds and runs."""
     stats = reading.stats
-    stats = replace(stats, processed=stats.processed + processed, failed=stats.failed + 1)
-    queues = {name: Line(size, 0.0, paused=False) for name, size in more.items()}
-    return replace(reading, at=reading.at + seconds, stats=stats, queues=reading.queues | queues)
+    queues = {name: QueueReading(size, 0.0, paused=False) for name, size in sizes.items()}
+    after = replace(
+        stats,
+        processed=stats.processed + processed,
+        failed=stats.failed + 1,
+        queues=stats.queues | queues,
+    )
+    return replace(reading, at=reading.at + seconds, stats=after)
 
 
 def drawn(found: History, width: int = 100, height: int = 40) -> list[str]:

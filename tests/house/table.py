@@ -9,7 +9,7 @@ from __future__ import annotations
 LAYERS: tuple[tuple[str, ...], ...] = (
     # 0: know nothing of jobs or servers
     ("errors", "clock", "ids", "version", "chance"),
-    ("backoff", "config", "pace", "words"),
+    ("backoff", "config", "cursor", "pace", "words"),
     ("logs",),
     # 1: names, payloads and options, as plain values
     ("keys", "jsonsafe"),
@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hub",),
     ("delivery",),
     ("client",),
+    ("tally",),
     ("standing", "slots", "walk"),
     ("whereabouts",),
     ("barring",),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from outrider import App
-from outrider.script import Call
-from outrider.store import audit, life, look, place, server
+from outrider.script import BYTES, Call
+from outrider.store import audit, life, look, overview, place, server
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -36,13 +36,27 @@ from tests.network.case import (
 @case("queued")
 def _(app: App) -> Call[Any]:
     put(app, "default", *plain(5))
-    return place.queued(app.keys, place="queue", name="default", start=0, last=b"", count=3)
+    return place.queued(
+        app.keys, place="queue", name="default", start=0, length=0, marks=[], count=3
+    )
 
 
 @case("timed")
 def _(app: App) -> Call[Any]:
     raw(app, "ZADD", "retry", SECONDS, plain(1)[0])
-    return place.timed(app.keys, place="retry", score="-inf", payload=b"", count=10)
+    return place.timed(app.keys, place="retry", score="-inf", payload=b"", jid="", ties=0, count=10)
+
+
+@case("overview")
+def _(app: App) -> Call[Any]:
+    put(app, "default", *plain(5))
+    return overview.page(app.keys)
+
+
+@case("catalogue")
+def _(app: App) -> Call[Any]:
+    members(app, 2, claimed=1)
+    return look.catalogue(app.keys, dead=0, score="0", last="", limit=10, bytes=BYTES)
 
 
 @case("remove", "a member", again=TOLD_ONCE)

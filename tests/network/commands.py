@@ -6,7 +6,19 @@ from typing import Any
 
 from outrider import App
 from outrider.script import Call
-from outrider.store import audit, batch, board, held, life, look, place, process, queue, server
+from outrider.store import (
+    audit,
+    batch,
+    board,
+    held,
+    life,
+    look,
+    overview,
+    place,
+    process,
+    queue,
+    server,
+)
 from tests.app.hands import (
     BID,
     IDENTITY,
@@ -43,18 +55,17 @@ def given(app: App) -> dict[str, Call[Any]]:
         "held.resume": held.resume(app.keys, "app.job"),
         "life.kids": life.kids(app.keys, BID, 0),
         "look.slots": look.slots(app.keys, BID, 0),
+        "overview.days": overview.days(app.keys, ["2026-11-21", "2026-11-22"]),
         "place.lying": place.lying(app.keys, place.Place("retry")),
         "place.pause": place.pause(app.keys, "low"),
         "place.resume": place.resume(app.keys, "low"),
         "process.children": process.children(app.keys, IDENTITY),
         "process.claims": process.claims(app.keys, owner, 0),
-        "process.counter": process.counter(app.keys, "processed"),
         "process.last_token": process.last_token(app.keys),
         "process.workers": process.workers(app.keys),
         "queue.is_paused": queue.is_paused(app.keys, "default"),
         "queue.moving": queue.moving(app.keys),
         "queue.names": queue.names(app.keys),
-        "queue.paused": queue.paused(app.keys),
         "queue.stands": queue.stands(app.keys, owner, 1),
         "server.info": server.info(),
         "server.settings": server.settings("maxmemory"),
@@ -63,7 +74,13 @@ def given(app: App) -> dict[str, Call[Any]]:
 
 
 # These are scripts by other names, with all arguments filled in.
-SAME = {"queue.move_slice", "held.handback_slice", "schedule.promote_slice", "place.size"}
+SAME = {
+    "queue.move_slice",
+    "held.handback_slice",
+    "schedule.promote_slice",
+    "place.size",
+    "overview.page",
+}
 
 
 def _plain(name: str) -> Prepare:

@@ -37,8 +37,8 @@ def _role(task: str, scripts: str, plain: str, *others: Role) -> Role:
 
 _PRODUCER = _role(
     "enqueue jobs, make, add to and cancel batches, read and await their status",
-    """cancel cancel_members cancelled commit listen picture purge push release renew reserve
-    stage""",
+    """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
+    reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
     HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
     ZRANGE leases""",
@@ -55,9 +55,9 @@ ROLES = {
     ),
     "console": _role(
         "look at everything; pause, retry, delete, cancel; quiet and stop workers",
-        """boards bringback cancel cancel_members cancelled clear forget move permitted picture
-        prune purge queued remove requeue roll seek signal timed waiting""",
-        """GET stat, GETRANGE slots, HGET batch, HGETALL batch, HKEYS kids, HKEYS owners,
+        """boards bringback cancel cancel_members cancelled catalogue clear forget move overview
+        permitted picture prune purge queued remove requeue roll seek signal timed waiting""",
+        """GETRANGE slots, HGET batch, HGETALL batch, HKEYS kids, HKEYS owners,
         HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
         SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,

@@ -37,10 +37,11 @@ class History:
 
     def growth(self, queue: str) -> float:
         """By how many jobs a queue grows in a second; less than 0 where it shrinks."""
-        before, now = self._before, self.now
-        if now.at == before.at or queue not in before.queues:
+        seconds = self.now.at - self._before.at
+        before = self._before.stats.queues.get(queue)
+        if not seconds or before is None:
             return 0.0
-        return (now.queues[queue].size - before.queues[queue].size) / (now.at - before.at)
+        return (self.now.stats.queues[queue].size - before.size) / seconds
 
     def picture(self) -> str:
         """How many jobs ran in each second of the last minute, as bars."""

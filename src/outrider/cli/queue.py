@@ -8,7 +8,6 @@ from itertools import islice
 import click
 
 from outrider.app import App
-from outrider.cli.reading import queues
 from outrider.cli.server import app_of, with_server
 from outrider.inspection.record import JobRecord
 from outrider.options import check_job_name
@@ -27,7 +26,7 @@ def queue(context: click.Context, url: str | None, prefix: str) -> None:
         context.default_map = {context.invoked_subcommand: {"url": url, "prefix": prefix}}
         return
     found = [("queue", "jobs", "latency", "")]
-    for name, line in queues(app_of(url, prefix)).items():
+    for name, line in app_of(url, prefix).stats.queues.items():
         paused = "paused" if line.paused else ""
         found.append((printable(name), f"{line.size:,}", f"{line.latency:,.1f} s", paused))
     width, digits, seconds = (max(len(row[column]) for row in found) for column in range(3))

@@ -32,18 +32,19 @@ def stats(*, watch: bool, url: str | None, prefix: str) -> None:
 def _lines(read: Reading) -> Iterator[tuple[str, str]]:
     for field in fields(read.stats):
         value = getattr(read.stats, field.name)
-        yield field.name, f"{value:,.1f} s" if isinstance(value, float) else f"{value:,}"
-    for name, line in read.queues.items():
-        paused = ", paused" if line.paused else ""
-        yield "queue", f"{name}: {line.size:,} jobs, {line.latency:,.1f} s{paused}"
+        if field.name != "queues":
+            yield field.name, f"{value:,.1f} s" if isinstance(value, float) else f"{value:,}"
+    for name, line in read.stats.queues.items():
+        told = f"{name}: {line.size:,} jobs, {line.latency:,.1f} s"
+        yield "queue", told + (", paused" if line.paused else "")
     for process in read.processes:
         yield "process", f"{process.identity}: {_state(process)}"
     for run in read.runs:
         yield "running", f"{run.job} {run.jid} for {span(run.elapsed)} on {run.process}"
     if more := read.running - len(read.runs):
         yield "running", f"and {count(more, 'job')} that began later"
-    for name, line in read.held.items():
-        yield "job", f"{name}: {line.size:,} held{', paused' if line.paused else ''}"
+    for name, (size, paused) in read.held.items():
+        yield "job", f"{name}: {size:,} held{', paused' if paused else ''}"
 
 
 def _state(process: Process) -> str:

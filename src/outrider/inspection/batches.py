@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
 
+from outrider import cursor
 from outrider.batch import Batch
+from outrider.errors import ConfigError, CursorError
 from outrider.hub import Flow, Hub
-from outrider.script import Call
+from outrider.inspection.collection import check_limit
+from outrider.script import BYTES, Call
 from outrider.standing import not_found
 from outrider.status import BatchStatus
 from outrider.store import batch as store
+from outrider.store import look
+from outrider.tally import BatchRecord
+
+BatchState = Literal["live", "dead"]
 
 
 class Listing(ABC):
@@ -37,6 +46,14 @@ class Listing(ABC):
             status = await self._hub.aperform(BatchStatus.flow(self._hub, bid))
             if status is not None and self._belongs(status):
                 yield status
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Some batches. `next` is where the next page begins, None at the end."""
+
+    records: list[BatchRecord]
+    next: str | None
 
 
 class DeadBatches(Listing):
@@ -73,6 +90,24 @@ class Batches(Listing):
         """The same for asyncio."""
         return await self._hub.aperform(BatchStatus.flow(self._hub, bid))
 
+    def page(
+        self, limit: int = 50, after: str | None = None, state: BatchState = "live"
+    ) -> BatchPage:
+        """Up to `limit` batches (1,000 at most), in one round trip, with the numbers of each.
+
+        They come after the page whose `next` is given as `after`. `state` is "live": not settled,
+        the longest untouched first; or "dead": with dead members now, the newest death first. What
+        is touched between two pages may come again ("live"), or be missed ("dead"): it has changed
+        its place. Raises CursorError for what is no cursor of this.
+        """
+        return self._hub.perform(self._page(limit, after, state))
+
+    async def apage(
+        self, limit: int = 50, after: str | None = None, state: BatchState = "live"
+    ) -> BatchPage:
+        """The same for asyncio."""
+        return await self._hub.aperform(self._page(limit, after, state))
+
     def open(self, bid: str) -> Batch:
         """A batch to add callbacks or jobs to; BatchNotFound when it is unknown."""
         return self._hub.perform(self._open(bid))
@@ -87,8 +122,38 @@ class Batches(Listing):
     def __len__(self) -> int:
         return len(self._hub.perform(self._listed()))
 
+    def _page(self, limit: int, after: str | None, state: BatchState) -> Flow[BatchPage]:
+        check_limit(limit)
+        if state not in get_args(BatchState):
+            raise ConfigError(f"state must be live or dead, not {state!r}")
+        score, last = ("0", "") if after is None else _mark(after, state)
+        found: look.Catalogue = yield look.catalogue(
+            self._hub.keys,
+            dead=int(state == "dead"),
+            score=score,
+            last=last,
+            limit=limit,
+            bytes=BYTES,
+        )
+        records = [
+            BatchRecord(one.bid, one.fields, one.expires_at)
+            for one in found.listed
+            if "v" in one.fields
+        ]
+        if state == "dead":
+            records = [record for record in records if record.dead]
+        end = found.listed[-1] if found.has_more else None
+        return BatchPage(records, end and cursor.write(state, end.score, end.bid))
+
     def _open(self, bid: str) -> Flow[Batch]:
         fields = yield store.read(self._hub.keys, bid)
         if "v" not in fields:
             raise not_found(bid)
         return Batch(self._hub, bid=bid)
+
+
+def _mark(after: str, state: BatchState) -> tuple[str, str]:
+    of, score, bid = cursor.read(after, tuple[str, str, str])
+    if of != state or not cursor.is_number(score) or not bid:
+        raise CursorError(f"{after[:100]!r} is no cursor of {state} batches: leave it out to begin")
+    return score, bid

@@ -1,17 +1,15 @@
-"""`app.queues` and `app.stats`: what waits, and numbers."""
+"""`app.queues`: what waits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from outrider import clock
 from outrider.hub import Flow, Hub
 from outrider.inspection.collection import Collection
-from outrider.inspection.processes import roll_call, whole
 from outrider.inspection.record import read
 from outrider.keys import Keys
-from outrider.store import place, process, queue
+from outrider.store import place, queue
 from outrider.store.place import Place
 
 
@@ -37,11 +35,11 @@ class Queue(Collection):
     @property
     def latency(self) -> float:
         """For how many seconds the next job has waited; 0.0 when there is none."""
-        return self._hub.perform(_latency(self._hub.keys, self.name))
+        return self._hub.perform(latency(self._hub.keys, self.name))
 
     async def alatency(self) -> float:
         """The same for asyncio."""
-        return await self._hub.aperform(_latency(self._hub.keys, self.name))
+        return await self._hub.aperform(latency(self._hub.keys, self.name))
 
     @property
     def paused(self) -> bool:
@@ -86,76 +84,15 @@ class Queues(Mapping[str, Queue]):
         return len(self._hub.perform(queue.names(self._hub.keys)))
 
 
-@dataclass(frozen=True, slots=True)
-class StatsReading:
-    """Numbers of one moment. `processed` counts executions, failed ones included.
-
-    `expired` counts jobs and callbacks whose time had passed before their first run. `latency` is
-    the longest of all queues, in seconds.
-    """
-
-    processed: int
-    failed: int
-    expired: int
-    enqueued: int
-    scheduled: int
-    retries: int
-    dead: int
-    processes: int
-    busy: int
-    latency: float
-
-
-class Stats:
-    """`app.stats`: each attribute reads anew; `read` gives all of one moment."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def read(self) -> StatsReading:
-        """All numbers."""
-        return self._hub.perform(self._read())
-
-    async def aread(self) -> StatsReading:
-        """The same for asyncio."""
-        return await self._hub.aperform(self._read())
-
-    @property
-    def latency(self) -> float:
-        """For how many seconds the job has waited that waits longest at the head of its queue."""
-        return self.read().latency
-
-    async def alatency(self) -> float:
-        """The same for asyncio."""
-        return (await self.aread()).latency
-
-    def __getattr__(self, name: str) -> int:
-        if name not in StatsReading.__slots__:
-            raise AttributeError(f"stats has no {name!r}")
-        return int(getattr(self.read(), name))
-
-    def _read(self) -> Flow[StatsReading]:
-        keys = self._hub.keys
-        processed = yield process.counter(keys, "processed")
-        failed = yield process.counter(keys, "failed")
-        expired = yield process.counter(keys, "expired")
-        enqueued, latency = 0, 0.0
-        for name in (yield queue.names(keys)):
-            enqueued += yield place.size(keys, Place("queue", name))
-            latency = max(latency, (yield from _latency(keys, name)))
-        scheduled = yield place.size(keys, Place("schedule"))
-        retries = yield place.size(keys, Place("retry"))
-        dead = yield place.size(keys, Place("dead"))
-        living = [one.says for one in (yield from roll_call(keys)) if one.says is not None]
-        processes, busy = len(living), sum(whole(says.get("busy")) for says in living)
-        return StatsReading(
-            processed, failed, expired, enqueued, scheduled, retries, dead, processes, busy, latency
-        )
-
-
-def _latency(keys: Keys, name: str) -> Flow[float]:
+def latency(keys: Keys, name: str) -> Flow[float]:
+    """For how many seconds the next job of a queue has waited."""
     first: place.Line = yield place.queued(
-        keys, place="queue", name=name, start=0, last=b"", count=1
+        keys, place="queue", name=name, start=0, length=0, marks=[], count=1
     )
-    since = read(first.payloads[0]).enqueued_at if first.payloads else None
+    return waited(first.bundle.text)
+
+
+def waited(payload: bytes) -> float:
+    """For how many seconds a queued job has waited; 0.0 where it does not say."""
+    since = read(payload).enqueued_at
     return max(0.0, clock.now() - since.timestamp()) if since else 0.0

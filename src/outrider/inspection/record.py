@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from outrider.clock import utc
+from outrider.store.place import Place
 
+State = Literal["queued", "held", "scheduled", "retrying", "dead", "running"]
+_STATES: dict[str, State] = {
+    "queue": "queued",
+    "held": "held",
+    "schedule": "scheduled",
+    "retry": "retrying",
+    "dead": "dead",
+}
 _MILLISECONDS = 10**11
 """Whole numbers above this are milliseconds, as Sidekiq 8 writes them."""
 
@@ -18,6 +27,8 @@ _MILLISECONDS = 10**11
 class JobRecord:
     """One job of a queue or set. `at` is its time in a set: due, or dead since; None in a queue.
 
+    `place` is where it lies: its `kind` is queue, held, schedule, retry or dead, its `name` that of
+    the queue, or of the job that is held. `queue` is what the job itself says.
     Of a payload that is no job only `raw` is there, and what could be read of it; `jid` is "" then.
     """
 
@@ -36,6 +47,12 @@ class JobRecord:
     retry_count: int | None = None
     tags: list[str] = field(default_factory=list)
     at: datetime | None = None
+    place: Place | None = None
+
+    @property
+    def state(self) -> State | None:
+        """queued, held, scheduled, retrying, dead or running; None where it was not seen lying."""
+        return None if self.place is None else _STATES[self.place.kind]
 
     @property
     def text(self) -> str:
@@ -43,7 +60,7 @@ class JobRecord:
         return self.raw.decode("utf-8", "replace")
 
 
-def read(payload: bytes, score: float | None = None) -> JobRecord:
+def read(payload: bytes, score: float | None = None, place: Place | None = None) -> JobRecord:
     """The record of a payload; nothing that it may hold is a reason to fail."""
     found = decode(payload)
 
@@ -67,6 +84,7 @@ def read(payload: bytes, score: float | None = None) -> JobRecord:
         retry_count=take("retry_count", int),
         tags=texts(take("tags", list)),
         at=moment(score),
+        place=place,
     )
 
 

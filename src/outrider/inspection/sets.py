@@ -78,9 +78,8 @@ class JobSet(Collection):
     def _scan(self, text: bytes) -> Flow[list[JobRecord]]:
         found: list[JobRecord] = []
         walk = Walk(self._hub.keys, self._place)
-        while entries := (yield from walk.step()):
-            matching = (entry for entry in entries if text in entry.payload)
-            found += (read(entry.payload, entry.score) for entry in matching)
+        while entries := (yield from walk.step([text], literally=True)):
+            found += map(self._read, entries)
         return found
 
     def _retry(self, jid: str) -> Flow[bool]:

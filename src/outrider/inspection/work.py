@@ -12,7 +12,7 @@ import msgspec
 from outrider import clock
 from outrider.hub import Flow, Hub
 from outrider.inspection.processes import roll_call
-from outrider.inspection.record import JobRecord, moment, read
+from outrider.inspection.record import JobRecord, State, moment, read
 from outrider.keys import Keys
 from outrider.store import board
 from outrider.store.board import Boards
@@ -32,6 +32,11 @@ class RunRecord(JobRecord):
     process: str = ""
     slot: str = ""
     started_at: datetime | None = None
+
+    @property
+    def state(self) -> State:
+        """Always running."""
+        return "running"
 
     @property
     def attempt(self) -> int:

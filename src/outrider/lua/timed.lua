@@ -1,44 +1,36 @@
 #!lua flags=no-writes
+--- @include "lib/bundle"
 --- @include "lib/place"
+--- @include "lib/rank"
 --- @include "lib/within"
 -- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them
--- (or as many as fill a script), those on their way there at their places among the others. Returns for the
--- set, and for each that is on its way, {1 when there are more, payload, score ...}; what comes after the
--- first end of those with more is not of this page.
--- Equal scores are in the order of bytes; Lua's own comparison goes by the locale.
-local function comes_after(text)
-  for first = 1, math.min(#text, #payload), 256 do
-    if string.sub(text, first, first + 255) ~= string.sub(payload, first, first + 255) then
-      for at = first, math.min(#text, #payload) do
-        local one, other = string.byte(text, at), string.byte(payload, at)
-        if one ~= other then return one > other end
-      end
-    end
-  end
-  return #text > #payload
-end
+-- (or as many as fill a script), those on their way there at their places among the others. With `ties` that
+-- job is known by its id, and was the one of that number among those of its score. Returns for the set, and for
+-- each that is on its way, {1 when there are more, scores, sizes, payloads}; what comes after the first end of
+-- those with more is not of this page.
+local NEAR, MOST = 300, 1000
 
-local function rank_after(key)
+local function known_as(key)
   local low, high = redis.call('ZCOUNT', key, '-inf', '(' .. score), redis.call('ZCOUNT', key, '-inf', score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if comes_after(redis.call('ZRANGE', key, middle, middle)[1]) then high = middle else low = middle + 1 end
+  local from = math.max(low + ties - 1 - NEAR, low)
+  local near = redis.call('ZRANGE', key, from, math.min(low + ties - 1 + NEAR, high - 1))
+  for _, one in ipairs(near) do
+    if jid ~= '' and string.find(one, jid, 1, true) then return one end
   end
-  return low
+  -- Where it is gone, the one before it is there now; what has no id can't be seen to be gone.
+  return near[math.min(low + ties - from - (jid == '' and 0 or 1), #near)] or ''
 end
 
 local all, answer = parts(place, ''), {}
-local each = math.max(math.floor(count / #all), 1)
+if ties > 0 then payload = known_as(all[1].key) end
+local each = math.max(math.min(count, math.floor(MOST / #all)), 1)
 for i, part in ipairs(all) do
-  local first = rank_after(part.key)
+  local first = rank_after(part.key, score, payload)
   local found = within(each, BYTES / #all, function(from, to)
     return redis.call('ZRANGE', part.key, first + from, first + to)
-  end)
+  end, MOST)
   local scores = #found > 0 and redis.call('ZMSCORE', part.key, unpack(found)) or {}
-  answer[i] = { redis.call('ZCARD', part.key) > first + #found and 1 or 0 }
-  for at, payload in ipairs(found) do
-    table.insert(answer[i], payload)
-    table.insert(answer[i], scores[at])
-  end
+  local has_more = redis.call('ZCARD', part.key) > first + #found
+  answer[i] = { has_more and 1 or 0, table.concat(scores, ' '), bundle(found) }
 end
 return answer

@@ -42,9 +42,50 @@ def _pairs(words: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     return zip(each, each, strict=True)
 
 
+class Listed(NamedTuple):
+    """A batch on a page, by its score in the list. `fields` are empty when it is gone."""
+
+    bid: str
+    score: str
+    expires_at: int | None
+    fields: dict[str, bytes]
+
+
+class Catalogue(NamedTuple):
+    """A page of the batches that are listed. `has_more` says that more come after it."""
+
+    has_more: bool
+    listed: list[Listed]
+
+
+def _catalogue(answer: list[Any]) -> Catalogue:
+    return Catalogue(
+        bool(answer[0]),
+        [
+            Listed(
+                bid.decode(),
+                score.decode(),
+                expires_at if expires_at >= 0 else None,
+                {name.decode(): value for name, value in _pairs(fields)},
+            )
+            for bid, score, expires_at, fields in answer[1:]
+        ],
+    )
+
+
 @script(decode=_picture)
 def picture(keys: Keys, *, bid: str) -> Picture:
     """All that is known of a batch, as of one moment."""
+    raise NotImplementedError
+
+
+@script(decode=_catalogue)
+def catalogue(keys: Keys, *, dead: int, score: str, last: str, limit: int, bytes: int) -> Catalogue:
+    """Up to `limit` batches that come after `last` of this score; "" begins it.
+
+    Those that are not settled, the longest untouched first; or with `dead` 1 those with dead
+    members, the newest death first.
+    """
     raise NotImplementedError
 
 

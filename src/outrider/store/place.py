@@ -5,18 +5,22 @@ What is on its way to a queue or into the schedule belongs to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 from outrider.store import queue as queues
 
-PAGE = 250
+PAGE = 1000
 SLICE = 100
 """How many jobs a script clears: each may be the last of a batch of its own, with callbacks."""
 NOT_THERE = 0
 CANCELLED = -1
 NO_JOB = -2
+Mark = tuple[str, int]
+"""The id of a job, and how many that have none lie between it and where a page is to begin."""
 SetName = Literal["schedule", "retry", "dead"]
 
 
@@ -37,7 +41,8 @@ class Place(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A payload as it lies there, with its score in a set, or its position in a line.
+    """A payload as it lies there, with its score in a set. `at` is its position in a line, or which
+    it is on a page of a set, from 0.
 
     `is_coming` says that it is still on its way there.
     """
@@ -48,16 +53,63 @@ class Entry(NamedTuple):
     is_coming: bool
 
 
+class Bundle(NamedTuple):
+    """Payloads that came as one text: what none of them holds is seen at one look."""
+
+    sizes: bytes = b""
+    text: bytes = b""
+
+    def cut(self) -> list[bytes]:
+        """The payloads."""
+        ends = accumulate(map(int, self.sizes.split()), initial=0)
+        return [self.text[first:end] for first, end in pairwise(ends)]
+
+    def holding(self, needles: Sequence[bytes], *, literally: bool) -> list[tuple[int, bytes]]:
+        """Payloads that may hold all the needles, numbered.
+
+        Others may write any letter as an escape: who has one is among them, unless `literally`.
+        """
+        hides = not literally and b"\\" in self.text
+        if not hides and not all(needle in self.text for needle in needles):
+            return []
+        return [
+            (number, payload)
+            for number, payload in enumerate(self.cut())
+            if all(needle in payload for needle in needles) or (hides and b"\\" in payload)
+        ]
+
+
 class Line(NamedTuple):
     """A page of a line, from position `first` on: `lying` jobs lie there, the others are coming.
 
-    `follows` says that it begins after the job that was asked for.
+    `follows` says that it begins after the job that was asked for; `total` is the line's length.
     """
 
     first: int
     follows: bool
     lying: int
-    payloads: list[bytes]
+    total: int
+    bundle: Bundle
+
+
+class Times(NamedTuple):
+    """A page of a set, with the score of each; `coming` are on their way there.
+
+    `has_more` says that more come after it.
+    """
+
+    scores: list[float]
+    coming: list[bool]
+    has_more: bool
+    bundle: Bundle
+
+    def first(self, count: int) -> Times:
+        """The first of them."""
+        if len(self.scores) <= count:
+            return self
+        return Times(
+            self.scores[:count], self.coming[:count], True, _bundle(self.bundle.cut()[:count])
+        )
 
 
 class Sought(NamedTuple):
@@ -95,37 +147,62 @@ def clear(keys: Keys, *, place: str, name: str, limit: int, now: int) -> int:
     raise NotImplementedError
 
 
-@script(decode=lambda answer: Line(answer[0], bool(answer[1]), answer[2], answer[3:]))
-def queued(keys: Keys, *, place: str, name: str, start: int, last: bytes, count: int) -> Line:
-    """So many jobs of a line from this position on; at 0 is the one to be taken first.
+def _line(answer: list[Any]) -> Line:
+    first, follows, lying, total, *bundle = answer
+    return Line(first, bool(follows), lying, total, Bundle(*bundle))
 
-    `last` was the job before: if it is now elsewhere near there, those that follow it are given; if
-    it is not, as many more as fill two pages before.
+
+@script(decode=_line)
+def queued(
+    keys: Keys, *, place: str, name: str, start: int, length: int, marks: list[Mark], count: int
+) -> Line:
+    """Up to `count` jobs (PAGE at most) of a line from position `start` on; at 0 is the one to be
+    taken first.
+
+    `marks` are jobs before it, the last one first, `length` is how long the line was then:
+    if they are elsewhere near there, or at the same distance from the end, the page goes on after
+    the first of them that is found.
     """
     raise NotImplementedError
 
 
-def _merged(answer: list[list[Any]]) -> list[Entry]:
-    entries: list[Entry] = []
+def _times(answer: list[list[Any]]) -> Times:
+    if len(answer) == 1:
+        ((has_more, scores, *bundle),) = answer
+        found = [float(score) for score in scores.split()]
+        return Times(found, [False] * len(found), bool(has_more), Bundle(*bundle))
+    return _merged(answer)
+
+
+def _merged(answer: list[list[Any]]) -> Times:
+    """What lies there and what is coming, in one order."""
+    all_: list[tuple[float, bytes, bool]] = []
     ends = []
-    for number, (has_more, *words) in enumerate(answer):
-        pairs = zip(words[::2], words[1::2], strict=True)
-        entries += (Entry(payload, float(score), 0, number > 0) for payload, score in pairs)
+    for number, (has_more, scores, *bundle) in enumerate(answer):
+        payloads = Bundle(*bundle).cut()
+        pairs = zip(map(float, scores.split()), payloads, strict=True)
+        all_ += ((score, payload, number > 0) for score, payload in pairs)
         if has_more:
-            ends.append(_time(entries[-1]))
-    end = min(ends, default=None)
-    return sorted((one for one in entries if end is None or _time(one) <= end), key=_time)
+            ends.append(all_[-1][:2])
+    page = sorted(one for one in all_ if not ends or one[:2] <= min(ends))
+    scores, payloads, coming = zip(*page, strict=True) if page else ((), (), ())
+    return Times([*scores], [*coming], bool(ends), _bundle(payloads))
 
 
-def _time(entry: Entry) -> tuple[float | None, bytes]:
-    return entry.score, entry.payload
+def _bundle(payloads: Sequence[bytes]) -> Bundle:
+    sizes = b" ".join(b"%d" % len(payload) for payload in payloads)
+    return Bundle(sizes, b"".join(payloads))
 
 
-@script(decode=_merged)
-def timed(keys: Keys, *, place: str, score: str, payload: bytes, count: int) -> list[Entry]:
-    """About `count` jobs of a set that come after this one, and one at least while there are.
+@script(decode=_times)
+def timed(
+    keys: Keys, *, place: str, score: str, payload: bytes, jid: str, ties: int, count: int
+) -> Times:
+    """About `count` jobs (PAGE at most) of a set that come after this one, and one at least while
+    there are.
 
-    "-inf" and no payload begin it.
+    "-inf" and no payload begin it. With `ties` it is known by its id, and as the one of that number
+    among those of its score that lay there.
     """
     raise NotImplementedError
 

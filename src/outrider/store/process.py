@@ -146,10 +146,5 @@ def claims(keys: Keys, owner: str, cursor: int) -> Call[tuple[int, list[bytes]]]
     )
 
 
-def counter(keys: Keys, name: str) -> Call[int]:
-    """One of the statistics, such as `processed` or `failed:2026-11-21`."""
-    return command("GET", keys("stat", name), decode=lambda answer: int(answer or 0))
-
-
 def _texts(answer: list[bytes]) -> list[str]:
     return [text.decode() for text in answer]

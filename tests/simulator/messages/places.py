@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from outrider.script import Call
 from outrider.store import place
-from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Entry, Line, Place
+from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Mark, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.producers import Laned
 from tests.simulator.messages.workers import settle
@@ -207,13 +208,20 @@ class Clear(Laned):
         stays(before, after, self.where, gone)
 
 
+def jid_of(payload: bytes) -> str:
+    """What looks like the id of a job."""
+    found = re.search(rb'"jid"\s*:\s*"([^"\\]*)"', payload)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
 @dataclass
 class LookAlong(Message):
-    """Somebody reads a page of a line, after the job that was the last of the page before."""
+    """Somebody reads a page of a line, after the last jobs of the page before that are there."""
 
     where: Place
     start: int
-    last: bytes
+    length: int
+    marks: list[Mark]
     count: int
 
     def call(self) -> Call[Any]:
@@ -222,32 +230,40 @@ class LookAlong(Message):
             place=self.where.kind,
             name=self.where.name,
             start=self.start,
-            last=self.last,
+            length=self.length,
+            marks=self.marks,
             count=self.count,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         everyone = line(before, self.where)
-        # Of copies that are equal to the byte, the one that was meant comes first.
-        there = [at for at, payload in enumerate(everyone, 1) if payload == self.last]
-        follows = self.start == 0 or bool(there)
-        if follows:
-            first = self.start if self.start in {0, *there} else there[0]
+        ids = [jid_of(payload) for payload in everyone]
+        known, unknown = next((mark for mark in self.marks if mark[0] in ids), (None, 0))
+        shifted = self.start + len(everyone) - self.length
+        if self.start == 0 or self.marks:
+            follows = self.start == 0 or (known is not None and known == self.marks[0][0])
+            there = [at + unknown for at, jid in enumerate(ids, 1) if jid == known]
+            first = (self.start and there) or [0]
         else:
-            first = max(0, self.start - 2 * self.count)
-            first = first if first < len(everyone) else 0
-        jobs = everyone[first : first + self.count * (1 if follows else 3)]
-        own = max(0, len(lying(before, self.where)) - first)
-        same("a page of a queue", Line(first, follows, min(own, len(jobs)), jobs), answer)
+            follows = shifted == self.start
+            first = [max(0, min(self.start, shifted))]
+        if answer.first not in first:
+            raise Violation("a page goes on where it ended", (self, answer.first, first))
+        jobs = everyone[answer.first : answer.first + self.count]
+        own = max(0, len(lying(before, self.where)) - answer.first)
+        same("a page says that it follows", follows, answer.follows)
+        same("a page of a queue", jobs, answer.bundle.cut())
+        same("what lies there and all", [min(own, len(jobs)), len(everyone)], [*answer[2:4]])
 
 
 @dataclass
 class LookByTime(Message):
-    """Somebody reads a page of a set, from the job of this score and payload on."""
+    """Somebody reads a page of a set, from the job of this score on, known by payload or id."""
 
     where: Place
     score: float
     payload: bytes
+    ties: int
     count: int
 
     def call(self) -> Call[Any]:
@@ -255,7 +271,9 @@ class LookByTime(Message):
             KEYS,
             place=self.where.kind,
             score=repr(self.score),
-            payload=self.payload,
+            payload=b"" if self.ties else self.payload,
+            jid=jid_of(self.payload) if self.ties else "",
+            ties=self.ties,
             count=self.count,
         )
 
@@ -263,10 +281,13 @@ class LookByTime(Message):
         own = before.scored(self.where.kind)
         jobs = own | (before.delayed() if self.where.kind == "schedule" else {})
         later = [
-            Entry(payload, jobs[payload], 0, payload not in own)
+            (jobs[payload], payload not in own, payload)
             for payload in line(before, self.where)
             if (jobs[payload], payload) > (self.score, self.payload)
         ]
-        same("a page of a set", later[: len(answer)], answer)
-        if later and not answer:
+        payloads = answer.bundle.cut()
+        found = [*zip(answer.scores, answer.coming, payloads, strict=True)]
+        same("a page of a set", later[: len(found)], found)
+        same("a page says whether more come", len(later) > len(found), answer.has_more)
+        if later and not found:
             raise Violation("a page is empty only at the end", self)

@@ -10,7 +10,9 @@ from tests.simulator.messages.places import (
     LookByTime,
     Remove,
     Requeue,
+    by_time,
     coming,
+    jid_of,
     line,
     names,
 )
@@ -89,20 +91,28 @@ def look_along(sim: Simulation) -> None:
     where = awaiting(sim, [*LINES])
     jobs = line(sim.before, where)
     start = sim.rng.choice((0, sim.rng.randint(0, len(jobs) + 2)))
-    last = sim.rng.choice((b"gone", *jobs)) if sim.chance(0.4) else b""
-    if not last and start <= len(jobs):
-        last = jobs[start - 1] if start else b""
-    sim.send(LookAlong(where, start, last, sim.rng.choice((2, 250))))
+    length = len(jobs) + sim.rng.choice((0, 0, 1, -1, 3))
+    known = [jid_of(payload) for payload in jobs[max(0, start - 3) : start]]
+    if sim.chance(0.4):
+        known = [sim.rng.choice(("gone", *map(jid_of, jobs))) for _ in range(sim.rng.randint(0, 3))]
+    marks = [(jid, sim.rng.choice((0, 0, 1))) for jid in dict.fromkeys(reversed(known)) if jid]
+    sim.send(LookAlong(where, start, max(0, length), marks, sim.rng.choice((2, 250))))
 
 
 @operation(3, calm=1)
 def look_by_time(sim: Simulation) -> None:
     """Somebody looks through a set; where they were, a job may have gone."""
     where = awaiting(sim, [*SETS])
-    jobs = sim.before.scored(where.kind) | sim.before.delayed()
-    score, payload = float("-inf"), b""
+    own = sim.before.scored(where.kind)
+    jobs = own | (sim.before.delayed() if where.kind == "schedule" else {})
+    score, payload, ties = float("-inf"), b"", 0
     if jobs and sim.chance(0.8):
         payload = sim.rng.choice(sorted(jobs))
         score = jobs[payload]
-        payload = sim.rng.choice((payload, payload[:-1], payload + b"~"))
-    sim.send(LookByTime(where, score, payload, sim.rng.choice((1, 3, 250))))
+        equal = [one for one in by_time(own) if own[one] == score]
+        is_told_apart = [jid_of(one) for one in equal].count(jid_of(payload)) == 1
+        if payload in own and is_told_apart and jid_of(payload) and sim.chance(0.4):
+            ties = sim.rng.randint(1, len(equal) + 1)
+        else:
+            payload = sim.rng.choice((payload, payload[:-1], payload + b"~"))
+    sim.send(LookByTime(where, score, payload, ties, sim.rng.choice((1, 3, 250))))
