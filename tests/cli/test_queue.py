@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from outrider import App, clock
-from outrider.keys import Keys
 from outrider.store import process
-from outrider.store.queue import paused
-from tests.app.hands import IDENTITY, Hands, put, write
+from tests.app.hands import IDENTITY, Hands, put, raw, write
 from tests.process.harness import outrider
 
 
@@ -51,7 +49,7 @@ def test_options_before_the_word_count(tmp_path: Path, app: App) -> None:
     """`outrider queue --url … pause low` does not pause it elsewhere."""
     ran = outrider(tmp_path, "queue", "--url", app.url, "--prefix", "x:", "pause", "low")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "low is paused\n", "")
-    assert app.perform(paused(Keys("x:"))) == {"low"}
+    assert raw(app, "SMEMBERS", "x:paused") == [b"low"]
     ran = outrider(
         tmp_path, "queue", "--url", "redis://127.0.0.1:1", "resume", "low", "--url", app.url
     )

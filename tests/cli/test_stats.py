@@ -31,7 +31,7 @@ EVIL = "evil\x1b]0;x\x07[red]"
 def reading(app: App) -> Reading:
     """A store with two queues, a held name and a worker that runs something."""
     put(app, "default", *(write(f"{number:02}") for number in range(3)))
-    app.enqueue("app.job", queue=EVIL)
+    put(app, EVIL, write("03", EVIL))
     app.queues[EVIL].pause()
     app.held["some.job"].pause()
     hands = Hands(app)
@@ -149,7 +149,7 @@ def test_watch_in_a_terminal(tmp_path: Path, app: App) -> None:
             app.enqueue("some.job", queue="late")
             until(lambda: b"late" in _read(ours, screen).replace(b"latency", b""), "it goes on")
             wire.down()
-            until(lambda: b"did not answer" in _read(ours, screen), "it says what is wrong")
+            until(lambda: b"does not answer" in _read(ours, screen), "it says what is wrong")
             wire.up()
             app.enqueue("some.job", queue="again")
             until(lambda: b"again" in _read(ours, screen), "it goes on after that")

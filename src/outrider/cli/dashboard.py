@@ -110,12 +110,14 @@ def _head(history: History, where: str) -> list[Text]:
         (f"{stats.busy:,}", "bold"),
         f" of {now.slots:,}",
     )
-    rest = Text()
+    rest = Text.assemble(("latency ", "dim"), (span(stats.latency), "bold"))
     for name in ("enqueued", "scheduled", "retries", "dead", "expired"):
-        rest.append(f"{name} ", "dim").append(f"{getattr(stats, name):,}   ", "bold")
-    rest.append("latency ", "dim").append(span(stats.latency), "bold")
+        rest.append(f"   {name} ", "dim").append(f"{getattr(stats, name):,}", "bold")
     title = Text(f"{moment(clock.now())}  {where}", "cyan")
-    return [title, rates, rest, Text(history.picture(), "green")]
+    lines = [title, rates, rest, Text(history.picture(), "green")]
+    for one in lines:
+        one.no_wrap, one.overflow = True, "ellipsis"
+    return lines
 
 
 def _sections(history: History) -> list[Section]:
