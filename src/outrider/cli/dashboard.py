@@ -68,7 +68,7 @@ def line(history: History) -> str:
         f"{moment(clock.now())}  processed {stats.processed:,} ({history.rate('processed'):,.0f}/s)"
         f"  failed {stats.failed:,} ({history.rate('failed'):,.1f}/s)  enqueued {stats.enqueued:,}"
         f"  scheduled {stats.scheduled:,}  retries {stats.retries:,}  dead {stats.dead:,}"
-        f"  busy {stats.busy:,} of {now.slots:,}  latency {span(stats.latency)}"
+        f"  busy {stats.busy:,} of {now.slots:,}  latency {_wait(stats.latency)}"
     )
 
 
@@ -110,7 +110,7 @@ def _head(history: History, where: str) -> list[Text]:
         (f"{stats.busy:,}", "bold"),
         f" of {now.slots:,}",
     )
-    rest = Text.assemble(("latency ", "dim"), (span(stats.latency), "bold"))
+    rest = Text.assemble(("latency ", "dim"), (_wait(stats.latency), "bold"))
     for name in ("enqueued", "scheduled", "retries", "dead", "expired"):
         rest.append(f"   {name} ", "dim").append(f"{getattr(stats, name):,}", "bold")
     title = Text(f"{moment(clock.now())}  {where}", "cyan")
@@ -126,7 +126,7 @@ def _sections(history: History) -> list[Section]:
         (
             name,
             f"{one.size:,}",
-            span(one.latency),
+            _wait(one.latency),
             _signed(history.growth(name)),
             _paused(one.paused),
         )
@@ -168,6 +168,10 @@ def _table(titles: tuple[str, ...], rows: Rows, share: int) -> Table:
     if hidden > 0:
         table.add_row(Text(f"… {len(rows) - max(0, share - 1):,} more", "dim"))
     return table
+
+
+def _wait(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else span(seconds)
 
 
 def _paused(paused: bool) -> str:
