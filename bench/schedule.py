@@ -124,7 +124,7 @@ def _rate(step: Callable[[], object]) -> float:
 
 
 def _scheduler() -> Scheduler:
-    return Scheduler(app.executor, app.keys, "bench", clock.now_ms, lambda _: None, lambda _: None)
+    return Scheduler(app.executor, app.keys, "bench", clock.now_ms, *3 * [lambda _: None])
 
 
 def _promote(left: int) -> float:

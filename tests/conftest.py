@@ -16,6 +16,7 @@ from tests import least
 PERMANENT = (
     *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
     *("o:interrupts", "o:audit", "o:cancelled", "o:deaths", "o:paused", "o:held"),
+    *("o:operations", "o:operating", "o:trash"),
 )
 
 
@@ -69,6 +70,8 @@ def _leaks(app: App, key: str) -> bool:
         return not live
     if key.startswith("o:staged:"):
         return app.perform(command("ZSCORE", "o:moving", owner, decode=lambda at: at is None))
+    if key.startswith("o:operation:"):
+        return app.perform(command("ZSCORE", "o:operating", owner, decode=lambda at: at is None))
     if key.startswith("o:held:"):
         return not app.perform(command("SISMEMBER", "o:held", owner, decode=bool))
     identity = ":".join(owner.split(":")[:3])

@@ -16,9 +16,12 @@ from outrider.errors import (
     CursorError,
     Discard,
     EnqueueError,
+    FilterError,
     Kill,
     NotDurable,
+    NotRestorable,
     NotSerializable,
+    OperationNotFound,
     OutriderError,
     PayloadTooLarge,
     PoisonPill,
@@ -35,6 +38,8 @@ from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
 from outrider.inspection.work import RunRecord
 from outrider.membership import avalid_within_batch, current_batch, valid_within_batch
+from outrider.operations.operations import Operation
+from outrider.operations.trash import TrashedJob
 from outrider.payload import Draft
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
@@ -60,10 +65,14 @@ __all__ = [
     "EnqueueError",
     "EnqueuedJob",
     "FailedJob",
+    "FilterError",
     "JobRecord",
     "Kill",
     "NotDurable",
+    "NotRestorable",
     "NotSerializable",
+    "Operation",
+    "OperationNotFound",
     "OutriderError",
     "Page",
     "PayloadTooLarge",
@@ -78,6 +87,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreUnavailable",
+    "TrashedJob",
     "UnknownJob",
     "avalid_within_batch",
     "current_batch",

@@ -21,6 +21,8 @@ from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Job
+from outrider.operations.operations import Operations
+from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 
@@ -66,6 +68,8 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
+        self.operations = Operations(self)
+        self.trash = Trash(self)
 
     # -- registering ------------------------------------------------------------------------------
 

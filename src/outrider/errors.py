@@ -20,6 +20,14 @@ class CursorError(ConfigError):
     """What was given as a cursor is none that a page of this gave."""
 
 
+class FilterError(ConfigError):
+    """A filter of a search can't be understood; `position` is where, counted from 0."""
+
+    def __init__(self, problem: str, position: int) -> None:
+        super().__init__(f"filter, character {position + 1}: {problem}")
+        self.position = position
+
+
 class ServerNotFound(OutriderError):
     """There is no server binary for the embedded Valkey."""
 
@@ -123,6 +131,17 @@ class BatchNotFound(OutriderError, KeyError):
 
     def __str__(self) -> str:  # KeyError would show the message in quotes
         return str(self.args[0]) if self.args else ""
+
+
+class OperationNotFound(OutriderError, KeyError):
+    """No operation of this id is known: it never was, or ended over a week ago."""
+
+    def __str__(self) -> str:  # KeyError would show the message in quotes
+        return str(self.args[0]) if self.args else ""
+
+
+class NotRestorable(OutriderError):
+    """A deleted job can't go back: its batch was told that it is deleted."""
 
 
 class BatchFinished(OutriderError):

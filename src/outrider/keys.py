@@ -60,6 +60,14 @@ TABLE: dict[str, KeySpec] = {
     "cancelled": KeySpec(
         "o:cancelled", "zset", "180 days", "cancelled bids, by when they are known no more, ms"
     ),
+    "operation": KeySpec(
+        "o:operation:{}", "hash", "7 days after its end", "one operation; fields in internals.md"
+    ),
+    "operations": KeySpec("o:operations", "zset", "30 days each", "operations by their begin, ms"),
+    "operating": KeySpec(
+        "o:operating", "zset", "none", "operations under way -> until when somebody is at it, ms"
+    ),
+    "trash": KeySpec("o:trash", "zset", "10 min each", "deleted jobs by time, microseconds"),
     "batch": KeySpec("o:batch:{}", "hash", "after settled", "one batch; fields in internals.md"),
     "slots": KeySpec("o:slots:{}", "string", "as its batch", "4 bits of state per job"),
     "staged": KeySpec(

@@ -69,6 +69,11 @@ class Walk:
         self.looked += bundle.sizes.count(b" ") + 1 - self._road.known if bundle.sizes else 0
         return [self._road.entry(number, payload) for number, payload in fresh]
 
+    def took(self, entries: Sequence[Entry]) -> None:
+        """These, of the page read now, were taken away."""
+        if entries:
+            self._road.took(entries)
+
     def cursor(self, last: Entry | None = None) -> str:
         """Where another walk goes on: after `last`, of the page read now, or after all of it."""
         return self._road.cursor(last)
@@ -115,6 +120,14 @@ class _Along:
         self._pages = [*self._pages, line.bundle][-2:]
         self.is_over = self._position >= line.total
         return line.bundle
+
+    def took(self, entries: Sequence[Entry]) -> None:
+        gone = {entry.at - self._line.first for entry in entries}
+        page = self._pages.pop().cut()
+        left = [payload for number, payload in enumerate(page) if number not in gone]
+        self._pages.append(Bundle(b" ".join(b"%d" % len(one) for one in left), b"".join(left)))
+        self._position, self._length = self._position - len(gone), self._length - len(gone)
+        self._marks = self._marked(left)
 
     def entry(self, number: int, payload: bytes) -> Entry:
         return Entry(payload, None, self._line.first + number, number >= self._line.lying)
@@ -181,6 +194,9 @@ class _ByTime:
             self._payload = times.bundle.cut()[-1]
             self._after = self._mark(len(times.scores) - 1, self._payload)
         return times.bundle
+
+    def took(self, entries: Sequence[Entry]) -> None:
+        """Nothing: who comes next is known by time and bytes, wherever the last one is now."""
 
     def entry(self, number: int, payload: bytes) -> Entry:
         times = self._times

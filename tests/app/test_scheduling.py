@@ -24,7 +24,7 @@ class Crowd:
         self.looks: Counter[str] = Counter()
         names = [f"worker{number}" for number in range(count)]
         self.schedulers = {
-            name: Scheduler(app.executor, app.keys, name, self.now, lambda _: None, lambda _: None)
+            name: Scheduler(app.executor, app.keys, name, self.now, *3 * [lambda _: None])
             for name in names
         }
         self._due = [(random.random(), name) for name in names]

@@ -87,7 +87,7 @@ def finish(sim: Simulation, worker: Worker, *, badly: bool) -> bool:
 def check_rest(sim: Simulation) -> None:
     """Nothing is held any more, and every batch is settled."""
     sim.send(Outstanding(list(SERVED), sim.now + 10**9))
-    same("nothing is left", set(), {place for _, place in sim.model.places} - {"dead"})
+    same("nothing is left", set(), {place for _, place in sim.model.places} - {"dead", "trash"})
     same("no claim is left", {}, sim.before.claims)
     same("every batch has a time to live", {}, sim.before.scored("o:audit"))
     for bid, batch in sim.model.batches.items():

@@ -8,12 +8,13 @@ from outrider.ids import EVENTS
 from tests.simulator.messages.base import same
 from tests.simulator.model import DEAD, FAILING, OPEN, STEP, WAITING, Model
 from tests.simulator.payloads import read
-from tests.simulator.world import DAY, Snapshot, Violation, pairs
+from tests.simulator.world import DAY, Snapshot, Violation, kept, pairs
 
 _SETS = ("schedule", "retry", "dead")
 _LIFELESS = {
     *("o:clock", "o:tokens", "o:leases", "o:moving", "o:interrupts", "o:deaths"),
     *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled", "o:paused", "o:held"),
+    *("o:operations", "o:operating", "o:trash"),
 }
 DAYS = 86_400
 SLACK = 60
@@ -51,6 +52,7 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     same("cancelling goes on until it is done", model.cancelling, undone)
     asked = {bid.decode(): int(mark) for bid, mark in after.scored("o:interrupts").items()}
     same("members are interrupted for a while", model.interrupts, asked)
+    check_operations(after, model)
     outlawed = {bid.decode() for bid in after.scored("o:cancelled")}
     same("what was cancelled stays so", model.outlawed, outlawed - set(model.batches))
 
@@ -79,6 +81,7 @@ def places(after: Snapshot) -> Counter[tuple[str, str]]:
         found.update((read(payload).id, "held") for payload in jobs)
     for held in after.claims.values():
         found.update((read(payload).id, "claim") for payload in held.values())
+    found.update((read(one.payload).id, "trash") for one in kept(after))
     return found
 
 
@@ -125,6 +128,24 @@ def check_held(after: Snapshot, model: Model) -> None:
     """Names are paused until they go on, and held lists are known by their names."""
     for key, expected in (("o:paused", model.paused_names), ("o:held", set(after.aside))):
         same(f"{key} has the names", expected, {name.decode() for name in after.rest.get(key, [])})
+
+
+def check_operations(after: Snapshot, model: Model) -> None:
+    """Operations are as they were left, and those under way are listed until they are over."""
+    found = {
+        id: (
+            fields["state"].decode(),
+            *(int(fields.get(name, 0)) for name in ("step", "done", "refused")),
+        )
+        for id, fields in after.operations.items()
+    }
+    known = {
+        id: (one.state, one.step, one.done, one.refused) for id, one in model.operations.items()
+    }
+    same("operations", known, found)
+    leases = {id: one.lease for id, one in model.operations.items() if one.state == "running"}
+    listed = {id.decode(): int(end) for id, end in after.scored("o:operating").items()}
+    same("operations under way", leases, listed)
 
 
 def check_clock(before: Snapshot, after: Snapshot, model: Model) -> None:
@@ -272,6 +293,8 @@ def check_leftovers(after: Snapshot) -> None:
         if head in {"lane", "scheduler"} and ttl > 0:
             continue
         if head == "held" and name in after.aside and ttl < 0:
+            continue
+        if head == "operation" and (name.encode() in after.scored("o:operating")) == (ttl < 0):
             continue
         if head == "staged" and (name.encode() in after.scored("o:moving")) == (ttl < 0):
             continue

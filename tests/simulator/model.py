@@ -124,6 +124,18 @@ class Child:
 
 
 @dataclass
+class Operation:
+    """One operation: how far it is, and until when somebody is at it."""
+
+    verb: str
+    state: str = "running"
+    step: int = 0
+    done: int = 0
+    refused: int = 0
+    lease: int = 0
+
+
+@dataclass
 class Model:
     """The whole store."""
 
@@ -146,6 +158,7 @@ class Model:
     leases: dict[str, int] = field(default_factory=dict)
     started: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     newer: set[str] = field(default_factory=set)
+    operations: dict[str, Operation] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     paused_names: set[str] = field(default_factory=set)
     last_token: int = 0

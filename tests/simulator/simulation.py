@@ -114,8 +114,9 @@ class Simulation:
         return Ticket(lane, self.lanes[lane])
 
     def live(self) -> int:
-        """How many jobs there are, the dead left out."""
-        return sum(self.model.places.values()) - len(self.before.scored("dead"))
+        """How many jobs there are, the dead and deleted left out."""
+        gone = len(self.before.scored("dead")) + len(self.before.scored("o:trash"))
+        return sum(self.model.places.values()) - gone
 
     def claim(self, worker: Worker, message: Claim, note: str = "") -> Claimed:
         """Deliver a claim, and let the child know what it got."""

@@ -140,6 +140,7 @@ class Snapshot:
     kids: dict[str, dict[str, bytes]] = field(default_factory=dict)
     staged: dict[str, list[bytes]] = field(default_factory=dict)
     aside: dict[str, list[bytes]] = field(default_factory=dict)
+    operations: dict[str, dict[str, bytes]] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def held(self, child: Child) -> dict[int, bytes]:
@@ -184,16 +185,17 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
     elif key in {
         *("schedule", "retry", "dead"),
         *("o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling", "o:audit", "o:cancelled"),
-        *("o:interrupts", "o:deaths"),
+        *("o:interrupts", "o:deaths", "o:operations", "o:operating", "o:trash"),
     }:
         now.sets[key] = {word: float(score) for word, score in pairs(value)}
     elif ours and head == "claims":
         identity, _, child = name.rpartition(":")
         held = {int(token): payload for token, payload in pairs(value)}
         now.claims[identity, child] = dict(sorted(held.items()))
-    elif ours and head in {"owners", "batch", "failures", "kids"}:
+    elif ours and head in {"owners", "batch", "failures", "kids", "operation"}:
         kinds = {"owners": now.owners, "batch": now.batches, "failures": now.failures}
-        kinds.get(head, now.kids)[name] = {word.decode(): payload for word, payload in pairs(value)}
+        kinds |= {"kids": now.kids, "operation": now.operations}
+        kinds[head][name] = {word.decode(): payload for word, payload in pairs(value)}
     elif ours and head == "staged":
         # A sorted set is listed with its scores.
         now.staged[name] = value if ":" in name else value[::2]
@@ -205,6 +207,29 @@ def _file(now: Snapshot, key: str, value: Any) -> None:
         now.slots[name] = value
     else:
         now.rest[key] = value
+
+
+class Kept(NamedTuple):
+    """A job in the trash; `kind` and `name` say where it lay, `score` under which time."""
+
+    at: int
+    kind: str
+    score: str
+    operation: str
+    name: str
+    payload: bytes
+
+
+def kept(now: Snapshot) -> list[Kept]:
+    """What lies in the trash, the first to be deleted first."""
+    found = []
+    for entry, score in now.scored("o:trash").items():
+        at, kind, time, operation, length, rest = entry.split(b":", 5)
+        if int(at) != score:
+            raise Violation("what is in the trash is known by its time", entry)
+        words = (kind.decode(), time.decode(), operation.decode(), rest[: int(length)].decode())
+        found.append(Kept(int(at), *words, rest[int(length) :]))
+    return sorted(found)
 
 
 def pairs(flat: list[Any]) -> zip[tuple[Any, Any]]:

@@ -20,10 +20,13 @@ MODULES = {
         *("client", "delivery", "staging", "block", "hold", "batch", "membership", "buffer"),
         *("status", "barring", "waiting", "slots", "cancelling", "inspection/batches"),
     ),
-    "worker": ("worker", "context", "checkup", "outbox"),
+    "worker": (
+        *("worker", "context", "checkup", "outbox", "walk"),
+        *("operations/driving", "operations/meant"),
+    ),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
-        *("reviving", "forgetting", "walk", "inspection", "job", "cli"),
+        *("reviving", "forgetting", "walk", "inspection", "operations", "job", "cli"),
     ),
 }
 # A job may do what producers do.

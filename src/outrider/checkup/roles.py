@@ -47,21 +47,25 @@ ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn deliver enlist farewell handback move orphans
-        outstanding permitted promote reap recall relieve review survey turn upkeep""",
-        """BLMOVE queue, GET tokens, HEXISTS claims, INFO, SMEMBERS heldnames,
-        SMEMBERS paused, SMEMBERS queues, ZADD audit, ZRANGE moving""",
+        """ack arm beat check claim condemn deliver enlist farewell handback move operate orphans
+        outstanding permitted promote queued reap recall relieve restore review rummage survey
+        timed turn upkeep""",
+        """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
+        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS queues,
+        ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
         "look at everything; pause, retry, delete, cancel; quiet and stop workers",
-        """boards bringback cancel cancel_members cancelled catalogue clear forget move overview
-        permitted picture prune purge queued remove requeue roll seek signal timed waiting""",
-        """GETRANGE slots, HGET batch, HGETALL batch, HKEYS kids, HKEYS owners,
-        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, SADD paused,
+        """begin boards bringback cancel cancel_members cancelled catalogue clear dispose forget
+        halt move operate overview permitted picture prune purge queued recent remove requeue
+        restore roll rummage seek signal timed waiting""",
+        """GETRANGE slots, HGET batch, HGETALL batch, HGETALL operation, HKEYS kids, HKEYS owners,
+        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
-        SMEMBERS paused, SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
-        SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZRANGE batches,
+        SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
+        SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZCARD trash,
+        ZRANGE batches,
         ZRANGE deaths, ZRANGE leases, ZRANGE moving""",
     ),
 }

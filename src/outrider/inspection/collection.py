@@ -77,13 +77,14 @@ class Collection:
     def delete(self, jid: str) -> bool:
         """Delete a job, and tell its batch; False when it is not there.
 
-        A member counts as deleted: its batch can't succeed any more. A dead one stays dead.
+        It lies in `app.trash` for ten minutes. A member counts as deleted: its batch can't succeed
+        any more. A dead one stays dead.
         """
-        return self._hub.perform(self._remove(jid, ""))
+        return self._hub.perform(self._remove(jid, "trash"))
 
     async def adelete(self, jid: str) -> bool:
         """The same for asyncio."""
-        return await self._hub.aperform(self._remove(jid, ""))
+        return await self._hub.aperform(self._remove(jid, "trash"))
 
     def kill(self, jid: str) -> bool:
         """Move a job to the dead set, and tell its batch; False when it is not there."""
@@ -94,7 +95,7 @@ class Collection:
         return await self._hub.aperform(self._remove(jid, "dead"))
 
     def clear(self) -> int:
-        """Delete as many jobs as there are now, and tell their batches; how many it were.
+        """Delete as many jobs as there are now, for good, and tell their batches; how many it were.
 
         It goes in slices, after what is on its way has arrived. Callbacks that this causes to be
         pushed are not deleted by it.
@@ -139,7 +140,7 @@ class Collection:
                 payload=found.payload,
                 at=found.at,
                 to=to,
-                failure=note(read(found.payload), now) if to else "",
+                failure=note(read(found.payload), now) if to == "dead" else "",
                 now=now,
             )
             if removed:

@@ -82,7 +82,10 @@ local function place(kind, payload, at, failure, jid, queue, bid, cb)
   end
   if bid then
     change(bid, member_number(jid), state)
-    table.insert(notes, { bid, member_number(jid), failure })
+    -- Others may write the number of nobody, of whom nothing is to be kept.
+    if state_of(slots_of(bid), member_number(jid)) > 0 then
+      table.insert(notes, { bid, member_number(jid), failure })
+    end
   end
   if cb then table.insert(callbacks, { cb, word }) end
 end

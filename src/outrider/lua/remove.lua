@@ -2,9 +2,10 @@
 --- @include "lib/batch"
 --- @include "lib/dead"
 --- @include "lib/taking"
--- Takes one job out of the place where it lies: for good, or with `to` 'dead' into the dead set, and
--- tells its batch. What leaves the dead set was told when it died. `failure` is noted of a member that
--- dies. `at` is its position when it was seen on a queue or held list.
+--- @include "lib/trash"
+-- Takes one job out of the place where it lies, `to` the trash or the dead set, and tells its batch. What
+-- leaves the dead set was told when it died. `failure` is noted of a member that dies. `at` is its position
+-- when it was seen on a queue or held list.
 -- Returns 1, or 0 when the job is not there, or further than that from where it was.
 local part = find(place, name, payload, at)
 if not part then return 0 end
@@ -12,7 +13,11 @@ local jid, _, bid, cb = read(payload)
 local state, word = DELETED, 'deleted'
 if to == 'dead' then state, word = DEAD, 'dead' end
 
-if to == 'dead' then bury({ payload }, now) end
+if to == 'dead' then
+  bury({ payload }, now)
+else
+  discard(place, name, '', { { payload, part.score } }, now)
+end
 take(place, name, part, payload)
 if place ~= 'dead' then
   local number = bid and member_number(jid)

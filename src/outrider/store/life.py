@@ -17,13 +17,16 @@ def _texts(answer: list[bytes]) -> list[str]:
 class Upkeep(NamedTuple):
     """How many holds have lapsed, batches whose cancelling was left undone, those to interrupt.
 
-    `heard` is how far this list of batches to interrupt goes, None when it is empty.
+    `heard` is how far this list of batches to interrupt goes, None when it is empty. `operations`
+    are to be performed, by this worker; `disposed` is how many jobs have left the trash.
     """
 
     lapsed: int
     undone: list[str]
     interrupts: list[str]
     heard: int | None
+    operations: list[str]
+    disposed: int
 
 
 class Marked(NamedTuple):
@@ -41,7 +44,7 @@ class Marked(NamedTuple):
 def _upkeep(answer: list[Any]) -> Upkeep:
     bids, marks = answer[2][::2], answer[2][1::2]
     heard = int(float(marks[-1])) if marks else None
-    return Upkeep(answer[0], _texts(answer[1]), _texts(bids), heard)
+    return Upkeep(answer[0], _texts(answer[1]), _texts(bids), heard, _texts(answer[3]), answer[4])
 
 
 def _marked(answer: list[Any]) -> Marked:
@@ -62,7 +65,8 @@ def renew(keys: Keys, *, bid: str, hold: str) -> bool:
 
 @script(decode=_upkeep)
 def upkeep(keys: Keys, *, limit: int, since: int, heard: int, now: int) -> Upkeep:
-    """End holds whose lease is over, take over cancellings, learn whom to interrupt.
+    """End holds whose lease is over, take over cancellings and an operation, learn whom to
+    interrupt, and remove from the trash what is too old.
 
     `since` in ms, before which a cancelling counts as left. `heard` as the last answer had it.
     """

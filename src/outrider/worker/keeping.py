@@ -59,7 +59,7 @@ class Scheduler:
     In the same round trip it moves jobs of large blocks, a slice at a time, and hands back those
     that were held for a paused name which goes on; ends holds whose lease is over, and hears of
     batches: whose running members are to be interrupted (`interrupt` is called each round), and
-    whose cancelling a process has left undone (`take_over`).
+    whose cancelling a process has left undone (`take_over`); and of operations (`operate`).
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Scheduler:
         now: Callable[[], int],
         interrupt: Callable[[list[str]], None],
         take_over: Callable[[list[str]], None],
+        operate: Callable[[list[str]], None],
     ) -> None:
         self._executor = executor
         self._keys = keys
@@ -77,6 +78,7 @@ class Scheduler:
         self._now = now
         self._interrupt = interrupt
         self._take_over = take_over
+        self._operate = operate
         self._heard = 0
         self._full: set[str] = set()
 
@@ -98,8 +100,10 @@ class Scheduler:
         self._interrupt(upkeep.interrupts)
         if upkeep.undone:
             self._take_over(upkeep.undone)
+        if upkeep.operations:
+            self._operate(upkeep.operations)
         patience = self._patience(dict(zip(names, found, strict=True)), now)
-        full = [upkeep.lapsed, len(upkeep.undone), len(upkeep.interrupts)]
+        full = [upkeep.lapsed, len(upkeep.undone), len(upkeep.interrupts), upkeep.disposed]
         return 0.0 if moving or held_back or SLICE in full else patience
 
     def _patience(self, found: dict[str, schedule.Promoted], now: int) -> float:

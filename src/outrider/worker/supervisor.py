@@ -29,6 +29,7 @@ from outrider.worker.handover import Handover
 from outrider.worker.heart import Heart
 from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler, exhaust
 from outrider.worker.limits import Limits
+from outrider.worker.operating import Operator
 from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
 from outrider.worker.reach import Reach
@@ -145,6 +146,7 @@ class Supervisor:
                 now,
                 self._children.interrupt,
                 self._take_over,
+                self._operate,
             ),
         ]
         if options.drain:
@@ -153,7 +155,9 @@ class Supervisor:
         self._keeper = Keeper(loops, self._reach)
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
-        self._janitor = Keeper([audit, self._canceller], self._reach, "outrider-janitor", told_at=2)
+        self._operator = Operator(self._executor, self._keys, identity)
+        slow: list[Loop] = [audit, self._canceller, self._operator]
+        self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
             *(identity, options.target, " ".join(self._order.names), slots, options.processes),
@@ -169,6 +173,10 @@ class Supervisor:
     def _take_over(self, bids: list[str]) -> None:
         self._canceller.add(bids)
         self._janitor.wake(self._canceller)
+
+    def _operate(self, ids: list[str]) -> None:
+        self._operator.add(ids)
+        self._janitor.wake(self._operator)
 
     # -- one look ---------------------------------------------------------------------------------
 

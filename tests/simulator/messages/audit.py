@@ -67,7 +67,7 @@ class Audited(Message):
 
     @staticmethod
     def _check(model: Model, jid: str, *, dead: bool) -> None:
-        held = {place for (one, place) in model.places if one == jid}
+        held = {place for (one, place) in model.places if one == jid} - {"trash"}
         # Whoever takes a job away, and brings it back later, may hide it from an audit.
         if not dead and held and jid not in model.carried:
             raise Violation("an audit deletes nobody who is held", (jid, held))

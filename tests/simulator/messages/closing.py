@@ -8,6 +8,7 @@ from typing import Any
 from outrider.script import Call
 from outrider.store import batch, life
 from tests.simulator.messages.base import Message, in_front, same
+from tests.simulator.messages.trash import disposed
 from tests.simulator.model import CANCELLED, FAILING, WAITING, Model
 from tests.simulator.payloads import Job, read
 from tests.simulator.world import KEYS, Snapshot, Violation, Wire
@@ -100,8 +101,20 @@ class Upkeep(Message):
             same("one worker alone", self.now, after.scored("o:cancelling")[bid.encode()])
         news = self._news(model)
         heard = news[-1][0] if news else None
-        expected = (len(ends), taken, [bid for _, bid in news], heard)
+        idle = self._idle(model)
+        gone = disposed(model, before, after, self.now - 600_000, self.limit)
+        expected = (len(ends), taken, [bid for _, bid in news], heard, idle, gone)
         same("upkeep", expected, tuple(answer))
+
+    def _idle(self, model: Model) -> list[str]:
+        """The operation that nobody has performed for longest, if its time is over."""
+        running = [
+            (one.lease, id) for id, one in model.operations.items() if one.state == "running"
+        ]
+        idle = [id for lease, id in sorted(running) if lease <= self.now][:1]
+        for id in idle:
+            model.operations[id].lease = self.now + 5000
+        return idle
 
     def _news(self, model: Model) -> list[tuple[int, str]]:
         asked = sorted((mark, bid) for bid, mark in model.interrupts.items())

@@ -29,7 +29,7 @@ class Deliver(Message):
             model.doubled.add(jid)
         if jid in model.seen:
             model.doubled.add(jid)
-            lies = {place for one, place in model.places if one == jid}
+            lies = {place for one, place in model.places if one == jid} - {"trash"}
             if not lies:
                 model.carried.add(jid)
             elif lies == {"dead"}:  # as if it were brought back

@@ -11,6 +11,7 @@ from outrider.store import place
 from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Mark, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.producers import Laned
+from tests.simulator.messages.trash import discarded
 from tests.simulator.messages.workers import settle
 from tests.simulator.model import CANCELLED as MEMBER_CANCELLED
 from tests.simulator.model import DEAD, DELETED, FAILING, WAITING, Model
@@ -91,7 +92,7 @@ def told(model: Model, where: Place, jobs: list[Job], state: int, word: str) -> 
 
 @dataclass
 class Remove(Message):
-    """Somebody deletes one job, or with `to` moves it to the dead set."""
+    """Somebody deletes one job, `to` the trash, or moves it to the dead set."""
 
     where: Place
     payload: bytes
@@ -120,12 +121,14 @@ class Remove(Message):
         job = read(self.payload)
         leave(model, before, self.where, self.payload)
         ends = is_cancelled(job, before)
-        if self.to:
-            if self.payload not in before.scored(self.to):  # a set holds two of the same bytes once
-                model.put(job.id, self.to)
+        if self.to == "trash":
+            discarded(model, before, after, self.where, [self.payload], "", self.now)
+        else:
+            if self.payload not in before.scored("dead"):  # a set holds two of the same bytes once
+                model.put(job.id, "dead")
             if self.failure and not ends and model.state(job) in {WAITING, FAILING}:
                 model.note(job)
-        state, word = (DEAD, "dead") if self.to else (DELETED, "deleted")
+        state, word = (DEAD, "dead") if self.to == "dead" else (DELETED, "deleted")
         state = MEMBER_CANCELLED if state == DEAD and ends else state
         told(model, self.where, [job], state, word)
         stays(before, after, self.where, [self.payload])

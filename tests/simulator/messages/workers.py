@@ -284,7 +284,7 @@ class Ack(Message):
                 return
             changes.append((job, self._STATES[kind]))
             words.append((job, self._WORDS[kind]))
-            if other.failure:
+            if other.failure and model.state(job):
                 model.note(job)
         if kind in self._PLACES:
             model.put(job.id, self._PLACES[kind])

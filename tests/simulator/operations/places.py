@@ -64,7 +64,7 @@ def remove(sim: Simulation) -> None:
         kills = where.kind != "dead" and sim.chance(0.5)
         failure = '{"by":"hand"}' if kills and sim.chance(0.7) else ""
         at = max(0, line(sim.before, where).index(payload) + sim.rng.choice((0, 0, -3, 400)))
-        deliver(sim, Remove(where, payload, at, "dead" if kills else "", failure, sim.clock()))
+        deliver(sim, Remove(where, payload, at, "dead" if kills else "trash", failure, sim.clock()))
 
 
 @operation(4, calm=6)

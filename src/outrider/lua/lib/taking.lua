@@ -12,7 +12,8 @@ local function find(place, name, payload, at)
     return part
   end
   for _, part in ipairs(all) do
-    if redis.call('ZSCORE', part.key, payload) then return part end
+    part.score = redis.call('ZSCORE', part.key, payload)
+    if part.score then return part end
   end
 end
 

@@ -1,0 +1,62 @@
+--- @include "lib/held"
+--- @include "lib/place"
+-- Finding and taking many jobs of one place at once. Each is known by its exact bytes.
+
+-- Whoever takes or gives back jobs at the front of a line shifts all behind: by as much as one of the last.
+local function shift_of(key, jobs)
+  for i = #jobs, math.max(1, #jobs - 2), -1 do
+    local _, index = find_near({ { key = key } }, jobs[i].payload, jobs[i].at)
+    if index then return index - jobs[i].at end
+  end
+end
+
+-- Those of the `jobs` that lie in the place, each with its score or `index`; `jobs` by their position.
+local SLACK = 100
+
+local function pick(key, is_line, jobs)
+  local found = {}
+  if #jobs == 0 then return found end
+  if not is_line then
+    local payloads = {}
+    for i, job in ipairs(jobs) do payloads[i] = job.payload end
+    for i, score in ipairs(redis.call('ZMSCORE', key, unpack(payloads))) do
+      if score then jobs[i].score = score; table.insert(found, jobs[i]) end
+    end
+    return found
+  end
+  local shift, wanted = shift_of(key, jobs), {}
+  if not shift then return found end
+  for _, job in ipairs(jobs) do
+    if not wanted[job.payload] then wanted[job.payload] = {} end
+    table.insert(wanted[job.payload], job)
+  end
+  local first, last = math.max(jobs[1].at + shift - SLACK, 0), jobs[#jobs].at + shift
+  local lying = redis.call('LRANGE', key, -last - 1, -first - 1)
+  for i = #lying, 1, -1 do
+    local job = wanted[lying[i]] and table.remove(wanted[lying[i]])
+    if job then
+      job.index = first + #lying - i
+      table.insert(found, job)
+    end
+  end
+  return found
+end
+
+-- Those that lie in front are cut off. Others are marked first, so that one search takes all: each by itself
+-- would cost the way from an end. No payload ends with a zero byte.
+local function take_all(place, name, key, jobs)
+  if #jobs == 0 then return end
+  if is_list(place) and jobs[#jobs].index == #jobs - 1 then
+    redis.call('LTRIM', key, 0, -#jobs - 1)
+  elseif is_list(place) then
+    local mark = jobs[1].payload .. '\0'
+    for _, job in ipairs(jobs) do redis.call('LSET', key, -job.index - 1, mark) end
+    local from_tail = jobs[#jobs].index * 2 < redis.call('LLEN', key)
+    redis.call('LREM', key, from_tail and -#jobs or #jobs, mark)
+  else
+    local payloads = {}
+    for i, job in ipairs(jobs) do payloads[i] = job.payload end
+    redis.call('ZREM', key, unpack(payloads))
+  end
+  if place == 'held' then check_held(name) end
+end

@@ -1,0 +1,262 @@
+"""Performing an operation: a flow that goes from place to place, a page and a step at a time.
+
+All that is done and counted is on the server, and each step there counts once. Who takes over from
+one that died begins the place anew in which that was: what it has done lies there no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from outrider import payload
+from outrider.clock import now_ms
+from outrider.errors import StoreFull, StoreUnavailable
+from outrider.hub import Flow
+from outrider.inspection.collection import note
+from outrider.inspection.record import read
+from outrider.keys import Keys
+from outrider.operations.meant import is_meant, places, rank
+from outrider.operations.record import reading
+from outrider.search.filter import Filter
+from outrider.search.parse import parse
+from outrider.store import operation as store
+from outrider.store import place as lines
+from outrider.store import queue, trash
+from outrider.store.operation import STEP, STEP_BATCHES, Aim, Fields
+from outrider.store.place import Entry, Place
+from outrider.walk import Walk
+
+BYTES = 1 << 18
+DEPTH, FEWEST = 5_000_000, 25
+_BATCH = re.compile(rb'"(?:bid|cb)":"([^"]+)"')
+NOWHERE = Place("dead")
+"""Of a step without jobs."""
+_ACTS = {"delete": "trash", "kill": "dead", "retry": "queue"}
+
+
+class _Over(Exception):
+    """It is over, or somebody else performs it."""
+
+
+class _TooMany(Exception):
+    """More jobs match than were expected."""
+
+
+class _Mark(msgspec.Struct):
+    """The place that is gone through, and what had been counted when that began."""
+
+    place: Place | None = None
+    scanned: int = 0
+    matched: int = 0
+    done: int = 0
+    refused: int = 0
+
+
+def drive(keys: Keys, id: str, driver: str) -> Flow[None]:
+    """Perform an operation until it is over, or somebody else does it.
+
+    `driver` is a name for who does. What fails for other reasons than that the server is away or
+    full ends it as failed.
+    """
+    fields: Fields = yield store.read(keys, id)
+    if fields.get("state") != "running":
+        return
+    course = _Course(keys, driver, fields)
+    try:
+        yield from course.run()
+    except _Over:
+        return
+    except (StoreUnavailable, StoreFull):
+        raise
+    except Exception as error:  # whatever it was: the next worker would meet it too
+        yield from course.fail(str(error) or type(error).__name__)
+
+
+class _Course:
+    """An operation under way, as one driver sees it."""
+
+    def __init__(self, keys: Keys, driver: str, fields: Fields) -> None:
+        self._keys = keys
+        self._driver = driver
+        self._step = int(fields["step"])
+        self._operation = reading(fields)
+        self._mark = msgspec.json.decode(fields.get("mark") or "{}", type=_Mark)
+        gone = self._operation.done - self._mark.done
+        self._scanned = self._mark.scanned + gone
+        self._matched = self._mark.matched + gone
+        # Those that were refused in this place still lie there, and will be counted again.
+        self._refused = self._mark.refused
+        self._fields: dict[str, str | int] = {"refused": self._refused}
+
+    def run(self) -> Flow[None]:
+        """Go on with it to its end."""
+        if self._operation.verb == "undo":
+            yield from self._undo()
+            return
+        wanted = parse(self._operation.filter, self._operation.as_of.timestamp())
+        begun = self._mark.place
+        for place in (yield from places(self._keys, self._operation, wanted)):
+            if begun is None or rank(place) >= rank(begun):
+                yield from self._through(place, wanted)
+        yield from self._do(ends="done")
+
+    def fail(self, error: str) -> Flow[None]:
+        """End it, and say why."""
+        self._fields["error"] = error[:500]
+        try:
+            yield from self._do(ends="failed")
+        except _Over:
+            return
+
+    # -- one place --------------------------------------------------------------------------------
+
+    def _through(self, place: Place, wanted: Filter) -> Flow[None]:
+        done = self._operation.done
+        self._mark = _Mark(place, self._scanned, self._matched, done, self._refused)
+        self._fields["mark"] = msgspec.json.encode(self._mark).decode()
+        yield from self._arrive(place)
+        length: int = (yield lines.lying(self._keys, place)) if place.is_list else 0
+        walk = Walk(self._keys, place)
+        while not walk.is_over:
+            entries = yield from walk.page()
+            lying = [entry for entry in entries if not entry.is_coming]
+            self._scanned += len(lying)
+            meant = [one for one in lying if is_meant(self._operation, wanted, place, one)]
+            self._matched += len(meant)
+            yield from self._act(place, meant, length)
+            walk.took(meant)
+
+    def _arrive(self, place: Place) -> Flow[None]:
+        """Have what is on its way there now arrive, a slice a step."""
+        names = set((yield queue.moving(self._keys)))
+        while {name for name in names if place.is_goal(name)}:
+            yield queue.move_slice(self._keys)
+            yield from self._do()
+            names &= set((yield queue.moving(self._keys)))
+
+    def _act(self, place: Place, meant: list[Entry], length: int) -> Flow[None]:
+        """Do it to those of a page; also where there is none, the server hears how far it is."""
+        expect, before = self._operation.expect, self._matched - len(meant)
+        taken = 0
+        for some in self._slices(place, meant, length):
+            if expect is not None and before + taken + len(some) > expect:
+                raise _TooMany(f"more jobs match than the {expect:,} that were expected")
+            aims, words = [], bytearray()
+            for entry in some:
+                becomes = self._changed(place, entry.payload)
+                text = note(read(entry.payload), now_ms()) if self._is_kill else ""
+                # Those of this page that were taken before lay in front of it.
+                aims.append(Aim(len(entry.payload), len(becomes), entry.at - taken, text))
+                words += entry.payload + becomes
+            yield from self._do(place, aims, bytes(words))
+            taken += len(some)
+        if not meant:
+            yield from self._do()
+
+    @property
+    def _is_kill(self) -> bool:
+        return self._operation.verb == "kill"
+
+    def _slices(self, place: Place, meant: list[Entry], length: int) -> Iterator[list[Entry]]:
+        """As many at a time as a script may take."""
+        some: list[Entry] = []
+        batches: set[bytes] = set()
+        size = 0
+        for entry in meant:
+            of = _BATCH.search(entry.payload)
+            batches |= {of[1]} if of else set()
+            size += len(entry.payload)
+            most = self._most(place, entry, length)
+            if some and (len(some) >= most or len(batches) > STEP_BATCHES or size > BYTES):
+                yield some
+                some, batches, size = [], {of[1]} if of else set(), len(entry.payload)
+            some.append(entry)
+        if some:
+            yield some
+
+    def _most(self, place: Place, entry: Entry, length: int) -> int:
+        """How many, where this one is among them: what lies deep costs the server the way to it."""
+        if not place.is_list:
+            return STEP
+        depth = max(1, min(entry.at, length - entry.at))
+        return max(FEWEST, min(STEP, DEPTH // depth))
+
+    def _changed(self, place: Place, text: bytes) -> bytes:
+        """What a job becomes on its queue; nothing where it can't go there."""
+        if self._operation.verb != "retry":
+            return b""
+        if place.kind == "schedule":
+            return text
+        try:
+            return payload.by_hand(text, payload.decode(text).retry_count).encode()
+        except (ValueError, RecursionError):
+            return b""
+
+    # -- the trash --------------------------------------------------------------------------------
+
+    def _undo(self) -> Flow[None]:
+        """Put back what the operation that it undoes has deleted, the last first."""
+        before: str | None = "+inf"
+        while before is not None:
+            page: trash.Rummaged = yield trash.rummage(
+                self._keys,
+                before=before,
+                count=trash.SLICE,
+                operation=self._operation.undoes or "",
+            )
+            before = page.before
+            self._scanned += len(page.jobs)
+            self._matched += len(page.jobs)
+            restored: trash.Restored = yield trash.restore(
+                self._keys,
+                id=self._operation.id,
+                step=self._step,
+                driver=self._driver,
+                entries=[one.at for one in page.jobs],
+                fields=self._counts(),
+                ends="" if before else "done",
+                now=now_ms(),
+            )
+            self._heed(restored.fields)
+
+    # -- steps ------------------------------------------------------------------------------------
+
+    def _do(
+        self,
+        place: Place = NOWHERE,
+        aims: list[Aim] | None = None,
+        payloads: bytes = b"",
+        ends: str = "",
+    ) -> Flow[None]:
+        fields: Fields = yield store.operate(
+            self._keys,
+            id=self._operation.id,
+            step=self._step,
+            driver=self._driver,
+            act=_ACTS.get(self._operation.verb, ""),
+            place=place.kind,
+            name=place.name,
+            aims=aims or [],
+            payloads=payloads,
+            fields=self._counts(),
+            ends=ends,
+            now=now_ms(),
+        )
+        self._heed(fields)
+
+    def _counts(self) -> list[str | int]:
+        fields = {**self._fields, "scanned": self._scanned, "matched": self._matched}
+        self._fields = {}
+        return [word for pair in fields.items() for word in pair]
+
+    def _heed(self, fields: Fields) -> None:
+        self._step += 1
+        # One that was sent twice was done once: it is ours if it says so.
+        is_ours = fields.get("driver") == self._driver and int(fields["step"]) == self._step
+        if not is_ours or fields["state"] != "running":
+            raise _Over
+        self._operation = reading(fields)
+        self._refused = self._operation.refused

@@ -1,0 +1,1 @@
+"""Finding jobs by a filter: one language for Python, the command line, HTTP and operations."""

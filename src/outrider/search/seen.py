@@ -1,0 +1,116 @@
+"""A job as a filter looks at it: its payload, read no further than is asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from outrider.inspection.record import decode, moment, texts
+
+STATES = ("running", "retrying", "dead", "scheduled", "queued", "held")
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_RUN = re.compile(r"[ -~]+")
+_raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# Packed by zlib, and random to who reads it as text.
+_PACKED = "error_backtrace"
+
+
+@dataclass
+class Seen:
+    """One job somewhere: its payload, its state, and the queue where it lies, when that is one.
+
+    `at` is the time under which it lies there, in seconds; None where places have no times.
+    """
+
+    payload: bytes
+    state: str
+    lies_in: str | None = None
+    at: float | None = None
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """What the payload says; nothing, when it is no job."""
+        return decode(self.payload)
+
+    def text(self, name: str) -> str:
+        """A field that is a text; "" for all others."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def queue(self) -> str:
+        """Where it lies, or will go."""
+        return self.lies_in or self.text("queue") or "default"
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return texts(self.fields.get("tags"))
+
+    @property
+    def attempts(self) -> int:
+        """How many it has had, one that runs included."""
+        count = self.fields.get("retry_count")
+        if isinstance(count, int) and not isinstance(count, bool):
+            had = count + 1
+        else:
+            had = 1 if "failed_at" in self.fields else 0
+        return had + (self.state == "running")
+
+    def time(self, *names: str) -> float | None:
+        """The first of these times that it has, in seconds."""
+        for name in names:
+            if then := moment(self.fields.get(name)):
+                return then.timestamp()
+        return None
+
+    @cached_property
+    def words(self) -> list[str]:
+        """All of it that may be sought as text, folded: its texts, lists and objects."""
+        if not self.fields:
+            return [fold(self.payload.decode("utf-8", "replace"))]
+        values = (bytes(raw) for name, raw in _raw.decode(self.payload).items() if name != _PACKED)
+        return [fold(_unescaped(value.decode())) for value in values if value[:1] in b'"[{']
+
+
+def _unescaped(value: str) -> str:
+    if "\\" not in value:
+        return value
+    return _STRING.sub(lambda found: f'"{msgspec.json.decode(found[0])}"', value)
+
+
+def fold(text: str) -> str:
+    """A text for comparing without regard to case."""
+    return text.lower()
+
+
+def may_fold_to_ascii(payload: bytes) -> bool:
+    """Whether a letter in it is ASCII only when it is folded: KELVIN SIGN, and I WITH DOT ABOVE."""
+    return b"\xe2\x84\xaa" in payload or b"\xc4\xb0" in payload
+
+
+def needle(text: str) -> bytes:
+    """What any payload without escapes must hold, in small letters, to have this text in it."""
+    return max(_RUN.findall(fold(text)), key=len, default="").encode()
+
+
+def is_like(pattern: str, text: str) -> bool:
+    """Whether a text is the pattern, where `*` stands for any text."""
+    first, *others = pattern.split("*")
+    if not others:
+        return text == pattern
+    if not text.startswith(first):
+        return False
+    *middle, last = others
+    at = len(first)
+    for part in middle:
+        found = text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(text) - len(last) >= at and text.endswith(last)

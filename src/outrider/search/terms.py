@@ -1,0 +1,234 @@
+"""What a filter is made of: each term says of a job whether it holds, and how it is written."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from outrider.search.seen import Seen, fold, is_like, needle
+
+Needles = tuple[bytes, ...]
+COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+}
+UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+
+_PLAIN_WORD = re.compile(r"(?!arg\.)\w[\w.@/*-]*")
+_PLAIN_VALUE = re.compile(r"[\w.@/*:+-]+")
+_PLAIN_STEP = re.compile(r"[\w-]+")
+
+
+def _quoted(text: str, plain: re.Pattern[str]) -> str:
+    if plain.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def listed(values: tuple[str, ...]) -> str:
+    """Values as they are written after a qualifier."""
+    return ",".join(_quoted(value, _PLAIN_VALUE) for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition, or with `negated` its opposite."""
+
+    negated: bool
+
+    def holds(self, seen: Seen, now: float) -> bool:
+        """Whether it is true of a job."""
+        return self._test(seen, now) != self.negated
+
+    @property
+    def needles(self) -> Needles:
+        """Texts of which a payload without escapes must hold one; () when none need be."""
+        wanted = () if self.negated else self._needles()
+        return wanted if all(wanted) else ()
+
+    def __str__(self) -> str:
+        return ("-" if self.negated else "") + self._spelled()
+
+    def _test(self, seen: Seen, now: float) -> bool:
+        raise NotImplementedError
+
+    def _needles(self) -> Needles:
+        return ()
+
+    def _spelled(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Term):
+    """A text that stands anywhere in the job, in any case."""
+
+    text: str
+
+    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+        wanted = fold(self.text)
+        return any(wanted in words for words in seen.words)
+
+    def _needles(self) -> Needles:
+        return (needle(self.text),)
+
+    def _spelled(self) -> str:
+        return _quoted(self.text, _PLAIN_WORD)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Term):
+    """A qualifier with values of which one fits; `name` is a key of FITS."""
+
+    name: str
+    values: tuple[str, ...]
+
+    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+        return any(FITS[self.name](seen, value) for value in self.values)
+
+    def allows(self, text: str) -> bool:
+        """Whether it can hold for a job whose state, queue or name this is."""
+        fits = _is_job if self.name == "job" else is_like
+        return any(fits(value, text) for value in self.values) != self.negated
+
+    def _needles(self) -> Needles:
+        if self.name in ("state", "queue"):  # these are where it lies, not what it says
+            return ()
+        return tuple(max(map(needle, value.split("*")), key=len) for value in self.values)
+
+    def _spelled(self) -> str:
+        return f"{self.name}:{listed(self.values)}"
+
+
+def _is_job(pattern: str, name: str) -> bool:
+    return is_like(pattern, name) or is_like(f"*.{pattern}", name)
+
+
+def _is_error(seen: Seen, value: str) -> bool:
+    wanted = fold(value)
+    return any(wanted in fold(seen.text(name)) for name in ("error_class", "error_message"))
+
+
+FITS: dict[str, Callable[[Seen, str], bool]] = {
+    "job": lambda seen, value: _is_job(value, seen.text("class")),
+    "state": lambda seen, value: seen.state == value,
+    "queue": lambda seen, value: is_like(value, seen.queue),
+    "error": _is_error,
+    "tag": lambda seen, value: any(is_like(value, tag) for tag in seen.tags),
+    "batch": lambda seen, value: seen.text("bid") == value,
+    "jid": lambda seen, value: seen.text("jid") == value,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Term):
+    """One argument, or something inside it, has one of these values.
+
+    The first step is a position among the positional arguments, or a keyword; further ones are
+    positions in lists and keys of objects.
+    """
+
+    path: tuple[str, ...]
+    values: tuple[str, ...]
+
+    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+        first = self.path[0]
+        inside: Any = seen.fields.get("args" if _index(first) is not None else "kwargs")
+        for step in self.path:
+            if isinstance(inside, list):
+                at = _index(step)
+                inside = inside[at] if at is not None and at < len(inside) else _NOTHING
+            else:
+                inside = inside.get(step, _NOTHING) if isinstance(inside, dict) else _NOTHING
+        return any(_is_value(inside, value) for value in self.values)
+
+    def _spelled(self) -> str:
+        steps = (_quoted(step, _PLAIN_STEP) for step in self.path)
+        return f"arg.{'.'.join(steps)}={listed(self.values)}"
+
+
+_NOTHING = object()
+
+
+def _index(step: str) -> int | None:
+    return int(step) if step.isascii() and step.isdecimal() and len(step) < 10 else None
+
+
+def _is_value(value: object, text: str) -> bool:
+    """Whether a value is this text, or what this text is as JSON."""
+    if isinstance(value, str):
+        return value == text
+    try:
+        wanted = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts(Term):
+    """How many attempts it has had, one that runs included."""
+
+    sign: str
+    number: int
+
+    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+        return COMPARE[self.sign](seen.attempts, self.number)
+
+    def _spelled(self) -> str:
+        return f"attempt:{'' if self.sign == '=' else self.sign}{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Age(Term):
+    """For how many seconds it has existed."""
+
+    sign: str
+    seconds: float
+
+    def _test(self, seen: Seen, now: float) -> bool:
+        made = seen.time("created_at", "enqueued_at", "failed_at")
+        return made is not None and COMPARE[self.sign](now - made, self.seconds)
+
+    def _spelled(self) -> str:
+        return f"age:{self.sign}{duration(self.seconds)}"
+
+
+@dataclass(frozen=True, slots=True)
+class When(Term):
+    """Its time is before or after a moment, or what was so many seconds ago (`ago`).
+
+    That is the time under which it lies in its place; where places have none, when it was enqueued.
+    """
+
+    is_before: bool
+    moment: datetime | None
+    ago: float = 0.0
+
+    def _test(self, seen: Seen, now: float) -> bool:
+        at = seen.time("enqueued_at", "created_at") if seen.at is None else seen.at
+        then = now - self.ago if self.moment is None else self.moment.timestamp()
+        return at is not None and (at < then if self.is_before else at >= then)
+
+    def _spelled(self) -> str:
+        name = "before" if self.is_before else "after"
+        if self.moment is None:
+            return f"{name}:{duration(self.ago)}"
+        return f"{name}:{self.moment.isoformat().replace('+00:00', 'Z')}"
+
+
+def duration(seconds: float) -> str:
+    """A span of time as it is written: in the largest unit of which it has a whole number."""
+    for unit, size in UNITS.items():
+        if seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds!r}s"
