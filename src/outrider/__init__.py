@@ -41,6 +41,7 @@ from outrider.membership import avalid_within_batch, current_batch, valid_within
 from outrider.operations.operations import Operation
 from outrider.operations.trash import TrashedJob
 from outrider.payload import Draft
+from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
 from outrider.version import VERSION
@@ -83,6 +84,7 @@ __all__ = [
     "Retry",
     "RunRecord",
     "RunningJob",
+    "SearchPage",
     "Snooze",
     "StoreError",
     "StoreFull",

@@ -25,6 +25,8 @@ from outrider.operations.operations import Operations
 from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
+from outrider.search.filter import Filter
+from outrider.search.scan import SearchPage, search
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -150,6 +152,33 @@ class App(Hub):
         options = (known.options if known else Options()).changed(**changes)
         draft = client.make_draft(job, options, args, kwargs or {}, None)
         return client.enqueue(self, draft, known.signature if known else None)
+
+    # -- searching --------------------------------------------------------------------------------
+
+    def search(
+        self,
+        wanted: str | Filter,
+        limit: int = 50,
+        after: str | None = None,
+        most: int = 100_000,
+    ) -> SearchPage:
+        """The first `limit` jobs that a filter means, wherever they are.
+
+        It looks at `most` jobs or a little more; `after` is `next` of the page before. The language
+        of filters is that of docs/search.md. Raises FilterError, and CursorError for an `after`
+        that is none.
+        """
+        return self.perform(search(self, wanted, limit, after, most))
+
+    async def asearch(
+        self,
+        wanted: str | Filter,
+        limit: int = 50,
+        after: str | None = None,
+        most: int = 100_000,
+    ) -> SearchPage:
+        """The same for asyncio."""
+        return await self.aperform(search(self, wanted, limit, after, most))
 
     # -- batches ----------------------------------------------------------------------------------
 

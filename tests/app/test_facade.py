@@ -43,7 +43,7 @@ COLLECTION = ("size", "page", "find", "delete", "kill", "clear")
 PAUSE = ("paused", "pause", "resume")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
-    (App, ("enqueue", "perform", "close")),
+    (App, ("enqueue", "search", "perform", "close")),
     (Job, (*ENQUEUE, *PAUSE)),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),

@@ -12,6 +12,7 @@ import click
 from outrider import __version__, logs
 from outrider.cli.doctor import doctor
 from outrider.cli.queue import job, queue
+from outrider.cli.search import search
 from outrider.cli.stats import stats
 from outrider.errors import ConfigError, OutriderError
 
@@ -148,6 +149,7 @@ cli.add_command(doctor)
 cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)
+cli.add_command(search)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

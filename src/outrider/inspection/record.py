@@ -12,7 +12,7 @@ from outrider.clock import utc
 from outrider.store.place import Place
 
 State = Literal["queued", "held", "scheduled", "retrying", "dead", "running"]
-_STATES: dict[str, State] = {
+STATES: dict[str, State] = {
     "queue": "queued",
     "held": "held",
     "schedule": "scheduled",
@@ -52,7 +52,7 @@ class JobRecord:
     @property
     def state(self) -> State | None:
         """queued, held, scheduled, retrying, dead or running; None where it was not seen lying."""
-        return None if self.place is None else _STATES[self.place.kind]
+        return None if self.place is None else STATES[self.place.kind]
 
     @property
     def text(self) -> str:

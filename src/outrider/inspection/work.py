@@ -62,12 +62,12 @@ class Work:
         self._hub = hub
 
     def __iter__(self) -> Iterator[RunRecord]:
-        tour = _Tour(self._hub.keys)
+        tour = Tour(self._hub.keys)
         while page := self._hub.perform(tour.step()):
             yield from page
 
     async def __aiter__(self) -> AsyncIterator[RunRecord]:
-        tour = _Tour(self._hub.keys)
+        tour = Tour(self._hub.keys)
         while page := await self._hub.aperform(tour.step()):
             for run in page:
                 yield run
@@ -97,7 +97,7 @@ class Work:
         return sum(one.shown for one in listed if one.says is not None)
 
     def _find(self, jid: str) -> Flow[RunRecord | None]:
-        tour = _Tour(self._hub.keys)
+        tour = Tour(self._hub.keys)
         while page := (yield from tour.step()):
             for run in page:
                 if jid and run.jid == jid:
@@ -105,7 +105,7 @@ class Work:
         return None
 
 
-class _Tour:
+class Tour:
     """Goes from worker to worker, and reads what they show."""
 
     def __init__(self, keys: Keys) -> None:

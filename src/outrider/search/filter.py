@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from outrider.inspection.record import JobRecord
-from outrider.search.seen import STATES, Seen, may_fold_to_ascii
+from outrider.inspection.record import STATES, JobRecord
+from outrider.search.seen import ALL_STATES, KINDS, Seen, may_fold_to_ascii, seen_of
 from outrider.search.terms import Needles, OneOf, Term
 from outrider.store.place import Place
-
-SETS = {"retrying": Place("retry"), "dead": Place("dead"), "scheduled": Place("schedule")}
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,7 @@ class Filter:
 
     def matches(self, record: JobRecord) -> bool:
         """Whether it means this job; nothing that a payload may hold is a reason to fail."""
-        at = None if record.at is None else record.at.timestamp()
-        return self.holds(Seen(record.raw, getattr(record, "state", ""), None, at))
+        return self.holds(seen_of(record))
 
     def holds(self, seen: Seen) -> bool:
         """The same for a job that is not read yet."""
@@ -58,20 +55,26 @@ class Filter:
     def states(self) -> frozenset[str]:
         """The states that its jobs can be in."""
         terms = self._of("state")
-        return frozenset(state for state in STATES if all(term.allows(state) for term in terms))
+        return frozenset(state for state in ALL_STATES if all(term.allows(state) for term in terms))
 
     def places(self, queues: Iterable[str], held: Iterable[str]) -> list[Place]:
-        """The places where its jobs can lie, in the order in which they are to be searched.
+        """The places where its jobs can lie, in the order in which they are searched.
 
         `queues` and `held` are the names that are known. Jobs that run are in none.
         """
-        found = [place for state, place in SETS.items() if state in self.states]
-        for kind, state, names in (("queue", "queued", queues), ("held", "held", held)):
-            terms = self._of("queue" if kind == "queue" else "job")
-            if state in self.states:
-                named = sorted(name for name in names if all(term.allows(name) for term in terms))
-                found += [Place(kind, name) for name in named]
-        return found
+        named = {"queue": self._allowed("queue", queues), "held": self._allowed("job", held)}
+        kinds = [kind for kind in KINDS if STATES[kind] in self.states]
+        return [Place(kind, name) for kind in kinds for name in named.get(kind, [""])]
+
+    def _allowed(self, qualifier: str, names: Iterable[str]) -> list[str]:
+        terms = self._of(qualifier)
+        return sorted(name for name in names if all(term.allows(name) for term in terms))
+
+    @cached_property
+    def jids(self) -> frozenset[str]:
+        """The ids of which its jobs have one; none, when it asks for no id."""
+        terms = [frozenset(term.values) for term in self._of("jid") if not term.negated]
+        return frozenset.intersection(*terms) if terms else frozenset()
 
     def _of(self, name: str) -> list[OneOf]:
         return [term for term in self.terms if isinstance(term, OneOf) and term.name == name]

@@ -9,7 +9,7 @@ from typing import NoReturn
 from outrider import clock
 from outrider.errors import FilterError
 from outrider.search.filter import Filter
-from outrider.search.seen import STATES
+from outrider.search.seen import ALL_STATES
 from outrider.search.terms import (
     COMPARE,
     FITS,
@@ -73,7 +73,7 @@ class _Reader:
             return self._qualified(negated, named[1], start)
         if self._match(_ARGUMENT):
             return self._argument(negated)
-        text = self._text_of(_WORD, "a word", start)
+        text = self._text_of(_WORD, "a word")
         if not text:
             self._fail('"" would be in every job: say what to look for', start)
         return Word(negated, text)
@@ -106,8 +106,8 @@ class _Reader:
         if not all(values):
             self._fail(f'{name}: with "" would mean nothing', start)
         for value in values:
-            if name == "state" and value not in STATES:
-                self._fail(f"there is no state {value!r}; there are {', '.join(STATES)}", start)
+            if name == "state" and value not in ALL_STATES:
+                self._fail(f"there is no state {value!r}; there are {', '.join(ALL_STATES)}", start)
         return OneOf(negated, name, values)
 
     def _argument(self, negated: bool) -> Term:
@@ -151,15 +151,15 @@ class _Reader:
             values.append(self._text_of(_VALUE, "a value after the comma"))
         return tuple(values)
 
-    def _text_of(self, bare: re.Pattern[str], wanted: str, start: int | None = None) -> str:
+    def _text_of(self, bare: re.Pattern[str], wanted: str) -> str:
         """A text in quotes, or as it stands."""
         if found := self._match(_QUOTED):
             return _ESCAPE.sub(r"\1", found[1])
         if self._peek() == '"':
-            self._fail("a quote is never closed", start)
+            self._fail("a quote is never closed")
         found = self._match(bare)
         if not found:
-            self._fail(f"there has to be {wanted}", start)
+            self._fail(f"there has to be {wanted}")
         return found[0]
 
     def _skip_blanks(self) -> bool:

@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 
-from outrider.inspection.record import decode, moment, texts
+from outrider.inspection.record import STATES, JobRecord, State, decode, moment, texts
+from outrider.inspection.work import RunRecord
 
-STATES = ("running", "retrying", "dead", "scheduled", "queued", "held")
+KINDS = ("retry", "dead", "schedule", "queue", "held")
+"""Kinds of places, in the order in which they are searched."""
+ALL_STATES: tuple[State, ...] = ("running", *(STATES[kind] for kind in KINDS))
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _RUN = re.compile(r"[ -~]+")
@@ -57,7 +60,7 @@ class Seen:
         """How many it has had, one that runs included."""
         count = self.fields.get("retry_count")
         if isinstance(count, int) and not isinstance(count, bool):
-            had = count + 1
+            had = max(0, count + 1)
         else:
             had = 1 if "failed_at" in self.fields else 0
         return had + (self.state == "running")
@@ -76,6 +79,15 @@ class Seen:
             return [fold(self.payload.decode("utf-8", "replace"))]
         values = (bytes(raw) for name, raw in _raw.decode(self.payload).items() if name != _PACKED)
         return [fold(_unescaped(value.decode())) for value in values if value[:1] in b'"[{']
+
+
+def seen_of(record: JobRecord) -> Seen:
+    """A job that has been read."""
+    place, at = record.place, record.at
+    if isinstance(record, RunRecord):
+        at = record.started_at
+    lies_in = place.name if place is not None and place.kind == "queue" else None
+    return Seen(record.raw, record.state or "", lies_in, None if at is None else at.timestamp())
 
 
 def _unescaped(value: str) -> str:

@@ -118,13 +118,17 @@ def _is_error(seen: Seen, value: str) -> bool:
     return any(wanted in fold(seen.text(name)) for name in ("error_class", "error_message"))
 
 
+def _is_of(seen: Seen, bid: str) -> bool:
+    return seen.text("bid") == bid or seen.text("cb").startswith(f"{bid}:")
+
+
 FITS: dict[str, Callable[[Seen, str], bool]] = {
     "job": lambda seen, value: _is_job(value, seen.text("class")),
     "state": lambda seen, value: seen.state == value,
     "queue": lambda seen, value: is_like(value, seen.queue),
     "error": _is_error,
     "tag": lambda seen, value: any(is_like(value, tag) for tag in seen.tags),
-    "batch": lambda seen, value: seen.text("bid") == value,
+    "batch": _is_of,
     "jid": lambda seen, value: seen.text("jid") == value,
 }
 
@@ -169,9 +173,9 @@ def _is_value(value: object, text: str) -> bool:
         return value == text
     try:
         wanted = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return False
-    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,96 @@
+"""`outrider search`: find jobs wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from reprlib import Repr
+from typing import Any
+
+import click
+import msgspec
+
+from outrider.app import App
+from outrider.cli.server import app_of
+from outrider.inspection.record import JobRecord, decode
+from outrider.inspection.work import RunRecord
+from outrider.search.scan import SearchPage
+from outrider.words import count, printable
+
+WIDTH = 80
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = WIDTH
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("wanted", metavar="FILTER")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="How many jobs to show at most.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print each job as a line of JSON, with its whole payload.",
+)
+@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
+@click.option("--prefix", default="", help="The prefix of the app's keys.")
+def search(wanted: str, limit: int, as_json: bool, url: str | None, prefix: str) -> None:
+    """Find jobs by FILTER, such as 'job:resize state:dead error:Timeout age:>1h -word'.
+
+    It is one argument, so put it in quotes. Qualifiers are job: state: queue: error: tag: batch:
+    jid: arg.PATH= attempt: age: before: after:, and words are looked for everywhere in a job.
+    """
+    app = app_of(url, prefix)
+    found = scanned = total = 0
+    more = False
+    for page in _pages(app, wanted, limit):
+        for record in page.records:
+            click.echo(_json(record) if as_json else _line(record))
+        found, scanned = found + len(page.records), scanned + page.scanned
+        total, more = max(total, scanned, page.total), page.next is not None
+    told = f"{count(found, 'job')} found, {scanned:,} of {total:,} looked at"
+    click.echo(told + (": more with a larger --limit" if more else ""), err=True)
+
+
+def _pages(app: App, wanted: str, limit: int) -> Iterator[SearchPage]:
+    """Pages until enough is found, or all is looked at."""
+    left, after = limit, None
+    while left > 0:
+        page = app.search(wanted, left, after)
+        yield page
+        left, after = left - len(page.records), page.next
+        if after is None:
+            return
+
+
+def _json(record: JobRecord) -> bytes:
+    """Where it lies, and its payload: as it is, or as a text where that is no JSON."""
+    at = record.started_at if isinstance(record, RunRecord) else record.at
+    where: dict[str, Any] = {"state": record.state, "at": None if at is None else at.timestamp()}
+    if isinstance(record, RunRecord):
+        where |= {"process": record.process, "slot": record.slot}
+    elif record.place is not None and record.place.name:
+        where["name"] = record.place.name
+    if decode(record.raw):
+        where["payload"] = msgspec.Raw(b" ".join(record.raw.split(b"\n")))
+    else:
+        where["payload"] = record.text
+    return msgspec.json.encode(where)
+
+
+def _line(record: JobRecord) -> str:
+    named = (f"{name}={_SHORT.repr(value)}" for name, value in record.kwargs.items())
+    given = ", ".join([*map(_SHORT.repr, record.args), *named])
+    where = f"{record.state} on {record.process}" if isinstance(record, RunRecord) else record.state
+    told = f"{record.jid or '-'}  {where}  {record.queue}  {record.job}({_cut(given)})"
+    if record.error_class:
+        told += f"  {record.error_class}: {_cut(record.error_message or '')}"
+    return printable(told)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
