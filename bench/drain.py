@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from bench.jobs import app, noop
 from bench.rig import Figure, Rig, spread
-from outrider.store import process
 
 JOBS = 400_000
 ROUNDS = 5
@@ -75,7 +74,7 @@ def timed(rig: Rig, count: int, start: Callable[[], subprocess.Popen[bytes]]) ->
 def _watch(rig: Rig, count: int, program: subprocess.Popen[bytes]) -> tuple[float, float]:
     """When the first job was claimed, and when the last was reported: to a millisecond."""
     size = ("LLEN", app.keys("queue", "default"))
-    done = process.counter(app.keys, "processed").words
+    done = ("GET", app.keys("stat", "processed"))
     first, processed = 0.0, 0
     while processed < count:
         ended = program.poll() is not None

@@ -15,8 +15,9 @@ from outrider.hold import Hold
 from outrider.inspection.batches import Batches
 from outrider.inspection.held import Held
 from outrider.inspection.processes import Processes
-from outrider.inspection.queues import Queue, Stats
+from outrider.inspection.queues import Queue
 from outrider.inspection.sets import JobSet
+from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
 
@@ -38,7 +39,7 @@ CLASSES: list[type] = [
     Buffer,
 ]
 
-COLLECTION = ("size", "find", "delete", "kill", "clear")
+COLLECTION = ("size", "page", "find", "delete", "kill", "clear")
 PAUSE = ("paused", "pause", "resume")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
@@ -50,14 +51,14 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
         BatchStatus,
         ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed", "delete"),
     ),
-    (Batches, ("get", "open")),
+    (Batches, ("get", "open", "page")),
     (Queue, (*COLLECTION, *PAUSE, "latency")),
     (Held, (*COLLECTION, *PAUSE)),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
     (Process, ("quiet", "stop", "dump")),
     (Processes, ("get", "size")),
     (Work, ("find", "size")),
-    (Stats, ("read", "latency")),
+    (Stats, ("read", "latency", "queues", "history")),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
     (outrider, ("valid_within_batch",)),

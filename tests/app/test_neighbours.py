@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from outrider import App, BatchCancelled, UnreadablePayload
+from outrider import App, BatchCancelled
+from outrider.errors import UnreadablePayload
 from outrider.inspection.collection import Collection
 from outrider.inspection.record import read
+from outrider.inspection.sets import JobSet
 from tests.app.hands import put, raw
 
 ACTS = {
@@ -23,6 +25,7 @@ ACTS = {
     "retry": ("delete", "kill", "retry", "enqueue"),
     "dead": ("delete", "kill", "retry", "enqueue"),
 }
+SETS = {"schedule": "scheduled", "retry": "retries", "dead": "dead"}
 IDS = ("aa", "a", "aaa", "aa" * 12, "aa" * 12 + "b", "*", "a\\u0061", 'a"', "")
 SCORES = (1.0, 1.0, 2.5)
 
@@ -83,10 +86,9 @@ def changes(
 
 def lay(app: App, where: str, texts: list[tuple[str, float]]) -> tuple[Collection, str]:
     """Put them there; the place as users reach it, and its key."""
-    if where in {"schedule", "retry", "dead"}:
+    if where in SETS:
         raw(app, "ZADD", where, *(word for text, score in texts for word in (score, text)))
-        named = {"schedule": app.scheduled, "retry": app.retries, "dead": app.dead}
-        return named[where], where
+        return getattr(app, SETS[where]), where
     if where == "queue":
         put(app, "default", *(text for text, _ in texts))
         return app.queues["default"], "queue:default"
@@ -140,7 +142,7 @@ def test_no_act_touches_another_job(
     assert len(come) == 1
 
 
-@pytest.mark.parametrize("where", ["schedule", "retry", "dead"])
+@pytest.mark.parametrize("where", SETS)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=st.lists(st.tuples(PAYLOADS, st.sampled_from(SCORES)), min_size=1, max_size=12))
 def test_retry_all_and_clear_leave_other_places(
@@ -148,13 +150,12 @@ def test_retry_all_and_clear_leave_other_places(
 ) -> None:
     """All of one place, and nothing of the next ones, which hold the same jobs."""
     raw(app, "FLUSHALL")
-    for other in ("schedule", "retry", "dead"):
-        place, _ = lay(app, other, texts)
-        if other == where:
-            chosen = place
+    for other in SETS:
+        lay(app, other, texts)
+    chosen: JobSet = getattr(app, SETS[where])
     put(app, "default", *(text for text, _ in texts))
     before = everything(app)
-    count = chosen.retry_all()  # type: ignore[attr-defined]
+    count = chosen.retry_all()
     left, come = changes(before, everything(app))
     assert {key for key, _ in left} <= {where}
     assert {key for key, _ in come} <= {"queue:low"}

@@ -174,7 +174,7 @@ def test_a_dead_job_of_a_cancelled_batch_is_refused(app: App, hands: Hands) -> N
 def listed_payload(app: App) -> str:
     """The payload of the claim there is."""
     held = raw(app, "HVALS", app.keys("claims", "host:1:ab:0"))
-    return held[0].decode()
+    return str(held[0].decode())
 
 
 def test_jobs_on_their_way_are_meant_too(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +283,7 @@ def test_two_who_perform_it_do_no_step_twice(app: App) -> None:
     put(app, "default", *texts(*range(2000)))
     operation = app.operations.start("kill", "job:app.job")
     one, other = steps(app, operation, "one"), steps(app, operation, "other")
-    ended = []
+    ended: list[Iterator[None]] = []
     while len(ended) < 2:
         for performer in (one, other):
             if performer not in ended and next(performer, "over") == "over":

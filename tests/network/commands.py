@@ -68,6 +68,7 @@ def given(app: App) -> dict[str, Call[Any]]:
         "queue.is_paused": queue.is_paused(app.keys, "default"),
         "queue.moving": queue.moving(app.keys),
         "queue.names": queue.names(app.keys),
+        "queue.paused": queue.paused(app.keys),
         "queue.stands": queue.stands(app.keys, owner, 1),
         "server.info": server.info(),
         "server.settings": server.settings("maxmemory"),

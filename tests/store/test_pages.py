@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from outrider import App
 from outrider.store import place, process
-from outrider.store.place import Entry, Line, Place
+from outrider.store.place import Line, Mark, Place, Times
 from tests.app.hands import IDENTITY, NOW, Hands, put, raw, write
 
 BLOCKS = ("00aa" * 4, "00bb" * 4)
@@ -27,24 +27,33 @@ def remove(app: App, payload: str, at: int) -> bool:
         name="default",
         payload=payload.encode(),
         at=at,
-        to="",
+        to="trash",
         failure="",
         now=NOW,
     )
     return app.perform(call)
 
 
-def look(app: App, start: int, last: str, count: int) -> Line:
+def look(app: App, start: int, marks: list[Mark], count: int, length: int = 0) -> Line:
     where = {"place": "queue", "name": "default"}
     return app.perform(
-        place.queued(app.keys, **where, start=start, last=last.encode(), count=count)
+        place.queued(app.keys, **where, start=start, length=length, marks=marks, count=count)
     )
+
+
+def named(*numbers: int) -> list[str]:
+    """Payloads of jobs with these numbers as ids."""
+    return [write(f"{number:024}") for number in numbers]
+
+
+def marks(*numbers: int) -> list[Mark]:
+    return [(f"{number:024}", 0) for number in numbers]
 
 
 @pytest.mark.parametrize("own", [0, 1, 5])
 def test_pages_of_a_line(app: App, own: int) -> None:
     """Any stretch of it, over all parts; how many of these lie there."""
-    line = [f"{number}" for number in range(12)]
+    line = named(*range(12))
     put(app, "default", *line[:own])
     bring(app, f"{BLOCKS[0]}:default", *line[own:9])
     bring(app, f"{BLOCKS[0]}:other", "x")
@@ -53,29 +62,66 @@ def test_pages_of_a_line(app: App, own: int) -> None:
         for count in range(1, 14):
             there = [text.encode() for text in line[start : start + count]]
             lying = min(len(there), max(0, own - start))
-            assert look(app, start, line[start - 1], count) == Line(start, True, lying, there)
+            found = look(app, start, marks(start - 1), count, 12)
+            assert found[:4] == (start, True, lying, 12)
+            assert found.bundle.cut() == there
 
 
-@pytest.mark.parametrize("shift", [-2000, -501, -1, 1, 300, 2000])
+@pytest.mark.parametrize("shift", [-3000, -301, -300, -20, -1, 1, 300, 301, 2000])
 def test_a_page_goes_on_after_a_job_that_was_shifted(app: App, shift: int) -> None:
-    """As far as workers take in some steps, or a block brings."""
-    line = [f"{number}" for number in range(6000)]
+    """Near where it was; or anywhere else, if it is near the same distance from the end."""
+    line = named(*range(6000))
     put(app, "default", *line[:4000])
     bring(app, f"{BLOCKS[0]}:default", *line[4000:])
-    found = look(app, 3950 - shift, "3949", 100)
-    assert found == Line(3950, True, 50, [text.encode() for text in line[3950:4050]])
-    far = 3950 + (2001 if shift < 0 else -2001)
-    assert look(app, far, "3949", 100)[:2] == (far - 200, False)
+    expected = [text.encode() for text in line[3950:4050]]
+    found = look(app, 3950 - shift, marks(3949), 100, 6000)
+    if abs(shift) <= 300:
+        assert (found[:4], found.bundle.cut()) == ((3950, True, 50, 6000), expected)
+    else:
+        assert found[:2] == (3950 - shift - 100, False)
+    for off in (0, 299, -299):
+        found = look(app, 3950 - shift, marks(3949), 100, 6000 - shift + off)
+        assert (found[:4], found.bundle.cut()) == ((3950, True, 50, 6000), expected)
+
+
+def test_a_page_after_another_mark(app: App) -> None:
+    """Where the last job is gone, after the one before it; and after as many as have no id."""
+    put(app, "default", *named(*range(900)))
+    found = look(app, 500, [("gone", 0), *marks(498, 497)], 3, 901)
+    assert (found.first, found.follows) == (499, False)
+    found = look(app, 500, [("gone", 0), ("gone too", 5), *marks(450)], 3, 905)
+    assert (found.first, found.follows) == (451, False)
+    found = look(app, 500, [(f"{480:024}", 19)], 3, 900)
+    assert (found.first, found.follows) == (500, True)
 
 
 def test_a_page_where_nobody_is_known(app: App) -> None:
-    """It begins two pages before; all over again when the line ends before."""
-    put(app, "default", *(f"{number}" for number in range(30)))
-    found = look(app, 25, "gone", 5)
-    assert (found.first, found.follows, len(found.payloads)) == (15, False, 15)
-    assert look(app, 39, "gone", 5).first == 29
-    assert look(app, 40, "gone", 5).first == 0
-    assert look(app, 3, "gone", 5).first == 0
+    """It begins a page before, at the front if that was near, and at its end if it is shorter."""
+    put(app, "default", *named(*range(1000)))
+    gone = [("gone", 0)]
+    assert look(app, 600, gone, 5, 1000)[:2] == (595, False)
+    assert look(app, 600, gone, 5, 1100)[:2] == (495, False)
+    assert look(app, 600, gone, 5, 800)[:2] == (595, False)
+    assert look(app, 600, gone, 5, 2000)[:2] == (0, False)
+    assert look(app, 300, gone, 5, 1000)[:2] == (0, False)
+    assert look(app, 2000, gone, 5, 1000).bundle.cut() == []
+
+
+def test_a_page_without_ids_goes_by_numbers(app: App) -> None:
+    """It is where it was, unless jobs have gone."""
+    put(app, "default", *(f"no job {number}" for number in range(1000)))
+    for length, first, follows in ((1000, 700, True), (1100, 600, False), (900, 700, False)):
+        found = look(app, 700, [], 1, length)
+        assert (found.first, found.follows) == (first, follows)
+        assert found.bundle.cut() == [b"no job %d" % first]
+
+
+def test_large_jobs_are_not_looked_through_from_afar(app: App) -> None:
+    """A script is to be brief: 20 jobs around are read where they are large, not 300."""
+    texts = [write(f"{number:024}", pad="x" * 5000) for number in range(100)]
+    put(app, "default", *texts)
+    assert look(app, 70, marks(50), 1, 100)[:2] == (51, True)
+    assert look(app, 70, marks(48), 1, 100)[:2] == (0, False)
 
 
 def test_sizes(app: App) -> None:
@@ -93,6 +139,12 @@ def long(head: bytes) -> list[bytes]:
     """Payloads that differ only far behind, in every kind of byte."""
     tails = (b"", b"\x00", b"0", b"A", b"a", b"a\x00", b"ab", b"\x7f", b"\x80", b"\xff")
     return [head + tail for tail in tails]
+
+
+def by_time(app: App, kind: str, score: str, payload: bytes, count: int) -> Times:
+    return app.perform(
+        place.timed(app.keys, place=kind, score=score, payload=payload, jid="", ties=0, count=count)
+    )
 
 
 ENTRIES = st.dictionaries(
@@ -114,18 +166,21 @@ def test_pages_by_time(
             bring(app, BLOCKS[part - 1], score, payload)
         else:
             raw(app, "ZADD", "schedule", score, payload)
-    seen: list[Entry] = []
-    after, last = "-inf", b""
-    while page := app.perform(
-        place.timed(app.keys, place="schedule", score=after, payload=last, count=count)
-    ):
-        seen += page
-        after, last = repr(page[-1].score), page[-1].payload
-        for entry in page if gone else ():
+    seen: list[tuple[float, bytes, bool]] = []
+    after, last, more = "-inf", b"", True
+    while more:
+        page = by_time(app, "schedule", after, last, count)
+        more = page.has_more
+        assert not more or page.scores
+        found = [*zip(page.scores, page.bundle.cut(), page.coming, strict=True)]
+        seen += found
+        if found:
+            after, last = repr(found[-1][0]), found[-1][1]
+        for _, payload, _ in found if gone else ():
             for key in ("schedule", *(app.keys("staged", block) for block in BLOCKS)):
-                raw(app, "ZREM", key, entry.payload)
+                raw(app, "ZREM", key, payload)
     ordered = sorted((score, payload, part > 0) for payload, (score, part) in entries.items())
-    assert [(one.score, one.payload, one.is_coming) for one in seen] == ordered
+    assert seen == ordered
     raw(app, "DEL", app.keys("moving"), *(app.keys("staged", block) for block in BLOCKS))
 
 
@@ -144,8 +199,9 @@ def test_a_job_is_taken_near_where_it_was(app: App, own: int) -> None:
         assert remove(app, line[at], asked)
         assert not remove(app, line[at], at)
         del line[at]
-    found = look(app, 0, "", 9000)
-    assert [text.decode() for text in found.payloads] == line
+    found = look(app, 0, [], 9000)
+    assert [text.decode() for text in found.bundle.cut()] == line[: len(found.bundle.cut())]
+    assert found.total == len(line)
     raw(app, "DEL", app.keys("moving"), *(app.keys("staged", f"{b}:default") for b in BLOCKS))
 
 
@@ -172,12 +228,44 @@ def test_a_page_of_large_payloads_is_short(app: App, kind: str) -> None:
     texts = [write(f"{at:03}", pad="x" * (100_000 if at < 5 else 10)) for at in range(260)]
     raw(app, "ZADD", kind, *(word for at, text in enumerate(texts) for word in (NOW + at, text)))
     found: list[str] = []
-    sizes = []
+    sizes, more = [], True
     score, last = "-inf", b""
-    while page := app.perform(
-        place.timed(app.keys, place=kind, score=score, payload=last, count=250)
-    ):
-        sizes.append(len(page))
-        found += [entry.payload.decode() for entry in page]
-        score, last = repr(page[-1].score), page[-1].payload
+    while more:
+        page = by_time(app, kind, score, last, 250)
+        payloads = page.bundle.cut()
+        sizes.append(len(payloads))
+        found += [payload.decode() for payload in payloads]
+        score, last, more = repr(page.scores[-1]), payloads[-1], page.has_more
     assert (sizes, found) == ([3, 250, 7], texts)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("ties", [1, 2, 20, 39, 40])
+def test_another_programs_job_is_known_by_its_id(app: App, ties: int, *, gone: bool) -> None:
+    """Its place among those of its score says where to look; where it is gone, who is there now."""
+    texts = [f'{{"args":[{at:02}],"jid":"r{at:02}"}}' for at in range(40)]
+    raw(app, "ZADD", "retry", *(word for text in texts for word in (5, text)), 4, "a", 6, "z")
+    if gone:
+        raw(app, "ZREM", "retry", texts[ties - 1])
+    for off in (0, -3, 3) if not gone else (0,):
+        call = place.timed(
+            app.keys,
+            place="retry",
+            score="5",
+            payload=b"",
+            jid=f"r{ties - 1:02}",
+            ties=max(1, ties + off),
+            count=100,
+        )
+        found = [text.decode() for text in app.perform(call).bundle.cut()]
+        assert found == [*texts[ties:], "z"]
+
+
+def test_what_has_no_id_is_known_by_its_place(app: App) -> None:
+    """It can't be seen to have gone."""
+    raw(app, "ZADD", "retry", 5, "a", 5, "b", 5, "c")
+    for ties, rest in ((1, [b"b", b"c"]), (3, []), (9, [])):
+        call = place.timed(
+            app.keys, place="retry", score="5", payload=b"", jid="", ties=ties, count=9
+        )
+        assert app.perform(call).bundle.cut() == rest

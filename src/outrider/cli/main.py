@@ -13,8 +13,9 @@ from outrider import __version__, logs
 from outrider.cli.alive import alive
 from outrider.cli.doctor import doctor
 from outrider.cli.mark import mark
-from outrider.cli.queue import job, queue, stats
+from outrider.cli.queue import job, queue
 from outrider.cli.search import search
+from outrider.cli.stats import stats
 from outrider.cli.web import web
 from outrider.errors import ConfigError, OutriderError
 

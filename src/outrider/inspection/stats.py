@@ -123,8 +123,11 @@ class Stats:
             is_unseen = view.size > 0 and not view.first
             since = (yield from latency(self._hub.keys, name)) if is_unseen else waited(view.first)
             queues[name] = QueueReading(view.size, since, view.paused)
+        processed, failed, expired = first.counted
         return StatsReading(
-            *first.counted,
+            processed,
+            failed,
+            expired,
             sum(queue.size for queue in queues.values()),
             first.scheduled,
             first.retries,

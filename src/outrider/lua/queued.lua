@@ -36,7 +36,7 @@ local function jid_of(payload)
   return string.match(payload, '"jid"%s*:%s*"([^"\\]*)"') or ''
 end
 
-local ranks, best, first = {}, #marks + 1, nil
+local ranks, best, first = {}, #marks + 2, nil
 for rank = #marks, 1, -1 do ranks[marks[rank][1]] = rank end
 
 local read = 0

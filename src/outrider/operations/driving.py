@@ -6,6 +6,7 @@ one that died begins the place anew in which that was: what it has done lies the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -24,13 +25,13 @@ from outrider.search.parse import parse
 from outrider.store import operation as store
 from outrider.store import place as lines
 from outrider.store import queue, trash
-from outrider.store.operation import STEP, Aim, Fields
+from outrider.store.operation import STEP, STEP_BATCHES, Aim, Fields
 from outrider.store.place import Entry, Place
 from outrider.walk import Walk
 
-MEMBER = 5
 BYTES = 1 << 18
 DEPTH, FEWEST = 5_000_000, 25
+_BATCH = re.compile(rb'"(?:bid|cb)":"([^"]+)"')
 NOWHERE = Place("dead")
 """Of a step without jobs."""
 _ACTS = {"delete": "trash", "kill": "dead", "retry": "queue"}
@@ -161,24 +162,27 @@ class _Course:
 
     def _slices(self, place: Place, meant: list[Entry], length: int) -> Iterator[list[Entry]]:
         """As many at a time as a script may take."""
-        is_told = place.kind != "dead" or self._operation.verb == "retry"
         some: list[Entry] = []
-        weight = size = 0
+        batches: set[bytes] = set()
+        size = 0
         for entry in meant:
-            # Each member may be the last of a batch of its own, with callbacks.
-            in_batch = is_told and (b'"bid"' in entry.payload or b'"cb"' in entry.payload)
-            cost = MEMBER if in_batch else 1
-            if place.is_list:
-                # What lies deep costs the server the way to it.
-                depth = max(1, min(entry.at, length - entry.at))
-                cost = max(cost, STEP // max(FEWEST, min(STEP, DEPTH // depth)))
-            if some and (weight + cost > STEP or size + len(entry.payload) > BYTES):
+            of = _BATCH.search(entry.payload)
+            batches |= {of[1]} if of else set()
+            size += len(entry.payload)
+            most = self._most(place, entry, length)
+            if some and (len(some) >= most or len(batches) > STEP_BATCHES or size > BYTES):
                 yield some
-                some, weight, size = [], 0, 0
+                some, batches, size = [], {of[1]} if of else set(), len(entry.payload)
             some.append(entry)
-            weight, size = weight + cost, size + len(entry.payload)
         if some:
             yield some
+
+    def _most(self, place: Place, entry: Entry, length: int) -> int:
+        """How many, where this one is among them: what lies deep costs the server the way to it."""
+        if not place.is_list:
+            return STEP
+        depth = max(1, min(entry.at, length - entry.at))
+        return max(FEWEST, min(STEP, DEPTH // depth))
 
     def _changed(self, place: Place, text: bytes) -> bytes:
         """What a job becomes on its queue; nothing where it can't go there."""

@@ -8,8 +8,10 @@ from outrider.keys import Keys
 from outrider.script import Call, command, script
 
 Fields = dict[str, str]
-STEP = 500
-"""How many jobs a step may act on, a member of a batch counted as five."""
+STEP = 250
+"""How many jobs a step may act on; fewer where they are of many batches, as STEP_BATCHES says."""
+STEP_BATCHES = 100
+"""Of how many batches they may be: each may come to its end then, with callbacks."""
 
 
 class Aim(NamedTuple):

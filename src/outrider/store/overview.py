@@ -45,11 +45,14 @@ class Overview(NamedTuple):
 
 
 def _overview(answer: list[Any]) -> Overview:
-    counted, sizes, next_queues, queues, next_workers, busy = answer
+    counted, (scheduled, retries, dead, held), next_queues, queues, next_workers, busy = answer
     each = zip(queues[::4], queues[1::4], queues[2::4], queues[3::4], strict=True)
     return Overview(
         [*map(_whole, counted)],
-        *sizes,
+        scheduled,
+        retries,
+        dead,
+        held,
         _following(next_queues),
         [QueueView(_text(name), size, bool(paused), first) for name, size, paused, first in each],
         _following(next_workers),

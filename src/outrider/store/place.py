@@ -178,15 +178,14 @@ def _merged(answer: list[list[Any]]) -> Times:
     """What lies there and what is coming, in one order."""
     all_: list[tuple[float, bytes, bool]] = []
     ends = []
-    for number, (has_more, scores, *bundle) in enumerate(answer):
-        payloads = Bundle(*bundle).cut()
-        pairs = zip(map(float, scores.split()), payloads, strict=True)
+    for number, (has_more, scores, *texts) in enumerate(answer):
+        pairs = zip(map(float, scores.split()), Bundle(*texts).cut(), strict=True)
         all_ += ((score, payload, number > 0) for score, payload in pairs)
         if has_more:
             ends.append(all_[-1][:2])
     page = sorted(one for one in all_ if not ends or one[:2] <= min(ends))
-    scores, payloads, coming = zip(*page, strict=True) if page else ((), (), ())
-    return Times([*scores], [*coming], bool(ends), _bundle(payloads))
+    bundle = _bundle([payload for _, payload, _ in page])
+    return Times([one[0] for one in page], [one[2] for one in page], bool(ends), bundle)
 
 
 def _bundle(payloads: Sequence[bytes]) -> Bundle:

@@ -151,6 +151,15 @@ def is_paused(keys: Keys, queue: str) -> Call[bool]:
     return command("SISMEMBER", keys("paused"), queue, decode=bool)
 
 
+def paused(keys: Keys) -> Call[set[str]]:
+    """Names of all paused queues."""
+    return command(
+        "SMEMBERS",
+        keys("paused"),
+        decode=lambda answer: {name.decode("utf-8", "replace") for name in answer},
+    )
+
+
 def stands(keys: Keys, owner: str, token: int) -> Call[bool]:
     """Whether the claim of this token still stands; `owner` is identity:child."""
     return command("HEXISTS", keys("claims", owner), token, decode=bool)

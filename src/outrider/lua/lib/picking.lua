@@ -42,19 +42,21 @@ local function pick(key, is_line, jobs)
   return found
 end
 
--- Marks them first, so that one search takes all: to the server each would cost the way from an end. No
--- payload ends with a zero byte.
+-- Those that lie in front are cut off. Others are marked first, so that one search takes all: each by itself
+-- would cost the way from an end. No payload ends with a zero byte.
 local function take_all(place, name, key, jobs)
   if #jobs == 0 then return end
-  if is_list(place) then
+  if is_list(place) and jobs[#jobs].index == #jobs - 1 then
+    redis.call('LTRIM', key, 0, -#jobs - 1)
+  elseif is_list(place) then
     local mark = jobs[1].payload .. '\0'
     for _, job in ipairs(jobs) do redis.call('LSET', key, -job.index - 1, mark) end
     local from_tail = jobs[#jobs].index * 2 < redis.call('LLEN', key)
     redis.call('LREM', key, from_tail and -#jobs or #jobs, mark)
-    if place == 'held' then check_held(name) end
   else
     local payloads = {}
     for i, job in ipairs(jobs) do payloads[i] = job.payload end
     redis.call('ZREM', key, unpack(payloads))
   end
+  if place == 'held' then check_held(name) end
 end
