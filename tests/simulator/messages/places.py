@@ -225,7 +225,8 @@ class LookAlong(Message):
     start: int
     length: int
     marks: list[Mark]
-    count: int
+    ahead: int
+    limit: int
 
     def call(self) -> Call[Any]:
         return place.queued(
@@ -235,7 +236,8 @@ class LookAlong(Message):
             start=self.start,
             length=self.length,
             marks=self.marks,
-            count=self.count,
+            ahead=self.ahead,
+            limit=self.limit,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
@@ -252,7 +254,7 @@ class LookAlong(Message):
             first = [max(0, min(self.start, shifted))]
         if answer.first not in first:
             raise Violation("a page goes on where it ended", (self, answer.first, first))
-        jobs = everyone[answer.first : answer.first + self.count]
+        jobs = everyone[answer.first : answer.first + self.limit]
         own = max(0, len(lying(before, self.where)) - answer.first)
         same("a page says that it follows", follows, answer.follows)
         same("a page of a queue", jobs, answer.bundle.cut())
@@ -267,7 +269,8 @@ class LookByTime(Message):
     score: float
     payload: bytes
     ties: int
-    count: int
+    ahead: int
+    limit: int
 
     def call(self) -> Call[Any]:
         return place.timed(
@@ -277,7 +280,8 @@ class LookByTime(Message):
             payload=b"" if self.ties else self.payload,
             jid=jid_of(self.payload) if self.ties else "",
             ties=self.ties,
-            count=self.count,
+            ahead=self.ahead,
+            limit=self.limit,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
