@@ -44,6 +44,7 @@ from outrider.payload import Draft
 from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
+from outrider.tally import BatchRecord
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -57,6 +58,7 @@ __all__ = [
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",
+    "BatchRecord",
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",

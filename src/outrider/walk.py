@@ -11,10 +11,10 @@ from outrider import cursor
 from outrider.errors import CursorError
 from outrider.hub import Flow
 from outrider.keys import Keys
+from outrider.script import BYTES, portion
 from outrider.script import FIRST as START
-from outrider.script import portion
 from outrider.store import place as store
-from outrider.store.place import PAGE, Bundle, Entry, Line, Mark, Place, Times
+from outrider.store.place import PAGE, PAGE_BYTES, Bundle, Entry, Line, Mark, Place, Times
 
 FIRST, GROWTH = 100, 4
 """How many jobs are read at first, and how fast that grows: many want only the first few."""
@@ -118,16 +118,26 @@ class _Along:
             marks=self._marks,
             ahead=self._ahead,
             limit=count,
+            bytes=PAGE_BYTES,
         )
         bundle = line.bundle
         self.known = 0 if line.follows else self._known(bundle.cut())
         self._line, self._before = line, self._marks
         self._position, self._length = line.first + len(bundle), line.total
         self._marks = self._marked(len(bundle))
-        self._ahead = portion(len(bundle), len(bundle.text), PAGE)
+        self._ahead = _ahead(bundle)
         self._pages = [*self._pages, bundle][-2:]
         self.is_over = self._position >= line.total
         return bundle
+
+    def took(self, entries: Sequence[Entry]) -> None:
+        gone = {entry.at - self._line.first for entry in entries}
+        page = self._pages.pop().cut()
+        left = Bundle.of([payload for number, payload in enumerate(page) if number not in gone])
+        self._pages.append(left)
+        self._line = self._line._replace(bundle=left)
+        self._position, self._length = self._position - len(gone), self._length - len(gone)
+        self._marks = self._marked(len(left))
 
     def _known(self, payloads: list[bytes]) -> int:
         """How many of these come before what is new: up to the last that was seen."""
@@ -203,13 +213,14 @@ class _ByTime:
             ties=0 if self._payload else ties,
             ahead=self._ahead,
             limit=count,
+            bytes=PAGE_BYTES,
         )
         self._times = times = times.first(count)
         self.is_over = not times.has_more
         if times.scores:
             self._payload = times.bundle[len(times.scores) - 1]
             self._after = self._mark(len(times.scores) - 1, self._payload)
-            self._ahead = portion(len(times.scores), len(times.bundle.text), PAGE)
+            self._ahead = _ahead(times.bundle)
         return times.bundle
 
     def took(self, entries: Sequence[Entry]) -> None:
@@ -232,6 +243,11 @@ class _ByTime:
             ties += self._start[2]
         jid = _id_of(payload)
         return repr(score), jid, ties, bool(jid) and payload.startswith(_ours(jid))
+
+
+def _ahead(bundle: Bundle) -> int:
+    """How many may be read at once after these: as many as fill a page."""
+    return portion(len(bundle), len(bundle.text) * BYTES // PAGE_BYTES, PAGE)
 
 
 class _Named(msgspec.Struct):

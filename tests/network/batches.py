@@ -37,7 +37,15 @@ from tests.network.case import (
 def _(app: App) -> Call[Any]:
     put(app, "default", *plain(5))
     return place.queued(
-        app.keys, place="queue", name="default", start=0, length=0, marks=[], ahead=8, limit=3
+        app.keys,
+        place="queue",
+        name="default",
+        start=0,
+        length=0,
+        marks=[],
+        ahead=8,
+        limit=3,
+        bytes=BYTES,
     )
 
 
@@ -45,7 +53,15 @@ def _(app: App) -> Call[Any]:
 def _(app: App) -> Call[Any]:
     raw(app, "ZADD", "retry", SECONDS, plain(1)[0])
     return place.timed(
-        app.keys, place="retry", score="-inf", payload=b"", jid="", ties=0, ahead=8, limit=10
+        app.keys,
+        place="retry",
+        score="-inf",
+        payload=b"",
+        jid="",
+        ties=0,
+        ahead=8,
+        limit=10,
+        bytes=BYTES,
     )
 
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider import App
+from outrider.script import BYTES
 from outrider.store import place, process
 from outrider.store.place import Line, Mark, Place, Times
 from tests.app.hands import IDENTITY, NOW, Hands, put, raw, write
@@ -40,7 +41,14 @@ def look(
     where = {"place": "queue", "name": "default"}
     return app.perform(
         place.queued(
-            app.keys, **where, start=start, length=length, marks=marks, ahead=ahead, limit=count
+            app.keys,
+            **where,
+            start=start,
+            length=length,
+            marks=marks,
+            ahead=ahead,
+            limit=count,
+            bytes=BYTES,
         )
     )
 
@@ -148,7 +156,15 @@ def long(head: bytes) -> list[bytes]:
 def by_time(app: App, kind: str, score: str, payload: bytes, count: int) -> Times:
     return app.perform(
         place.timed(
-            app.keys, place=kind, score=score, payload=payload, jid="", ties=0, ahead=8, limit=count
+            app.keys,
+            place=kind,
+            score=score,
+            payload=payload,
+            jid="",
+            ties=0,
+            ahead=8,
+            limit=count,
+            bytes=BYTES,
         )
     )
 
@@ -263,6 +279,7 @@ def test_another_programs_job_is_known_by_its_id(app: App, ties: int, *, gone: b
             ties=max(1, ties + off),
             ahead=8,
             limit=100,
+            bytes=BYTES,
         )
         found = [text.decode() for text in app.perform(call).bundle.cut()]
         assert found == [*texts[ties:], "z"]
@@ -273,6 +290,14 @@ def test_what_has_no_id_is_known_by_its_place(app: App) -> None:
     raw(app, "ZADD", "retry", 5, "a", 5, "b", 5, "c")
     for ties, rest in ((1, [b"b", b"c"]), (3, []), (9, [])):
         call = place.timed(
-            app.keys, place="retry", score="5", payload=b"", jid="", ties=ties, ahead=8, limit=9
+            app.keys,
+            place="retry",
+            score="5",
+            payload=b"",
+            jid="",
+            ties=ties,
+            ahead=8,
+            limit=9,
+            bytes=BYTES,
         )
         assert app.perform(call).bundle.cut() == rest

@@ -46,7 +46,7 @@ for rank = #marks, 1, -1 do ranks[marks[rank][1]] = rank end
 
 -- Of copies, the one that is nearest.
 local function look(at, near)
-  if best == 1 or seen > PAGE_BYTES / 4 then return end
+  if best == 1 or seen > bytes / 4 then return end
   read(math.max(at - near, 0), at + math.max(near, near == NEAR and ahead or 0))
   for i = 1, math.min(known, at + near - base + 1) do
     seen = seen + #window[i]
@@ -69,9 +69,9 @@ if start == 0 or not first then
   first = math.max(0, math.min(start, shifted) - (#marks > 0 and limit or 0))
   if #marks > 0 and start <= FAR then first = 0 end
 end
-while takes(limit, PAGE_BYTES) and first + count < total do
+while takes(limit, bytes) and first + count < total do
   local at = first + count
-  if at < base or at >= base + known then read(at, at + more_of(limit, PAGE_BYTES, ahead) - 1) end
+  if at < base or at >= base + known then read(at, at + more_of(limit, bytes, ahead) - 1) end
   take_in(window[at - base + 1])
 end
 local lying = math.max(0, math.min(count, line[1].length - first))

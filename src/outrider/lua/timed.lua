@@ -22,16 +22,16 @@ end
 
 local all, answer = parts(place, ''), {}
 if ties > 0 then payload = known_as(all[1].key) end
-local each, bytes = math.max(math.min(limit, math.floor(MOST / #all)), 1), PAGE_BYTES / #all
+local each, share = math.max(math.min(limit, math.floor(MOST / #all)), 1), bytes / #all
 for i, part in ipairs(all) do
   texts, sizes, count, size = {}, {}, 0, 0
   local first, scores, left = rank_after(part.key, score, payload), {}, redis.call('ZCARD', part.key)
   left = left - first
-  while takes(each, bytes) and count < left do
+  while takes(each, share) and count < left do
     local at = first + count
-    local found = redis.call('ZRANGE', part.key, at, at + more_of(each, bytes, ahead) - 1, 'WITHSCORES')
+    local found = redis.call('ZRANGE', part.key, at, at + more_of(each, share, ahead) - 1, 'WITHSCORES')
     for word = 1, #found, 2 do
-      if takes(each, bytes) then
+      if takes(each, share) then
         take_in(found[word])
         scores[count] = found[word + 1]
       end

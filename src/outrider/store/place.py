@@ -15,6 +15,8 @@ from outrider.script import Call, command, script
 from outrider.store import queue as queues
 
 PAGE = 1000
+PAGE_BYTES = 1 << 17
+"""How many jobs a page has at most, and how many bytes they fill: a millisecond's work."""
 SLICE = 100
 """How many jobs a script clears: each may be the last of a batch of its own, with callbacks."""
 NOT_THERE = 0
@@ -65,6 +67,11 @@ class Bundle:
     def __post_init__(self) -> None:
         ends = [0, *accumulate(map(int, self.sizes.split()))]
         object.__setattr__(self, "ends", ends)
+
+    @classmethod
+    def of(cls, payloads: Sequence[bytes]) -> Bundle:
+        """These payloads."""
+        return cls(b" ".join(b"%d" % len(one) for one in payloads), b"".join(payloads))
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -125,7 +132,7 @@ class Times(NamedTuple):
         if len(self.scores) <= count:
             return self
         return Times(
-            self.scores[:count], self.coming[:count], True, _bundle(self.bundle.cut()[:count])
+            self.scores[:count], self.coming[:count], True, Bundle.of(self.bundle.cut()[:count])
         )
 
 
@@ -180,6 +187,7 @@ def queued(
     marks: list[Mark],
     ahead: int,
     limit: int,
+    bytes: int,
 ) -> Line:
     """Up to `limit` jobs (PAGE at most) of a line from position `start` on; at 0 is the one to be
     taken first.
@@ -210,13 +218,8 @@ def _merged(answer: list[list[Any]]) -> Times:
         if has_more:
             ends.append(all_[-1][:2])
     page = sorted(one for one in all_ if not ends or one[:2] <= min(ends))
-    bundle = _bundle([payload for _, payload, _ in page])
+    bundle = Bundle.of([payload for _, payload, _ in page])
     return Times([one[0] for one in page], [one[2] for one in page], bool(ends), bundle)
-
-
-def _bundle(payloads: Sequence[bytes]) -> Bundle:
-    sizes = b" ".join(b"%d" % len(payload) for payload in payloads)
-    return Bundle(sizes, b"".join(payloads))
 
 
 @script(decode=_times)
@@ -230,6 +233,7 @@ def timed(
     ties: int,
     ahead: int,
     limit: int,
+    bytes: int,
 ) -> Times:
     """About `limit` jobs (PAGE at most) of a set that come after this one, and one at least while
     there are.

@@ -8,7 +8,7 @@ from typing import Any
 
 from outrider.script import Call
 from outrider.store import place
-from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Mark, Place
+from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, PAGE_BYTES, Mark, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.producers import Laned
 from tests.simulator.messages.trash import discarded
@@ -190,7 +190,11 @@ class Clear(Laned):
 
     def call(self) -> Call[Any]:
         return place.clear(
-            KEYS, place=self.where.kind, name=self.where.name, limit=self.limit, now=self.now
+            KEYS,
+            place=self.where.kind,
+            name=self.where.name,
+            limit=self.limit,
+            now=self.now,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
@@ -238,6 +242,7 @@ class LookAlong(Message):
             marks=self.marks,
             ahead=self.ahead,
             limit=self.limit,
+            bytes=PAGE_BYTES,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
@@ -282,6 +287,7 @@ class LookByTime(Message):
             ties=self.ties,
             ahead=self.ahead,
             limit=self.limit,
+            bytes=PAGE_BYTES,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:

@@ -1,6 +1,5 @@
 -- What a page takes up: payloads may be a mebibyte each, and a script has to be brief. It goes as one text, with
 -- the sizes: where none of its payloads holds what is looked for that is seen at one look.
-local PAGE_BYTES = 262144
 local texts, sizes, count, size = {}, {}, 0, 0
 
 local function takes(limit, bytes) return count < limit and size < bytes end
