@@ -14,11 +14,13 @@ from outrider.store import (
     life,
     look,
     metrics,
+    operation,
     overview,
     place,
     process,
     queue,
     server,
+    trash,
 )
 from tests.app.hands import (
     BID,
@@ -58,6 +60,7 @@ def given(app: App) -> dict[str, Call[Any]]:
         "life.kids": life.kids(app.keys, BID, 0),
         "look.slots": look.slots(app.keys, BID, 0),
         "overview.days": overview.days(app.keys, ["2026-11-21", "2026-11-22"]),
+        "operation.read": operation.read(app.keys, "00000000000000aa"),
         "place.lying": place.lying(app.keys, place.Place("retry")),
         "place.pause": place.pause(app.keys, "low"),
         "place.resume": place.resume(app.keys, "low"),
@@ -74,6 +77,7 @@ def given(app: App) -> dict[str, Call[Any]]:
         "server.settings": server.settings("maxmemory"),
         "queue.wait": queue.wait(app.keys, "default", 0.01),
         **looks(app),
+        "trash.size": trash.size(app.keys),
     }
 
 

@@ -51,9 +51,8 @@ ROLES = {
         operate orphans outstanding overview permitted promote queued reap recall relieve
         restore review rummage sample survey timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
-        LLEN dead held queue retry schedule, LLEN held queue, SMEMBERS heldnames,
-        SMEMBERS paused, SMEMBERS queues, ZADD audit, ZCARD dead held queue retry schedule,
-        ZRANGE moving""",
+        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
+        ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
