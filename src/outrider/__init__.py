@@ -33,6 +33,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.events import BatchChange, JobEvent
 from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
@@ -54,6 +55,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchCancelled",
+    "BatchChange",
     "BatchEvent",
     "BatchFailed",
     "BatchFinished",
@@ -69,6 +71,7 @@ __all__ = [
     "EnqueuedJob",
     "FailedJob",
     "FilterError",
+    "JobEvent",
     "JobRecord",
     "Kill",
     "NotDurable",

@@ -75,7 +75,7 @@ class App(Hub):
         self.operations = Operations(self)
         self.trash = Trash(self)
         self.metrics = Metrics(self)
-        self.events = Events(self)
+        self.events: Events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 

@@ -128,14 +128,14 @@ class Hub:
         """Hears what is said of a batch, or of all."""
         address = Address(self.url, self.timeout)
         if bid is None:
-            return Listener(address, self.keys.channels, "PSUBSCRIBE")
+            return Listener(address, self.keys.channels, is_pattern=True)
         return Listener(address, self.keys.channel(bid))
 
     def async_listener(self, bid: str | None = None) -> AsyncListener:
         """The same for asyncio."""
         address = Address(self.url, self.timeout)
         if bid is None:
-            return AsyncListener(address, self.keys.channels, "PSUBSCRIBE")
+            return AsyncListener(address, self.keys.channels, is_pattern=True)
         return AsyncListener(address, self.keys.channel(bid))
 
     def close(self) -> None:

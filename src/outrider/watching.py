@@ -38,18 +38,14 @@ class Events(Handlers):
         anew; it comes only where it is asked for. Raises ConfigError for a pattern that no event
         of a batch has, StoreError where listening is refused.
         """
-        return self._watch(_wanted(patterns))
-
-    def awatch(self, *patterns: str) -> AsyncIterator[BatchChange]:
-        """The same for asyncio."""
-        return self._awatch(_wanted(patterns))
-
-    def _watch(self, wanted: frozenset[str]) -> Iterator[BatchChange]:
+        wanted = _wanted(patterns)
         with self._hub.listener() as listener:
             while True:
                 yield from self._changes(listener.hear(POLL, _ANY), wanted)
 
-    async def _awatch(self, wanted: frozenset[str]) -> AsyncIterator[BatchChange]:
+    async def awatch(self, *patterns: str) -> AsyncIterator[BatchChange]:
+        """The same for asyncio."""
+        wanted = _wanted(patterns)
         async with self._hub.async_listener() as listener:
             while True:
                 for change in self._changes(await listener.hear(POLL, _ANY), wanted):

@@ -19,12 +19,13 @@ from outrider import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.clock import now_ms
 from outrider.errors import UnreadablePayload
 from outrider.events import ENDS, JobEvent
 from outrider.job import Job
-from outrider.worker import perform
+from outrider.store.queue import Other
 from tests.app.conftest import Make, Way
-from tests.app.hands import BID, member, put, raw, write
+from tests.app.hands import BID, member, promote, raw, write
 from tests.app.runs import Runs
 
 
@@ -120,7 +121,7 @@ def test_attempts_are_told_apart(app: App, runs: Runs, heard: list[JobEvent]) ->
 
     hopeless.enqueue()
     runs.run_all()
-    app.retries.retry_all()
+    promote(app, "retry", now_ms() + 1000)
     heard.clear()
     runs.run_all()
     assert [(event.name, event.attempt) for event in heard] == [
@@ -143,11 +144,10 @@ def test_arguments_are_those_that_may_be_seen(app: App, runs: Runs, heard: list[
 
 def test_what_is_no_job_of_ours_is_told(app: App, runs: Runs, heard: list[JobEvent]) -> None:
     """An unreadable payload dies, an unknown name fails; neither has begun."""
-    put(app, "default", b"\xff", write("j1", **{"class": "nobody.knows"}))
-    for _ in range(2):
-        claimed = runs.claim("default", want=1)
-        runs.ack(runs.perform(claimed.payloads[0], claimed.first))
-    unreadable, unknown = sorted(heard, key=lambda event: event.jid)
+    unknown_job = write("j1").replace("app.job", "nobody.knows")
+    for payload in (b"\xff", unknown_job.encode()):
+        assert isinstance(runs.perform(payload, 7), Other)
+    unreadable, unknown = heard
     assert (unreadable.name, unreadable.jid, unreadable.job) == ("job.died", "", "")
     assert (unreadable.kept, type(unreadable.error)) == (True, UnreadablePayload)
     assert (unknown.name, unknown.jid, unknown.job) == ("job.failed", "j1", "nobody.knows")
@@ -179,8 +179,8 @@ def test_a_run_whose_batch_is_cancelled_is_not_begun(app: App, heard: list[JobEv
     performer = Runs(app).performer
     performer.refuse([BID])
     prepared = performer.prepare(member(0).encode(), 7)
-    assert not isinstance(prepared, perform.Other)
-    assert performer.run(prepared) == perform.Other("release", 7)
+    assert not isinstance(prepared, Other)
+    assert performer.run(prepared) == Other("release", 7)
     assert heard == []
 
 

@@ -62,11 +62,12 @@ def flush(measures: Measures) -> float:
     return measures.keep_up()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("harm", [*HARMS, *HOLES])
 def test_a_flush_that_comes_to_harm_counts_once(
     app: App, away: App, proxy: Proxy, harm: str
 ) -> None:
-    """Nothing is lost and nothing counted twice, whatever comes of the request or its answer."""
+    """Nothing is lost or counted twice, whatever comes of the request or its answer (P208)."""
     measures = Measures(away)
     measures.add(event())
     proxy.plan.extend([harm] * 3)
@@ -160,6 +161,7 @@ def test_it_goes_in_slices(app: App, away: App) -> None:
     assert turns == [0.0, 0.0, math.inf]
 
 
+@pytest.mark.wide
 def test_nothing_is_sent_before_its_time(away: App, proxy: Proxy) -> None:
     """And nothing at all where nothing has run."""
     measures = Measures(away)

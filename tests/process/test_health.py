@@ -30,7 +30,7 @@ IMPATIENT = (
     f"""
 from outrider.cli.main import main
 from outrider.worker import limits, vitals
-vitals.SILENT, vitals.TIMEOUTS, vitals.AWAY, limits.GRACE = {SILENT}, 1, 2.0, 1.0
+vitals.SILENT, vitals.TIMEOUTS, vitals.AWAY, limits.GRACE = {SILENT}, 1, 7.0, 1.0
 main()
 """,
 )
@@ -119,7 +119,7 @@ def test_a_job_with_a_timeout_is_watched(
     first = one.children
     assert stays(lambda: ask(one, "/live")[0] == 200, 12)
     until(lambda: one.children not in ([], first) and health(one) == WELL, "another is there", 40)
-    assert len(app.dead) == 1
+    until(lambda: len(app.dead) == 1, "it has failed")
     assert one.stop() == 0
 
 
@@ -180,6 +180,9 @@ def test_before_it_works_it_is_alive_and_not_ready(app: App, tmp_path: Path) -> 
     try:
         until(lambda: health(one) == (200, 503), "it answers")
         assert "it begins" in ask(one, "/ready")[1]
+        (tmp_path / "gate").touch()
+        until(lambda: health(one) == WELL, "it is well")
+        assert one.stop() == 0
     finally:
         one.end()
 

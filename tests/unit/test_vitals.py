@@ -134,7 +134,7 @@ def test_one_child_at_work_is_enough_to_be_ready(patient: Patient) -> None:
     """Another one may be starting: children are replaced all the time."""
     other: Any = Sick()
     other.working = False
-    patient.vitals._children = lambda: [patient.child, other]  # type: ignore[list-item]
+    patient.vitals._children = lambda: [patient.child, other]
     assert patient.said() == (True, True, "")
 
 

@@ -30,11 +30,11 @@ class Heard(NamedTuple):
 class Listener:
     """Hears a channel, for one thread. A context manager: its connection ends with it.
 
-    Or all channels of a pattern, where `verb` is PSUBSCRIBE.
+    Or all channels of a pattern, where that `is_pattern`.
     """
 
-    def __init__(self, address: Address, channel: str, verb: str = "SUBSCRIBE") -> None:
-        self._address, self._channel, self._verb = address, channel, verb
+    def __init__(self, address: Address, channel: str, *, is_pattern: bool = False) -> None:
+        self._address, self._channel, self._is_pattern = address, channel, is_pattern
         self._connection: Any = None
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Listener:
             return self._hear(end, tokens)
         except (RedisError, OSError) as error:
             self._drop()
-            _check(self._verb, error)
+            _check(self._is_pattern, error)
             time.sleep(max(0.0, min(RETRY, end - time.monotonic())))
             return []
         except BaseException:
@@ -73,7 +73,7 @@ class Listener:
         self._connection = self._address.connection()
         self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         self._connection.connect()
-        self._connection.send_command(self._verb, self._channel)
+        self._connection.send_command(*_words(self._channel, self._is_pattern))
         self._connection.read_response(disable_decoding=True)
 
     def _hear(self, end: float, tokens: str) -> list[Heard]:
@@ -97,8 +97,8 @@ class Listener:
 class AsyncListener:
     """The same for asyncio."""
 
-    def __init__(self, address: Address, channel: str, verb: str = "SUBSCRIBE") -> None:
-        self._address, self._channel, self._verb = address, channel, verb
+    def __init__(self, address: Address, channel: str, *, is_pattern: bool = False) -> None:
+        self._address, self._channel, self._is_pattern = address, channel, is_pattern
         self._connection: Any = None
 
     async def __aenter__(self) -> Self:
@@ -127,7 +127,7 @@ class AsyncListener:
                 return await self._hear(end, tokens)
         except (RedisError, OSError) as error:
             await self._drop()
-            _check(self._verb, error)
+            _check(self._is_pattern, error)
             await asyncio.sleep(max(0.0, min(RETRY, end - time.monotonic())))
             return []
         except BaseException:
@@ -138,7 +138,7 @@ class AsyncListener:
         self._connection = self._address.async_connection()
         self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         await self._connection.connect()
-        await self._connection.send_command(self._verb, self._channel)
+        await self._connection.send_command(*_words(self._channel, self._is_pattern))
         await self._connection.read_response(disable_decoding=True)
 
     async def _hear(self, end: float, tokens: str) -> list[Heard]:
@@ -160,11 +160,15 @@ class AsyncListener:
             await asyncio.shield(connection.disconnect(nowait=True))
 
 
-def _check(verb: str, error: Exception) -> None:
+def _words(channel: str, is_pattern: bool) -> tuple[str, str]:
+    return ("PSUBSCRIBE", channel) if is_pattern else ("SUBSCRIBE", channel)
+
+
+def _check(is_pattern: bool, error: Exception) -> None:
     """Raise StoreError where listening is refused to one who can do nothing else instead."""
     from redis.exceptions import NoPermissionError
 
-    if verb == "PSUBSCRIBE" and isinstance(error, NoPermissionError):
+    if is_pattern and isinstance(error, NoPermissionError):
         raise StoreError(f"the server does not let this user listen to all batches: {error}")
 
 

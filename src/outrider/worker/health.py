@@ -41,7 +41,8 @@ class Health:
         try:
             self._socket = socket.create_server((host, port), family=family)
         except OSError as error:
-            raise ConfigError(f"--health {host}:{port}: {error.strerror or error}") from error
+            why = str(error.strerror).partition(" (while")[0]
+            raise ConfigError(f"--health {host}:{port}: {why}") from error
         self.address = "{}:{}".format(*self._socket.getsockname()[:2])
         self._thread = threading.Thread(target=self._run, name="outrider-health", daemon=True)
 

@@ -235,7 +235,9 @@ class Runner:
             self.outcomes.append(task.result())
         elif prepared.interrupted:
             self.outcomes.append(self._performer.interrupted(prepared))
-        elif not prepared.cut_off:
+        elif prepared.cut_off:
+            self._performer.released(prepared)
+        else:
             # By another job, which cancels all that it finds, before this one began.
             self.outcomes.append(Other("release", prepared.token))
         self._notify()

@@ -111,6 +111,20 @@ class Mark(Message):
 
 
 @dataclass
+class Fade(Message):
+    """All that was measured is gone: its time is over, or somebody has removed it."""
+
+    def perform(self, wire: Wire) -> Any:
+        found = [*wire.command("KEYS", KEYS("measured", "*")), KEYS("totals"), KEYS("marks")]
+        return wire.command("DEL", *found, *wire.command("KEYS", KEYS("sampled", "*")))
+
+    def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
+        model.measured.clear()
+        model.sampled.clear()
+        model.marks.clear()
+
+
+@dataclass
 class MarkOften(Message):
     """Somebody has marked every build for a year."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outrider.store.metrics import Numbers
-from tests.simulator.messages.measuring import Mark, MarkOften, Measure, Sample
+from tests.simulator.messages.measuring import Fade, Mark, MarkOften, Measure, Sample
 from tests.simulator.operations.producers import send_laned
 from tests.simulator.operations.table import operation
 from tests.simulator.simulation import QUEUES, Simulation
@@ -25,21 +25,26 @@ def minute(sim: Simulation) -> int:
 
 @operation(2, calm=1)
 def measure(sim: Simulation) -> None:
-    """A child sends what it has measured, perhaps twice; hardly ever of very many jobs."""
+    """A child sends what it has measured, perhaps twice."""
     names = ["", *"abcdef"]
     entries = [
         (minute(sim), sim.rng.choice(names), numbers(sim)) for _ in range(sim.rng.randint(0, 4))
     ]
-    if sim.chance(0.02):
-        first, now = sim.rng.randrange(CROWD), minute(sim)
-        entries = [(now, f"job{number}", [1, 0, 0, 0]) for number in range(first, first + CROWD)]
-        send_laned(
-            sim,
-            Measure(
-                sim.ticket(), [(now, f"late{at}", one) for at, (_, _, one) in enumerate(entries)]
-            ),
-        )
     send_laned(sim, Measure(sim.ticket(), entries))
+    if sim.chance(0.05):
+        crowd(sim)
+
+
+def crowd(sim: Simulation) -> None:
+    """For once there are very many jobs, queues and marks; not for long, to be quick."""
+    now = minute(sim)
+    for name in ("job", "late"):
+        entries = [(now, f"{name}{number}", [1, 0, 0, 0]) for number in range(CROWD)]
+        send_laned(sim, Measure(sim.ticket(), entries))
+        sim.send(Sample(now, [(f"{name}{number}", 1, 2) for number in range(CROWD)]))
+    sim.send(MarkOften(sim.clock() - 10**8, 1000))
+    mark(sim)
+    sim.send(Fade())
 
 
 @operation(1)
@@ -47,18 +52,11 @@ def sample(sim: Simulation) -> None:
     """Some workers note how long queues are."""
     queues = [(name, sim.rng.randint(0, 9), sim.rng.randint(0, 9999)) for name in QUEUES]
     sim.send(Sample(minute(sim), sim.rng.sample(queues, sim.rng.randint(0, len(queues)))))
-    if sim.chance(0.03):
-        now = minute(sim)
-        for first in (0, CROWD):
-            sim.send(Sample(now, [(f"q{first + at}", 1, 2) for at in range(CROWD)]))
 
 
 @operation(1)
 def mark(sim: Simulation) -> None:
     """Somebody marks a deploy, perhaps on several hosts."""
-    if sim.chance(0.04):
-        sim.send(MarkOften(sim.clock() - 10**8, 1000))
     for _ in range(sim.rng.randint(1, 2)):
-        sim.send(
-            Mark(sim.rng.choice(("v1", "v2", "v 3")), sim.clock() + sim.rng.choice((0, 50_000)))
-        )
+        at = sim.clock() + sim.rng.choice((0, 50_000))
+        sim.send(Mark(sim.rng.choice(("v1", "v2", "v 3")), at))
