@@ -144,14 +144,6 @@ class _Along:
         seen = {payload for page in self._pages for payload in page.cut()}
         return max((at for at, one in enumerate(payloads, 1) if one in seen), default=0)
 
-    def took(self, entries: Sequence[Entry]) -> None:
-        gone = {entry.at - self._line.first for entry in entries}
-        page = self._pages.pop().cut()
-        left = [payload for number, payload in enumerate(page) if number not in gone]
-        self._pages.append(Bundle(b" ".join(b"%d" % len(one) for one in left), b"".join(left)))
-        self._position, self._length = self._position - len(gone), self._length - len(gone)
-        self._marks = self._marked(left)
-
     def entry(self, number: int, payload: bytes) -> Entry:
         return Entry(payload, None, self._line.first + number, number >= self._line.lying)
 

@@ -64,7 +64,7 @@ ROLES = {
         HGETALL measured, HGETALL operation, HGETALL sampled, HGETALL totals, HKEYS kids,
         HKEYS owners, HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule,
         MGET stat, PSUBSCRIBE, SADD paused, SADD pausednames, SISMEMBER paused,
-        SISMEMBER pausednames, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
+        SISMEMBER pausednames, SMEMBERS heldnames, SMEMBERS queues,
         SREM paused, SREM pausednames, SUBSCRIBE, SUNION heldnames pausednames,
         ZCARD dead held queue retry schedule, ZCARD trash, ZRANGE batches, ZRANGE deaths,
         ZRANGE leases, ZRANGE marks, ZRANGE moving""",
