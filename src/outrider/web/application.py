@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from html import escape
 
 import msgspec
@@ -180,6 +181,10 @@ async def _front(request: Request) -> Response:
 
 
 async def _described(request: Request) -> Response:
-    server = request.scope.get("root_path", "") + API
-    text = msgspec.json.encode(describe(ENDPOINTS, server))
+    text = _description(request.scope.get("root_path", "") + API)
     return tagged(request, Response(text, media_type="application/json"))
+
+
+@lru_cache(maxsize=16)
+def _description(server: str) -> bytes:
+    return msgspec.json.encode(describe(ENDPOINTS, server))

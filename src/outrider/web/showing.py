@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any
 
 from outrider.hub import Hub
@@ -29,6 +30,7 @@ _SAFE = (1 << 53) - 1
 _DEEPEST = 32
 _MARGIN = 1 << 10
 _PUNCTUATION = re.compile(r"[\W_]+")
+_CREDENTIALS = ("bearer", "basic")
 _USER = re.compile(r"(?<=://)[^/\s@:]{0,200}:[^/\s@]{0,1000}(?=@)")
 _BEARER = re.compile(r"\b(bearer|basic)\s{1,4}[\w.~+/=-]{8,10000}", re.IGNORECASE)
 
@@ -50,6 +52,13 @@ class Redaction:
         """Whether what has this name is hidden."""
         plain = _plain(name[:200])
         return any(word in plain for word in self._words)
+
+    def may_hide(self, payload: bytes) -> bool:
+        """False when nothing in a payload can be hidden, going by its bytes alone: quick."""
+        if not payload.isascii() or b"\\" in payload:
+            return True
+        plain = _plain(payload.decode("ascii"))
+        return b"://" in payload or any(word in plain for word in (*self._words, *_CREDENTIALS))
 
     def text(self, text: str) -> str:
         """A text of a job's without what looks like a secret in it."""
@@ -137,19 +146,28 @@ class Show:
 
 def positional(hub: Hub, record: JobRecord, show: Show) -> list[Any]:
     """The arguments in their order, each by the name that its parameter has, if that is known."""
-    names, rest = _parameters(hub, record.job)
-    names += [rest] * (len(record.args) - len(names))
+    known, rest = _parameters(hub, record.job)
+    names = [*known, *[rest] * (len(record.args) - len(known))]
     pairs = zip(names, record.args, strict=False)
     return [show.named(name, value) for name, value in pairs if not show.is_full()]
 
 
-def _parameters(hub: Hub, job: str) -> tuple[list[str], str]:
+def are_hidden(hub: Hub, redaction: Redaction, job: str) -> bool:
+    """Whether a positional argument of this job is hidden, by the name of its parameter."""
+    names, rest = _parameters(hub, job)
+    return any(map(redaction.hides, (*names, rest)))
+
+
+def _parameters(hub: Hub, job: str) -> tuple[tuple[str, ...], str]:
     """The names of a job's positional parameters, and of those after them."""
     known = hub.registry.get(job)
-    if known is None:
-        return [], ""
-    found = inspect.signature(known.function).parameters.values()
-    ordered = [one.name for one in found if one.kind <= one.POSITIONAL_OR_KEYWORD]
+    return ((), "") if known is None else _names(known.function)
+
+
+@lru_cache(maxsize=1000)
+def _names(function: Callable[..., Any]) -> tuple[tuple[str, ...], str]:
+    found = inspect.signature(function).parameters.values()
+    ordered = tuple(one.name for one in found if one.kind <= one.POSITIONAL_OR_KEYWORD)
     return ordered, next((one.name for one in found if one.kind is one.VAR_POSITIONAL), "")
 
 

@@ -14,7 +14,7 @@ from outrider.search.parse import parse
 from outrider.search.seen import Seen
 from outrider.search.terms import Age, Attempts, OneOf, When
 from outrider.web.problems import forbidden
-from outrider.web.showing import Redaction, Show, positional
+from outrider.web.showing import Redaction, Show, are_hidden, positional
 from outrider.web.visit import Visit
 
 REVEAL = "jobs.reveal"
@@ -34,7 +34,15 @@ class Veiled(Filter):
 
     def holds(self, seen: Seen) -> bool:
         """Whether it means this job, going by what is shown of it."""
-        return super().holds(replace(seen, payload=_veil(self.hub, self.redaction, seen.payload)))
+        return super().holds(replace(seen, payload=self._veil(seen)))
+
+    def _veil(self, seen: Seen) -> bytes:
+        if not seen.fields:
+            return b""  # what can't be read is not shown
+        hidden = are_hidden(self.hub, self.redaction, seen.text("class"))
+        if hidden or self.redaction.may_hide(seen.payload):
+            return _shown(self.hub, self.redaction, seen.payload)
+        return seen.payload
 
 
 def sought(visit: Visit, text: str) -> Filter:
@@ -58,8 +66,8 @@ def check_operation(visit: Visit, text: str) -> None:
             )
 
 
-def _veil(hub: Hub, redaction: Redaction, payload: bytes) -> bytes:
-    """A payload as it is shown; nothing of one that can't be read."""
+def _shown(hub: Hub, redaction: Redaction, payload: bytes) -> bytes:
+    """A payload as it is shown."""
     show, record = Show(redaction, _ROOM), read(payload)
     # Arguments first: what is hidden of them is hidden where messages quote it, too.
     shown: dict[str, Any] = {"args": positional(hub, record, show)}
