@@ -140,15 +140,15 @@ def test_it_works_below_any_path(app: App, job: Job[..., None]) -> None:
     """Mounted, with parameters in the path of that, and behind a prefix of the server (O164)."""
     job.enqueue(1)
     inner = create_app(app, allow_anonymous=True, allowed_hosts=["*"])
-    for root, host in (
-        ("", Starlette(routes=[Mount("/a/{tenant}/jobs", inner)])),
-        ("/b", Starlette(routes=[Mount("/a/x/jobs", inner)])),
+    for root, below, host in (
+        ("", "/a/x/jobs", Starlette(routes=[Mount("/a/{tenant}/jobs", inner)])),
+        ("/a/x/jobs", "/a/x/jobs", inner),
+        ("/b", "/b/a/x/jobs", Starlette(routes=[Mount("/a/x/jobs", inner)])),
     ):
-        asyncio.run(_below(app, host, root))
+        asyncio.run(_below(app, host, root, below))
 
 
-async def _below(app: App, host: Any, root: str) -> None:
-    below = f"{root}/a/x/jobs"
+async def _below(app: App, host: Any, root: str, below: str) -> None:
     transport = httpx.ASGITransport(host, root_path=root)
     async with (
         closing(app),
@@ -158,7 +158,9 @@ async def _below(app: App, host: Any, root: str) -> None:
         assert queue.json()["size"] == 1
         described = (await client.get(f"{below}{API}/openapi.json")).json()
         assert described["servers"] == [{"url": below + API}]
-        front = await client.get(f"{below}/")
+        bare = await client.get(below)
+        assert bare.is_redirect
+        front = await client.get(bare.headers["location"])
         assert f'href="{below}{API}/openapi.json"' in front.text
         begun = await client.post(
             f"{below}{API}/operations", json={"verb": "delete", "filter": "state:dead"}

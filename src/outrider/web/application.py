@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from outrider import config
@@ -160,6 +160,9 @@ class _Guard:
             guard.check_origin(scope)
         except Refusal as refusal:
             await to_problem(refusal, request_id)(scope, receive, send)
+            return
+        if scope["path"] == scope.get("root_path"):  # mounted, and asked for without its slash
+            await RedirectResponse(f"{scope['path']}/")(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
