@@ -44,7 +44,7 @@ def bids_of(pages: list[BatchPage]) -> list[str]:
 
 
 def test_pages_of_live_batches(way: Way, app: App) -> None:
-    """The longest untouched first, each once, some of one time among them."""
+    """The longest untouched first, each once, some of one time among them (P15)."""
     assert way(app.batches, "page") == BatchPage([], None)
     bids = fill(app, 20)
     with counted() as sent:
