@@ -21,6 +21,8 @@ from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
 from outrider.metrics.metrics import Metrics
+from outrider.operations.operations import Operation, Operations
+from outrider.operations.trash import Trash
 from outrider.watching import Events
 
 CLASSES: list[type] = [
@@ -37,6 +39,9 @@ CLASSES: list[type] = [
     Processes,
     Work,
     Stats,
+    Operation,
+    Operations,
+    Trash,
     RunningJob,
     Buffer,
     Metrics,
@@ -62,6 +67,9 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Process, ("quiet", "stop", "dump")),
     (Processes, ("get", "size")),
     (Work, ("find", "size")),
+    (Operation, ("refresh", "cancel", "join", "run", "undo")),
+    (Operations, ("start", "get", "page")),
+    (Trash, ("size", "page", "find", "restore", "restore_all", "empty")),
     (Stats, ("read", "latency", "queues", "history")),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
