@@ -15,7 +15,7 @@ from tests import least
 # Kinds of `o:` keys that live without a time to live and without an owner; see outrider/keys.py.
 PERMANENT = (
     *("o:clock", "o:tokens", "o:leases", "o:batches", "o:moving", "o:holds", "o:cancelling"),
-    *("o:interrupts", "o:audit", "o:cancelled", "o:deaths", "o:paused", "o:held"),
+    *("o:interrupts", "o:audit", "o:cancelled", "o:deaths", "o:paused", "o:held", "o:totals"),
     *("o:operations", "o:operating", "o:trash"),
 )
 

@@ -33,6 +33,7 @@ from outrider.errors import (
     StoreUnavailable,
     UnknownJob,
 )
+from outrider.events import BatchChange, JobEvent
 from outrider.inspection.collection import Page
 from outrider.inspection.processes import Process
 from outrider.inspection.record import JobRecord
@@ -44,6 +45,7 @@ from outrider.payload import Draft
 from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
+from outrider.tally import BatchRecord
 from outrider.version import VERSION
 
 __version__ = VERSION
@@ -53,10 +55,12 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchCancelled",
+    "BatchChange",
     "BatchEvent",
     "BatchFailed",
     "BatchFinished",
     "BatchNotFound",
+    "BatchRecord",
     "BatchStatus",
     "BatchUnfinished",
     "ConfigError",
@@ -67,6 +71,7 @@ __all__ = [
     "EnqueuedJob",
     "FailedJob",
     "FilterError",
+    "JobEvent",
     "JobRecord",
     "Kill",
     "NotDurable",

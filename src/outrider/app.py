@@ -21,12 +21,14 @@ from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Job
+from outrider.metrics.metrics import Metrics
 from outrider.operations.operations import Operations
 from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
 from outrider.search.filter import Filter
 from outrider.search.scan import SearchPage, search
+from outrider.watching import Events
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +74,8 @@ class App(Hub):
         self.stats = Stats(self)
         self.operations = Operations(self)
         self.trash = Trash(self)
+        self.metrics = Metrics(self)
+        self.events: Events = Events(self)
 
     # -- registering ------------------------------------------------------------------------------
 

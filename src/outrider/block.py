@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from outrider import clock
-from outrider.client import Load, open_block, open_outbox
+from outrider.client import Load, open_block, open_outbox, tell
 from outrider.context import blocks, running
 from outrider.delivery import PARTLY, deliver, insist
 from outrider.errors import BatchCancelled, BatchFinished, EnqueueError, NotDurable, StoreError
@@ -161,6 +161,7 @@ class Block:
     def _stage(self) -> Flow[None]:
         load, self.load = self.load, Load(self.load.durability)
         self.load.wishes |= load.wishes
+        self.load.events = load.events
         around = [block.staging for block in blocks.get() if block.hub is self.hub]
         yield from self.staging.send(self.hub, load, around)
 
@@ -215,12 +216,17 @@ class Block:
             else:
                 committed = yield from deliver(self.hub, commit, self.staging.kept)
         except NotDurable:
-            _made(filled)
+            self._handed_over(filled)
             raise
         if committed.answer != 1:
             yield from self.staging.drop(self.hub)
         check(committed.answer, committed.bid)
-        _made(filled)
+        self._handed_over(filled)
+
+    def _handed_over(self, filled: Sequence[Block]) -> None:
+        for block in filled:
+            block.batch.exists = True
+        tell(self.hub, self.load)
 
     def take_in(self, inner: Block) -> Flow[None]:
         """Commit another block, and those inside it, together with this one."""
@@ -243,11 +249,6 @@ class Block:
         parent = batch.parent or ""
         inside = is_inside(self.hub, parent if fields else batch.bid)
         return store.Part(batch.bid, parent, fields, ranges, self._first_queue, inside)
-
-
-def _made(blocks: Sequence[Block]) -> None:
-    for block in blocks:
-        block.batch.exists = True
 
 
 def check(answer: int, bid: str) -> None:

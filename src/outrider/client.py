@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from outrider.arguments import Signature, encode_plain
 from outrider.context import blocks, running
 from outrider.delivery import deliver
 from outrider.errors import ConfigError, EnqueueError, NotDurable, StoreError
+from outrider.events import JobEvent
 from outrider.hub import Flow, Hub
 from outrider.ids import new_jid
 from outrider.options import Options, check_queue, to_seconds
@@ -27,6 +29,7 @@ from outrider.store import queue as store
 T = TypeVar("T")
 BULK = 1000
 MAX_AHEAD = 10 * 366 * 86_400
+_telling = ContextVar("outrider_telling", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ def enqueue_all(
                 continue
             final, payload = finished
             (load if block is None else block).add(final, payload, now)
+            if hub.events.of["job.enqueued"]:
+                (load if block is None else block.load).events.append(_enqueued(final, now))
             done.append(keep(EnqueuedJob(final.jid, final.job, final.queue, final.bid, final.at)))
         if block is not None or not load.count:
             continue
@@ -124,22 +129,47 @@ def _push(hub: Hub, load: Load, before: int) -> Flow[None]:
     push = store.push(hub.keys, queues=load.groups(), scheduled=load.scheduled)
     try:
         yield from deliver(hub, push.lasting(load.durable))
+        tell(hub, load)
     except (StoreError, EnqueueError) as error:
         if isinstance(error, NotDurable):
             error.jids = tuple(load.jids)
+            tell(hub, load)
         if before:
             error.add_note(f"This is of a part of the bulk: the {before:,} before were enqueued.")
         raise
 
 
+def _enqueued(draft: Draft, now: float) -> JobEvent:
+    due = draft.at if draft.at is not None and draft.at > now else None
+    return JobEvent("job.enqueued", now, draft.jid, draft.job, draft.queue, draft.bid, due=due)
+
+
+def tell(hub: Hub, load: Load) -> None:
+    """Tell of the jobs of a load that is handed over."""
+    events, load.events = load.events, []
+    # A handler may enqueue; told of that as well, it would do so for ever.
+    if not events or _telling.get():
+        return
+    mark = _telling.set(True)
+    try:
+        for event in events:
+            hub.events.tell(event)
+    finally:
+        _telling.reset(mark)
+
+
 class Load:
-    """Payloads sorted by where they go. `durability` is that of jobs which do not say theirs."""
+    """Payloads sorted by where they go. `durability` is that of jobs which do not say theirs.
+
+    `events` are to be told once they are there.
+    """
 
     def __init__(self, durability: str = "none") -> None:
         self.durability = durability
         self.count = 0
         self.wishes: set[str] = set()
         self.jids: list[str] = []
+        self.events: list[JobEvent] = []
         self.size = 0
         self.queues: dict[str, list[str]] = {}
         self.scheduled: list[str | float] = []
@@ -164,6 +194,7 @@ class Load:
         """Take all payloads of another load in, behind one's own."""
         self.wishes |= other.wishes
         self.jids += other.jids
+        self.events += other.events
         self.count += other.count
         self.size += other.size
         for queue, payloads in other.queues.items():

@@ -13,6 +13,7 @@ from outrider import callbacks, config
 from outrider.buffer.settings import PushBuffer, Setting, read_setting
 from outrider.callbacks import CallbackClass, Registered, Target
 from outrider.errors import ConfigError
+from outrider.events import Handlers
 from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
 from outrider.keys import Keys
 from outrider.middleware import Middleware
@@ -55,6 +56,7 @@ class Hub:
         self.callback_classes: Registry[CallbackClass] = Registry()
         self.death_handlers: list[Callable[..., Any]] = []
         self.middleware = Middleware()
+        self.events = Handlers()
 
     def target(self, target: Any, event: str) -> Target:
         """What `batch.on` was given: a job, a callback class, or the name of either.
@@ -122,13 +124,19 @@ class Hub:
         """The same for asyncio."""
         return await self.async_executor.drive(work)
 
-    def listener(self, bid: str) -> Listener:
-        """Hears what is said of a batch."""
-        return Listener(Address(self.url, self.timeout), self.keys.channel(bid))
+    def listener(self, bid: str | None = None) -> Listener:
+        """Hears what is said of a batch, or of all."""
+        address = Address(self.url, self.timeout)
+        if bid is None:
+            return Listener(address, self.keys.channels, is_pattern=True)
+        return Listener(address, self.keys.channel(bid))
 
-    def async_listener(self, bid: str) -> AsyncListener:
+    def async_listener(self, bid: str | None = None) -> AsyncListener:
         """The same for asyncio."""
-        return AsyncListener(Address(self.url, self.timeout), self.keys.channel(bid))
+        address = Address(self.url, self.timeout)
+        if bid is None:
+            return AsyncListener(address, self.keys.channels, is_pattern=True)
+        return AsyncListener(address, self.keys.channel(bid))
 
     def close(self) -> None:
         """Close connections that are not in use, and a push journal's file."""

@@ -7,6 +7,7 @@ Names without `o:` are Sidekiq's own (Sidekiq 8, open-source part); those with i
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -78,6 +79,14 @@ TABLE: dict[str, KeySpec] = {
     "failures": KeySpec(
         "o:failures:{}", "hash", "as its batch", "number -> failing or dead member"
     ),
+    "measured": KeySpec(
+        "o:measured:{}", "hash", "8 hours; 7 days", "job name -> its runs of a minute, of an hour"
+    ),
+    "totals": KeySpec("o:totals", "hash", "none", "job name -> all its runs; 1,001 names at most"),
+    "sampled": KeySpec(
+        "o:sampled:{}", "hash", "8 hours; 7 days", "queue -> how long it was in a minute, an hour"
+    ),
+    "marks": KeySpec("o:marks", "zset", "90 days", "`ms label` of deploys, by time, ms"),
 }
 
 GUARD = TABLE["guard"].template
@@ -102,3 +111,13 @@ class Keys:
     def channel(self, bid: str) -> str:
         """The progress channel of a batch; `announce` in lua/lib/batch.lua spells it too."""
         return f"{self.prefix}batch-{bid}"
+
+    @property
+    def channels(self) -> str:
+        """All of these, as a pattern of the server."""
+        return self.escaped + self.channel("*")[len(self.prefix) :]
+
+    @property
+    def escaped(self) -> str:
+        """The prefix as it stands in patterns of the server."""
+        return re.sub(r"([\\*?\[\]])", r"\\\1", self.prefix)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from outrider import clock
 from outrider.block import Block, check
-from outrider.client import BULK, Load
+from outrider.client import BULK, Load, tell
 from outrider.errors import EnqueueError, StoreError
 from outrider.hub import Flow, Hub
 from outrider.script import Call
@@ -84,6 +84,7 @@ class Outbox:
         check(answer.answer, answer.bid)
         for block in self._blocks:
             block.batch.exists = True
+        tell(hub, self._load)
         return True
 
     def _attempt(self, hub: Hub, claim: Claim, now: int) -> Flow[Committed]:

@@ -17,6 +17,7 @@ from outrider.errors import ConfigError, PayloadTooLarge, UnreadablePayload
 _json = msgspec.json.Encoder()
 # What a payload may grow by on its way: the error of an attempt, its times, our stamps.
 GROWTH = 1 << 16
+YEAR_5000 = 1e11
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Draft:
 class Job(msgspec.Struct, rename={"name": "class"}):
     """A payload as the worker reads it. Fields of others are kept in the bytes, not here.
 
+    `enqueued_at` is for looking only: whatever others write there is no reason not to run it.
     `blamed` are the times at which its process died under it, in seconds; `timed_out` is the
     timeout, in seconds, that it had when its process was killed for it.
     """
@@ -65,12 +67,13 @@ class Job(msgspec.Struct, rename={"name": "class"}):
     tags: list[str] | None = None
     created_at: float | int | None = None
     failed_at: float | int | None = None
+    enqueued_at: msgspec.Raw = msgspec.Raw()
     forgotten: bool | None = None
     blamed: list[float] | None = None
     timed_out: float | None = None
 
 
-OURS = frozenset(Job.__struct_encode_fields__) | {"expiry", "enqueued_at", "retried_at"}
+OURS = frozenset(Job.__struct_encode_fields__) | {"expiry", "retried_at"}
 """Names of payload fields that are not for the user's own."""
 
 _decoder = msgspec.json.Decoder(Job)
@@ -89,6 +92,17 @@ def decode(payload: bytes, max_bytes: int | None = None) -> Job:
         return _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadablePayload(f"not a job: {error}") from None
+
+
+def waited(job: Job, began: float) -> float | None:
+    """For how many seconds it lay on its queue until it `began`; None where that is not known."""
+    try:
+        at = float(job.enqueued_at)
+    except ValueError:
+        return None
+    # Sidekiq 8 writes milliseconds, earlier versions and we seconds.
+    at = at if at < YEAR_5000 else at / 1000
+    return max(0.0, began - at) if 0 < at < YEAR_5000 else None
 
 
 def encode(

@@ -11,11 +11,15 @@ from outrider import cursor
 from outrider.errors import CursorError
 from outrider.hub import Flow
 from outrider.keys import Keys
+from outrider.script import BYTES, portion
+from outrider.script import FIRST as START
 from outrider.store import place as store
-from outrider.store.place import PAGE, Bundle, Entry, Line, Mark, Place, Times
+from outrider.store.place import PAGE, PAGE_BYTES, Bundle, Entry, Line, Mark, Place, Times
 
 FIRST, GROWTH = 100, 4
 """How many jobs are read at first, and how fast that grows: many want only the first few."""
+_MOST_AHEAD = 64
+"""What a cursor may ask to be read at once: it may have been forged."""
 _MARKS = 8
 _BACKWARDS = (1, 2, 3, 5, 9, 17, 33)
 _LONGEST_ID = 64
@@ -66,7 +70,7 @@ class Walk:
         self.is_over = self._road.is_over
         numbered = bundle.holding(needles, literally=literally)
         fresh = [pair for pair in numbered if pair[0] >= self._road.known]
-        self.looked += bundle.sizes.count(b" ") + 1 - self._road.known if bundle.sizes else 0
+        self.looked += len(bundle) - self._road.known
         return [self._road.entry(number, payload) for number, payload in fresh]
 
     def took(self, entries: Sequence[Entry]) -> None:
@@ -80,7 +84,8 @@ class Walk:
 
 
 class _Along:
-    """The way along a line, by positions. A cursor is position, length, and ids of the last jobs.
+    """The way along a line, by positions. A cursor is position, length, how many jobs may be read
+    at once, and ids of the last ones.
 
     Between two pages jobs are taken, deleted and pushed: ids say where it goes on, and where some
     of them have gone, what the last two pages held says what is known already.
@@ -89,6 +94,7 @@ class _Along:
     def __init__(self, keys: Keys, place: Place) -> None:
         self._keys, self._place = keys, place
         self._position = self._length = self.known = 0
+        self._ahead = START
         self._marks: list[Mark] = []
         self._before: list[Mark] = []
         self._pages: list[Bundle] = []
@@ -96,10 +102,11 @@ class _Along:
         self.is_over = False
 
     def resume(self, after: str) -> None:
-        self._position, self._length, self._marks = cursor.read(after, tuple[int, int, list[Mark]])
-        numbers = (self._position, self._length, *(unknown for _, unknown in self._marks))
-        if not all(0 <= number < _MOST for number in numbers):
+        *numbers, self._marks = cursor.read(after, tuple[int, int, int, list[Mark]])
+        if not all(0 <= one < _MOST for one in (*numbers, *(more for _, more in self._marks))):
             raise CursorError(f"{after[:100]!r} is no cursor: its position can't be")
+        self._position, self._length, ahead = numbers
+        self._ahead = min(ahead, _MOST_AHEAD)
 
     def read(self, count: int) -> Flow[Bundle]:
         line: Line = yield store.queued(
@@ -109,42 +116,51 @@ class _Along:
             start=self._position,
             length=self._length,
             marks=self._marks,
-            count=count,
+            ahead=self._ahead,
+            limit=count,
+            bytes=PAGE_BYTES,
         )
-        payloads = line.bundle.cut()
-        seen = set[bytes]() if line.follows else {one for page in self._pages for one in page.cut()}
-        self.known = max((at for at, one in enumerate(payloads, 1) if one in seen), default=0)
+        bundle = line.bundle
+        self.known = 0 if line.follows else self._known(bundle.cut())
         self._line, self._before = line, self._marks
-        self._position, self._length = line.first + len(payloads), line.total
-        self._marks = self._marked(payloads)
-        self._pages = [*self._pages, line.bundle][-2:]
+        self._position, self._length = line.first + len(bundle), line.total
+        self._marks = self._marked(len(bundle))
+        self._ahead = _ahead(bundle)
+        self._pages = [*self._pages, bundle][-2:]
         self.is_over = self._position >= line.total
-        return line.bundle
+        return bundle
 
     def took(self, entries: Sequence[Entry]) -> None:
         gone = {entry.at - self._line.first for entry in entries}
         page = self._pages.pop().cut()
-        left = [payload for number, payload in enumerate(page) if number not in gone]
-        self._pages.append(Bundle(b" ".join(b"%d" % len(one) for one in left), b"".join(left)))
+        left = Bundle.of([payload for number, payload in enumerate(page) if number not in gone])
+        self._pages.append(left)
+        self._line = self._line._replace(bundle=left)
         self._position, self._length = self._position - len(gone), self._length - len(gone)
-        self._marks = self._marked(left)
+        self._marks = self._marked(len(left))
+
+    def _known(self, payloads: list[bytes]) -> int:
+        """How many of these come before what is new: up to the last that was seen."""
+        seen = {payload for page in self._pages for payload in page.cut()}
+        return max((at for at, one in enumerate(payloads, 1) if one in seen), default=0)
 
     def entry(self, number: int, payload: bytes) -> Entry:
         return Entry(payload, None, self._line.first + number, number >= self._line.lying)
 
     def cursor(self, last: Entry | None) -> str:
+        ahead = min(self._ahead, _MOST_AHEAD)
         if last is None:
-            return cursor.write(self._position, self._length, self._marks)
-        there = self._line.bundle.cut()[: last.at - self._line.first + 1]
-        return cursor.write(last.at + 1, self._length, self._marked(there))
+            return cursor.write(self._position, self._length, ahead, self._marks)
+        marks = self._marked(last.at + 1 - self._line.first)
+        return cursor.write(last.at + 1, self._length, ahead, marks)
 
-    def _marked(self, payloads: list[bytes]) -> list[Mark]:
-        """By what the end of this page will be known: near to it more of them, for the next ones to
-        go are mostly neighbours."""
+    def _marked(self, end: int) -> list[Mark]:
+        """By what the first so many of this page will be known: near their end more of them, for
+        the next ones to go are mostly neighbours."""
         marks: list[Mark] = []
         unknown = count = 0
-        for payload in reversed(payloads):
-            jid = _id_of(payload)
+        for at in range(end - 1, -1, -1):
+            jid = _id_of(self._line.bundle[at])
             count, unknown = count + bool(jid), unknown + (not jid)
             if jid and count in _BACKWARDS:
                 marks.append((jid, unknown))
@@ -165,6 +181,7 @@ class _ByTime:
         self._keys, self._place = keys, place
         self._after = ("-inf", "", 0, False)
         self._payload = b""
+        self._ahead = START
         self._start = self._after
         self._times = Times([], [], False, Bundle())
         self.known = 0
@@ -186,13 +203,16 @@ class _ByTime:
             payload=self._payload,
             jid=jid,
             ties=0 if self._payload else ties,
-            count=count,
+            ahead=self._ahead,
+            limit=count,
+            bytes=PAGE_BYTES,
         )
         self._times = times = times.first(count)
         self.is_over = not times.has_more
         if times.scores:
-            self._payload = times.bundle.cut()[-1]
+            self._payload = times.bundle[len(times.scores) - 1]
             self._after = self._mark(len(times.scores) - 1, self._payload)
+            self._ahead = _ahead(times.bundle)
         return times.bundle
 
     def took(self, entries: Sequence[Entry]) -> None:
@@ -215,6 +235,11 @@ class _ByTime:
             ties += self._start[2]
         jid = _id_of(payload)
         return repr(score), jid, ties, bool(jid) and payload.startswith(_ours(jid))
+
+
+def _ahead(bundle: Bundle) -> int:
+    """How many may be read at once after these: as many as fill a page."""
+    return portion(len(bundle), len(bundle.text) * BYTES // PAGE_BYTES, PAGE)
 
 
 class _Named(msgspec.Struct):

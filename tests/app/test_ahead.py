@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +77,9 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
         QueueOrder.equal(["default"]),
         ledger,
         tell=notes.append,
+        tried=table.tried,
         replace=notes.append,
+        flush=lambda: math.inf,
         max_jobs=None,
     )
     performer = Performer(app, f"{IDENTITY}:0", ledger.now, table.limit)

@@ -20,6 +20,8 @@ from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
+from outrider.metrics.metrics import Metrics
+from outrider.watching import Events
 
 CLASSES: list[type] = [
     App,
@@ -37,6 +39,8 @@ CLASSES: list[type] = [
     Stats,
     RunningJob,
     Buffer,
+    Metrics,
+    Events,
 ]
 
 COLLECTION = ("size", "page", "find", "delete", "kill", "clear")
@@ -61,6 +65,8 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Stats, ("read", "latency", "queues", "history")),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
+    (Metrics, ("jobs", "job", "queues", "queue", "totals", "prometheus", "mark", "marks")),
+    (Events, ("watch",)),
     (outrider, ("valid_within_batch",)),
 ]
 

@@ -91,7 +91,8 @@ def test_jobs_are_found_wherever_they_are(way: Way, app: App) -> None:
         assert found(app, f"-state:{state}") == [jid for jid in jids if jid not in here]
     assert way(app, "search", "").records == page.records
     assert way(app, "search", parse("job:job")).records == page.records
-    assert way(app, "search", "job:other") == SearchPage([], 7, 7, None, pytest.approx(0, abs=60))
+    nothing = way(app, "search", "nothing")
+    assert (nothing.records, nothing.scanned, nothing.total, nothing.next) == ([], 7, 7, None)
 
 
 def test_only_where_it_can_be_is_searched(app: App) -> None:
@@ -296,7 +297,8 @@ def test_few_round_trips(app: App) -> None:
             try:
                 call = flow.send(answer)
             except StopIteration as end:
-                return end.value
+                page: SearchPage = end.value
+                return page
             made, answer = made + 1, (yield call)
 
     assert app.perform(counted()).scanned == 3000

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("middleware",),
     ("callbacks",),
     ("hub",),
-    ("delivery",),
+    ("delivery", "watching"),
     ("client",),
     ("tally",),
     ("standing", "slots", "walk"),

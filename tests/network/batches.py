@@ -37,14 +37,32 @@ from tests.network.case import (
 def _(app: App) -> Call[Any]:
     put(app, "default", *plain(5))
     return place.queued(
-        app.keys, place="queue", name="default", start=0, length=0, marks=[], count=3
+        app.keys,
+        place="queue",
+        name="default",
+        start=0,
+        length=0,
+        marks=[],
+        ahead=8,
+        limit=3,
+        bytes=BYTES,
     )
 
 
 @case("timed")
 def _(app: App) -> Call[Any]:
     raw(app, "ZADD", "retry", SECONDS, plain(1)[0])
-    return place.timed(app.keys, place="retry", score="-inf", payload=b"", jid="", ties=0, count=10)
+    return place.timed(
+        app.keys,
+        place="retry",
+        score="-inf",
+        payload=b"",
+        jid="",
+        ties=0,
+        ahead=8,
+        limit=10,
+        bytes=BYTES,
+    )
 
 
 @case("overview")

@@ -13,11 +13,14 @@ from outrider.store import (
     held,
     life,
     look,
+    metrics,
+    operation,
     overview,
     place,
     process,
     queue,
     server,
+    trash,
 )
 from tests.app.hands import (
     BID,
@@ -31,6 +34,7 @@ from tests.network.case import (
     members,
     stage,
 )
+from tests.network.measuring import looks, measured, sampled
 
 # -- plain commands -------------------------------------------------------------------------------
 
@@ -56,6 +60,7 @@ def given(app: App) -> dict[str, Call[Any]]:
         "life.kids": life.kids(app.keys, BID, 0),
         "look.slots": look.slots(app.keys, BID, 0),
         "overview.days": overview.days(app.keys, ["2026-11-21", "2026-11-22"]),
+        "operation.read": operation.read(app.keys, "00000000000000aa"),
         "place.lying": place.lying(app.keys, place.Place("retry")),
         "place.pause": place.pause(app.keys, "low"),
         "place.resume": place.resume(app.keys, "low"),
@@ -71,6 +76,8 @@ def given(app: App) -> dict[str, Call[Any]]:
         "server.info": server.info(),
         "server.settings": server.settings("maxmemory"),
         "queue.wait": queue.wait(app.keys, "default", 0.01),
+        **looks(app),
+        "trash.size": trash.size(app.keys),
     }
 
 
@@ -88,6 +95,8 @@ def _plain(name: str) -> Prepare:
     def prepare(app: App) -> Call[Any]:
         members(app, 3, claimed=1)
         app.perform(stage(app, 1))
+        for call in (measured(app), sampled(app), metrics.mark(app.keys, label="v1", at=NOW)):
+            app.perform(call)
         app.perform(board.signal(app.keys, identity=IDENTITY, name="TERM"))
         return given(app)[name]
 

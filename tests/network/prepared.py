@@ -5,7 +5,7 @@ A new script needs an entry in one of these: `test_every_operation_is_prepared` 
 
 from __future__ import annotations
 
-from tests.network import batches, commands, jobs
+from tests.network import batches, commands, jobs, measuring, operations
 from tests.network.case import CASES
 
-__all__ = ["CASES", "batches", "commands", "jobs"]
+__all__ = ["CASES", "batches", "commands", "jobs", "measuring", "operations"]

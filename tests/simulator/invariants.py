@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from outrider.ids import EVENTS
 from tests.simulator.messages.base import same
 from tests.simulator.model import DEAD, FAILING, OPEN, STEP, WAITING, Model
@@ -15,6 +17,7 @@ _LIFELESS = {
     *("o:clock", "o:tokens", "o:leases", "o:moving", "o:interrupts", "o:deaths"),
     *("o:batches", "o:holds", "o:cancelling", "o:audit", "o:cancelled", "o:paused", "o:held"),
     *("o:operations", "o:operating", "o:trash"),
+    "o:totals",
 }
 DAYS = 86_400
 SLACK = 60
@@ -30,6 +33,7 @@ def check(before: Snapshot, after: Snapshot, model: Model) -> None:
     check_held(after, model)
     check_clock(before, after, model)
     check_statistics(after, model)
+    check_measured(before, after, model)
     same("batches are known until forgotten", set(model.batches), set(after.batches))
     for bid in after.batches:
         if bid in model.judged or _changed(bid, before, after):
@@ -170,6 +174,33 @@ def check_statistics(after: Snapshot, model: Model) -> None:
             raise Violation("statistics of a day expire", key)
 
 
+def check_measured(before: Snapshot, after: Snapshot, model: Model) -> None:
+    """What was measured adds up, and marks are where they were put."""
+    heads = ("o:measured:", "o:sampled:", "o:totals")
+    found = {key for key in after.rest if key.startswith(heads)}
+    known = {key for key, values in (model.measured | model.sampled).items() if values}
+    same("what was measured is there", known, found)
+    for key in known:
+        if key in model.touched or after.rest[key] != before.rest.get(key):
+            values = {
+                name.decode(): msgspec.msgpack.decode(value)
+                for name, value in pairs(after.rest[key])
+            }
+            if key in model.sampled:
+                same("looks at queues add up", model.sampled[key], values)
+            else:
+                read = {
+                    name: (one[:4], Counter(dict(pairs(one[4:])))) for name, one in values.items()
+                }
+                same("what was measured adds up", model.measured[key], read)
+                if any(len(one) != 4 + 2 * len(read[name][1]) for name, one in values.items()):
+                    raise Violation("a bin stands once", key)
+    model.touched.clear()
+    marks = [(int(score), word) for word, score in pairs(after.rest.get("o:marks", []))]
+    expected = [(at, f"{at} {label}".encode()) for at, label in model.marks]
+    same("marks are where they were put", expected, marks)
+
+
 def states(after: Snapshot, bid: str) -> Counter[int]:
     """How many slots of a batch are in each state; holes are left out."""
     found = Counter(state for byte in after.slots.get(bid, b"") for state in _PAIRS[byte])
@@ -290,7 +321,7 @@ def check_leftovers(after: Snapshot) -> None:
         head, _, name = key.removeprefix("o:").partition(":")
         if not key.startswith("o:") or key in _LIFELESS or head in {"owners", "claims"}:
             continue
-        if head in {"lane", "scheduler"} and ttl > 0:
+        if head in {"lane", "scheduler", "measured", "sampled", "marks"} and ttl > 0:
             continue
         if head == "held" and name in after.aside and ttl < 0:
             continue

@@ -168,6 +168,10 @@ class Model:
     processed: int = 0
     failed: int = 0
     expired: int = 0
+    measured: dict[str, dict[str, tuple[list[int], Counter[int]]]] = field(default_factory=dict)
+    sampled: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    marks: list[tuple[int, str]] = field(default_factory=list)
     followed: set[str] | None = None
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider import App
+from outrider.script import BYTES
 from outrider.store import place, process
 from outrider.store.place import Line, Mark, Place, Times
 from tests.app.hands import IDENTITY, NOW, Hands, put, raw, write
@@ -34,10 +35,21 @@ def remove(app: App, payload: str, at: int) -> bool:
     return app.perform(call)
 
 
-def look(app: App, start: int, marks: list[Mark], count: int, length: int = 0) -> Line:
+def look(
+    app: App, start: int, marks: list[Mark], count: int, length: int = 0, ahead: int = 8
+) -> Line:
     where = {"place": "queue", "name": "default"}
     return app.perform(
-        place.queued(app.keys, **where, start=start, length=length, marks=marks, count=count)
+        place.queued(
+            app.keys,
+            **where,
+            start=start,
+            length=length,
+            marks=marks,
+            ahead=ahead,
+            limit=count,
+            bytes=BYTES,
+        )
     )
 
 
@@ -143,7 +155,17 @@ def long(head: bytes) -> list[bytes]:
 
 def by_time(app: App, kind: str, score: str, payload: bytes, count: int) -> Times:
     return app.perform(
-        place.timed(app.keys, place=kind, score=score, payload=payload, jid="", ties=0, count=count)
+        place.timed(
+            app.keys,
+            place=kind,
+            score=score,
+            payload=payload,
+            jid="",
+            ties=0,
+            ahead=8,
+            limit=count,
+            bytes=BYTES,
+        )
     )
 
 
@@ -255,7 +277,9 @@ def test_another_programs_job_is_known_by_its_id(app: App, ties: int, *, gone: b
             payload=b"",
             jid=f"r{ties - 1:02}",
             ties=max(1, ties + off),
-            count=100,
+            ahead=8,
+            limit=100,
+            bytes=BYTES,
         )
         found = [text.decode() for text in app.perform(call).bundle.cut()]
         assert found == [*texts[ties:], "z"]
@@ -266,6 +290,14 @@ def test_what_has_no_id_is_known_by_its_place(app: App) -> None:
     raw(app, "ZADD", "retry", 5, "a", 5, "b", 5, "c")
     for ties, rest in ((1, [b"b", b"c"]), (3, []), (9, [])):
         call = place.timed(
-            app.keys, place="retry", score="5", payload=b"", jid="", ties=ties, count=9
+            app.keys,
+            place="retry",
+            score="5",
+            payload=b"",
+            jid="",
+            ties=ties,
+            ahead=8,
+            limit=9,
+            bytes=BYTES,
         )
         assert app.perform(call).bundle.cut() == rest

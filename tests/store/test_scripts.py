@@ -57,7 +57,7 @@ def _writes(name: str) -> list[str]:
     called = set(re.findall(r"redis\.p?call\('(\w+)'", SCRIPTS[name]().source))
     reads = {"SISMEMBER", "LLEN", "ZCOUNT", "ZRANGE", "HKEYS", "HLEN", "HGET", "HMGET", "EXISTS"}
     reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN", "ZSCAN", "LRANGE", "ZCARD", "ZSCORE"}
-    reads |= {"TYPE", "SSCAN", "HSCAN", "SDIFF", "ZMSCORE"}
+    reads |= {"TYPE", "SSCAN", "HSCAN", "SDIFF", "ZMSCORE", "ZREVRANK"}
     return sorted(called - reads)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -18,7 +19,7 @@ from outrider.search.seen import ALL_STATES, Seen, is_like
 from outrider.search.terms import COMPARE, Age, Argument, Attempts, OneOf, Term, When, Word
 
 NOW = 1_800_000_000.0
-MANY = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TEXTS = st.text(min_size=1, max_size=12) | st.sampled_from(
     [
@@ -192,17 +193,18 @@ def about(draw: st.DrawFn, job: dict[str, Any]) -> Term:
     text = draw(st.sampled_from(_texts(job)))
     start = draw(st.integers(0, max(0, len(text) - 1)))
     part = text[start : start + draw(st.integers(1, 12))] or "x"
-    change = draw(st.sampled_from([str, str.upper, str.lower, str.title]))
+    changes: list[Callable[[str], str]] = [str.swapcase, str.upper, str.lower, str.title]
+    change = draw(st.sampled_from(changes))
     kinds: list[Term] = [Word(False, change(part)), OneOf(False, "error", (change(part),))]
     for name, field in (("job", "class"), ("jid", "jid"), ("batch", "bid")):
         whole = str(job.get(field, "x"))
         kinds += [OneOf(False, name, (whole,)), OneOf(False, name, ("no", whole[:2] + "*"))]
-    kinds += [OneOf(False, "tag", (tag,)) for tag in job.get("tags", [])]
+    kinds += [OneOf(False, "tag", (str(tag),)) for tag in job.get("tags", [])]
     kinds += [Argument(False, ("0",), (text,)), Argument(False, (text,), (text,))]
     return draw(st.sampled_from(kinds))
 
 
-@settings(MANY, max_examples=1500)
+@settings(MANY, max_examples=600)
 @given(st.data())
 def test_no_match_is_passed_over_unread(data: st.DataObject) -> None:
     """However a job is spelled: what a filter means, the bytes alone never rule out."""
@@ -217,7 +219,7 @@ def test_no_match_is_passed_over_unread(data: st.DataObject) -> None:
         assert meant.may_match(payload)
 
 
-@settings(MANY, max_examples=1000)
+@settings(MANY, max_examples=400)
 @given(st.data())
 def test_a_text_is_found_however_it_is_spelled(data: st.DataObject) -> None:
     """Any text in the arguments, by itself and in another case; escapes make no difference."""

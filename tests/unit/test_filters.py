@@ -187,7 +187,7 @@ def test_its_time_is_that_of_its_place() -> None:
     early, late = parse("before:2020-01-01"), parse("after:2020-01-01")
     assert early.holds(seen(at=0.0))
     assert late.holds(seen(at=NOW))
-    queued = {"at": None, "state": "queued"}
+    queued: dict[str, Any] = {"at": None, "state": "queued"}
     assert early.holds(seen(**queued, enqueued_at=5.5))
     assert early.holds(seen(**queued, enqueued_at=5_500, created_at=NOW))  # seconds, since small
     assert late.holds(seen(**queued, created_at=1_700_000_000_250))
@@ -244,7 +244,7 @@ REFUSED = {
     "attempt:>-1": (9, "attempt: needs a whole number"),
     "attempt:3.5": (8, "attempt: needs a whole number"),
     "age:1h": (4, "age: needs > or <"),
-    "age:=1h": (4, "age: needs > or <"),
+    "age:=1h": (5, "age: needs > or <"),
     "age:>": (5, "a span of time is written as 90s"),
     "age:>60": (5, "a span of time is written as 90s"),
     "age:>1y": (5, "a span of time is written as 90s"),
@@ -332,3 +332,8 @@ def test_only_two_letters_become_ascii_when_folded() -> None:
     assert odd == ["\u0130", "\u212a"]
     assert all(may_fold_to_ascii(f"a{letter}b".encode()) for letter in odd)
     assert not may_fold_to_ascii("äß日本ſﬁ".encode())
+    for word, text in (("5k", "5\u212a"), ("5i", "5\u0130")):
+        payload = json.dumps({"jid": "a", "args": [text]}, ensure_ascii=False).encode()
+        meant = parse(word, NOW)
+        assert meant.holds(Seen(payload, "queued"))
+        assert meant.may_match(payload)

@@ -34,7 +34,7 @@ ERRORS = [StoreError("READONLY no"), StoreUnavailable("away", executed=False)]
 @pytest.mark.parametrize("error", ERRORS, ids=["refused", "away"])
 def test_it_is_sent_until_it_is_answered(error: StoreError) -> None:
     executor: Any = Refusing(error, 1)
-    line = Line(executor, lambda: None, lambda _: None)
+    line = Line(executor, lambda: None, lambda _: None, lambda: None)
     assert line.send(command("PING", decode=str)) == [None]
 
 
@@ -42,7 +42,7 @@ def test_it_is_sent_until_it_is_answered(error: StoreError) -> None:
 def test_after_the_deadline_it_gives_up(error: StoreError) -> None:
     """Also where the server answers and will never do it: a stop must come to its end."""
     executor: Any = Refusing(error, 1000)
-    line = Line(executor, lambda: None, lambda _: None)
+    line = Line(executor, lambda: None, lambda _: None, lambda: None)
     line.deadline = time.monotonic() + 0.1
     with pytest.raises(type(error)):
         line.send(command("PING", decode=str))

@@ -17,9 +17,13 @@ from outrider.logs import FIELDS, HumanFormatter, JsonFormatter, configure
 from outrider.payload import Job
 from outrider.worker.calling import Prepared
 from outrider.worker.perform import Performer
-from outrider.worker.report import facts
+from outrider.worker.report import facts, made
 
 JOB = Job("j1", "app.job", ["secret"], "low", {"password": "secret"}, bid="b1")
+
+
+def known(job: Job, elapsed: float) -> dict[str, Any]:
+    return facts(made("job.succeeded", job, 7, 0, elapsed))
 
 
 def record(message: str, *args: object, error: Exception | None = None, **extra: Any) -> Any:
@@ -31,7 +35,7 @@ def record(message: str, *args: object, error: Exception | None = None, **extra:
 
 def test_json_lines() -> None:
     """One object a line, with time, level, message, process and what is known of the job."""
-    line = JsonFormatter().format(record("done\n%s", "x", **facts(JOB, 0.1234567)))
+    line = JsonFormatter().format(record("done\n%s", "x", **known(JOB, 0.1234567)))
     assert "\n" not in line
     found = json.loads(line)
     assert abs(found.pop("time") - record("").created) < 60
@@ -75,7 +79,7 @@ def test_a_traceback_is_kept(formatter: logging.Formatter) -> None:
 
 def test_lines_for_people() -> None:
     """Time, level, message, then the fields; the colours aside it is plain text."""
-    text = HumanFormatter().format(record("done", **facts(JOB, 0.5)))
+    text = HumanFormatter().format(record("done", **known(JOB, 0.5)))
     plain = re.sub(r"\x1b\[\d+m", "", text)
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d warning done  jid=j1 job=app\.job queue=low bid=b1 elapsed=0\.5", plain
@@ -86,7 +90,7 @@ def test_lines_for_people() -> None:
 @pytest.mark.parametrize("formatter", [JsonFormatter(), HumanFormatter()], ids=["json", "human"])
 def test_arguments_are_never_logged(formatter: logging.Formatter) -> None:
     """Arguments may be secrets: no field that a line carries holds them."""
-    assert "secret" not in formatter.format(record("done", **facts(JOB, 0.5)))
+    assert "secret" not in formatter.format(record("done", **known(JOB, 0.5)))
 
 
 APP = App("redis://localhost:1")
@@ -118,8 +122,8 @@ def test_arguments_that_a_job_allows(
     """`log_arguments` names parameters, or is True: all lines about the job carry these alone."""
     name = f"transfer-{allowed}"[:40].replace(" ", "").replace('"', "")
     APP.job(name=name, log_arguments=allowed)(transfer)
-    performer = Performer(APP, "host:1:ab:1")
     caplog.set_level("INFO", "outrider")
+    performer = Performer(APP, "host:1:ab:1")
     for amount in (5, -5):
         text = CALL % (name, amount, '{"note":"n","to":"m"}')
         prepared = performer.prepare(text.encode(), 7)
@@ -141,13 +145,13 @@ def test_names_of_others_do_no_harm() -> None:
     """A line for people has no control characters of others in it, and names are cut."""
     forged = Job("j\x1b[2J", "a\nb" * 10_000, [], "q\r", bid="\x9b2J")
     line = HumanFormatter().format(
-        record("from %s", "\x1b[8m\n", error=ValueError("\x1b[8m"), **facts(forged, 0.1))
+        record("from %s", "\x1b[8m\n", error=ValueError("\x1b[8m"), **known(forged, 0.1))
     )
     plain = re.sub(r"\x1b\[\d+m", "", line, count=2 + 2 * len(FIELDS))
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain)
     assert len(plain.splitlines()) == 2
     assert len(plain) < 1000
-    assert len(JsonFormatter().format(record("x", **facts(forged, 0.1)))) < 1000
+    assert len(JsonFormatter().format(record("x", **known(forged, 0.1)))) < 1000
 
 
 @pytest.fixture

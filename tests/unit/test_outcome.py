@@ -19,10 +19,11 @@ from outrider.errors import (
     Retry,
     Snooze,
 )
+from outrider.events import JobEvent
 from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.worker.outcome import MAX_MESSAGE, decide, error_name, error_text
-from outrider.worker.report import report
+from outrider.worker.report import end_of, report
 
 NOW = 1_800_000_000_123
 BID = "00aabbccddeeff11"
@@ -245,8 +246,8 @@ def test_any_error_can_be_logged(
     log.addFilter(lambda record: bool(records.append(record)))  # type: ignore[func-returns-value]
     monkeypatch.setattr("outrider.worker.report.log", log)
     for raised in (error, Discard(error)):
-        ended = outcome(raised)
-        report(ended, raised, {"jid": "j"}, cancelled=False)
+        name = end_of(outcome(raised), cancelled=False)
+        report(JobEvent(name, 1.0, "j", "app.job", "low", error=raised))
     failed, discarded = records
     assert vars(failed)["error"] == f"{type(error).__name__}: {text}"
     assert len(discarded.getMessage()) <= MAX_MESSAGE + 20

@@ -70,10 +70,11 @@ def test_a_line_tells_the_second_failure(failures: int, said: list[str]) -> None
     """The first may be that of a connection which others have given up already."""
     heard: list[str] = []
     back: list[int] = []
+    tried: list[int] = []
     executor: Any = Patchy(failures)
-    line = Line(executor, lambda: back.append(1), heard.append)
+    line = Line(executor, lambda: back.append(1), heard.append, lambda: tried.append(1))
     line.send(command("PING", decode=str))
-    assert (heard, len(back)) == (said, failures > 0)
+    assert (heard, len(back), len(tried)) == (said, failures > 0, failures)
 
 
 @pytest.mark.parametrize("told_at", [1, 2])

@@ -27,6 +27,7 @@ MODULES = {
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
         *("reviving", "forgetting", "walk", "inspection", "operations", "job", "cli"),
+        *("metrics", "search", "web"),
     ),
 }
 # A job may do what producers do.

@@ -59,9 +59,9 @@ def needs(keys: Keys, names: Sequence[str], queues: Sequence[str] = ()) -> list[
     guard, channel = keys.guards[0], keys.channel("0" * 16)
     found = []
     for word in sorted(allowed.commands):
-        speaks = word in ("publish", "subscribe")
-        name = f"{word} {keys.channel('*')}" if speaks else word
-        attempt = [*word.upper().split("|"), *[channel if speaks else guard] * 4]
+        about = {"publish": channel, "subscribe": channel, "psubscribe": keys.channels}
+        name = f"{word} {keys.channel('*')}" if word in about else word
+        attempt = [*word.upper().split("|"), *[about.get(word, guard)] * 4]
         found.append(Need("command", name, attempt))
     for kind in sorted(allowed.kinds):
         for name in (queues or ("default",)) if kind == "queue" else (_SAMPLE,):

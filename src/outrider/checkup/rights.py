@@ -24,7 +24,7 @@ _KEY = re.compile(r"\bkey_([a-z0-9]+)\b")
 _SETS = frozenset({"schedule", "retry", "dead"})
 _PLACES = _SETS | {"queue", "held", "staged", "claims"}
 _CONTAINERS = {"PUBSUB"}
-_CHANNELS = frozenset({"publish", "subscribe"})
+_CHANNELS = frozenset({"publish", "subscribe", "psubscribe"})
 _OF_PROCESSES = {"process", "work", "workers", "signals"}
 _IDENTITY = "*:[0-9]*:[0-9a-f]*"
 
@@ -41,17 +41,15 @@ class Rights(NamedTuple):
 
     def patterns(self, keys: Keys) -> list[str]:
         """Which keys these are, as patterns."""
-        prefix = re.sub(r"([\\*?\[\]])", r"\\\1", keys.prefix)
         found = set()
         for kind in self.kinds:
             template = _IDENTITY if kind in _OF_PROCESSES else TABLE[kind].template
-            found.add(prefix + template.replace("{}", "*"))
+            found.add(keys.escaped + template.replace("{}", "*"))
         return sorted(found)
 
     def rules(self, keys: Keys) -> list[str]:
         """The words of ACL SETUSER that give these rights, and no others."""
-        prefix = re.sub(r"([\\*?\[\]])", r"\\\1", keys.prefix)
-        channels = [f"&{prefix}batch-*"] if self.has_channels() else []
+        channels = [f"&{keys.channels}"] if self.has_channels() else []
         return [
             *("resetkeys", "resetchannels", "-@all"),
             *(f"~{pattern}" for pattern in self.patterns(keys)),

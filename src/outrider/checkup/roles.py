@@ -40,33 +40,34 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
     reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
     ZRANGE leases""",
 )
 ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn deliver enlist farewell handback move operate orphans
-        outstanding permitted promote queued reap recall relieve restore review rummage survey
-        timed turn upkeep""",
+        """ack arm beat check claim condemn deliver enlist farewell handback measure move
+        operate orphans outstanding overview permitted promote queued reap recall relieve
+        restore review rummage sample survey timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
-        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS queues,
+        LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
         ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
         "look at everything; pause, retry, delete, cancel; quiet and stop workers",
-        """begin boards bringback cancel cancel_members cancelled catalogue clear dispose forget
-        halt move operate overview permitted picture prune purge queued recent remove requeue
-        restore roll rummage seek signal timed waiting""",
-        """GETRANGE slots, HGET batch, HGETALL batch, HGETALL operation, HKEYS kids, HKEYS owners,
-        HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, SADD paused,
-        SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
-        SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
-        SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZCARD trash,
-        ZRANGE batches,
-        ZRANGE deaths, ZRANGE leases, ZRANGE moving""",
+        """begin boards bringback cancel cancel_members cancelled catalogue clear dispose
+        forget halt mark move operate overview permitted picture prune purge queued recent
+        remove requeue restore roll rummage seek signal timed waiting""",
+        """GETRANGE slots, HGET batch, HGET measured, HGET sampled, HGETALL batch,
+        HGETALL measured, HGETALL operation, HGETALL sampled, HGETALL totals, HKEYS kids,
+        HKEYS owners, HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule,
+        MGET stat, PSUBSCRIBE, SADD paused, SADD pausednames, SISMEMBER paused,
+        SISMEMBER pausednames, SMEMBERS heldnames, SMEMBERS queues,
+        SREM paused, SREM pausednames, SUBSCRIBE, SUNION heldnames pausednames,
+        ZCARD dead held queue retry schedule, ZCARD trash, ZRANGE batches, ZRANGE deaths,
+        ZRANGE leases, ZRANGE marks, ZRANGE moving""",
     ),
 }
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import click
 
 from outrider import __version__, logs
+from outrider.cli.alive import alive
 from outrider.cli.doctor import doctor
+from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue
 from outrider.cli.search import search
 from outrider.cli.stats import stats
+from outrider.cli.web import web
 from outrider.errors import ConfigError, OutriderError
 
 
@@ -68,6 +71,11 @@ def cli() -> None:
     help="Work on a server that may throw jobs away when its memory is full.",
 )
 @click.option(
+    "--health",
+    metavar="[HOST:]PORT",
+    help="Tell orchestrators here whether it claims: GET /live and /ready.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(logs.LEVELS),
     default="info",
@@ -84,6 +92,7 @@ def worker(
     max_memory: int | None,
     drain: bool,
     allow_eviction: bool,
+    health: str | None,
     log_level: str,
 ) -> None:
     """Run the jobs of TARGET: module:attribute, or a module with an `app`.
@@ -92,6 +101,7 @@ def worker(
     with no -q, the queues of all registered jobs. TSTP: take no new jobs. TERM, INT: stop; jobs
     unfinished after --timeout seconds go back to their queues. TTIN: write stacks to the log.
     """
+    from outrider.worker.health import address
     from outrider.worker.options import WorkerOptions
     from outrider.worker.order import QueueOrder
     from outrider.worker.supervisor import Supervisor
@@ -111,6 +121,7 @@ def worker(
         max_memory,
         log_level,
         allow_eviction,
+        None if health is None else address(health),
     )
     Supervisor(options).run()
 
@@ -145,10 +156,13 @@ def demo(images: Path | None, output: Path, chaos: bool) -> None:
     sys.exit(run_demo(images, output, chaos=chaos, workers=2))
 
 
+cli.add_command(alive)
 cli.add_command(doctor)
 cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)
+cli.add_command(web)
+cli.add_command(mark)
 cli.add_command(search)
 
 

@@ -87,7 +87,7 @@ class Queues(Mapping[str, Queue]):
 def latency(keys: Keys, name: str) -> Flow[float]:
     """For how many seconds the next job of a queue has waited."""
     first: place.Line = yield place.queued(
-        keys, place="queue", name=name, start=0, length=0, marks=[], count=1
+        keys, place="queue", name=name, start=0, length=0, marks=[], ahead=1, limit=1, bytes=1
     )
     return waited(first.bundle.text)
 

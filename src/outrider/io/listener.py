@@ -1,4 +1,4 @@
-"""Listening to a channel, on a connection of its own: once for threads, once for asyncio.
+"""Listening to channels, on a connection of its own: once for threads, once for asyncio.
 
 Whoever waits for a state listens first and reads then: `wait` returns as soon as it has subscribed,
 also anew after a cut, since what was said meanwhile was not heard. Where it can't subscribe it only
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+from outrider.errors import StoreError
 from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
 
@@ -19,11 +20,21 @@ ANEW = "?"
 _BURST = 1000
 
 
-class Listener:
-    """Hears a channel, for one thread. A context manager: its connection ends with it."""
+class Heard(NamedTuple):
+    """A message, and the channel that it was said on."""
 
-    def __init__(self, address: Address, channel: str) -> None:
-        self._address, self._channel = address, channel
+    channel: str
+    token: str
+
+
+class Listener:
+    """Hears a channel, for one thread. A context manager: its connection ends with it.
+
+    Or all channels of a pattern, where that `is_pattern`.
+    """
+
+    def __init__(self, address: Address, channel: str, *, is_pattern: bool = False) -> None:
+        self._address, self._channel, self._is_pattern = address, channel, is_pattern
         self._connection: Any = None
 
     def __enter__(self) -> Self:
@@ -37,18 +48,23 @@ class Listener:
 
         Returns ANEW at once when it had to subscribe: what was said before was not heard.
         """
+        return "".join(heard.token for heard in self.hear(seconds, tokens))
+
+    def hear(self, seconds: float, tokens: str) -> list[Heard]:
+        """The same with the channels."""
         from redis.exceptions import RedisError
 
         end = time.monotonic() + seconds
         try:
             if self._connection is None:
                 self._subscribe(seconds)
-                return ANEW
+                return [Heard("", ANEW)]
             return self._hear(end, tokens)
-        except (RedisError, OSError):
+        except (RedisError, OSError) as error:
             self._drop()
+            _check(self._is_pattern, error)
             time.sleep(max(0.0, min(RETRY, end - time.monotonic())))
-            return ""
+            return []
         except BaseException:
             self._drop()
             raise
@@ -57,18 +73,20 @@ class Listener:
         self._connection = self._address.connection()
         self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         self._connection.connect()
-        self._connection.send_command("SUBSCRIBE", self._channel)
+        self._connection.send_command(*_words(self._channel, self._is_pattern))
         self._connection.read_response(disable_decoding=True)
 
-    def _hear(self, end: float, tokens: str) -> str:
-        heard = ""
-        while len(heard) < _BURST:
-            found = any(token in heard for token in tokens)
+    def _hear(self, end: float, tokens: str) -> list[Heard]:
+        all_heard: list[Heard] = []
+        found = False
+        while len(all_heard) < _BURST:
             left = 0.0 if found else max(0.0, end - time.monotonic())
             if not self._connection.can_read(timeout=left):
                 break
-            heard += _token(self._connection.read_response(disable_decoding=True))
-        return heard
+            heard = _read(self._connection.read_response(disable_decoding=True))
+            all_heard += heard
+            found = found or any(one.token in tokens for one in heard)
+        return all_heard
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -79,8 +97,8 @@ class Listener:
 class AsyncListener:
     """The same for asyncio."""
 
-    def __init__(self, address: Address, channel: str) -> None:
-        self._address, self._channel = address, channel
+    def __init__(self, address: Address, channel: str, *, is_pattern: bool = False) -> None:
+        self._address, self._channel, self._is_pattern = address, channel, is_pattern
         self._connection: Any = None
 
     async def __aenter__(self) -> Self:
@@ -94,6 +112,10 @@ class AsyncListener:
 
         Returns ANEW at once when it had to subscribe: what was said before was not heard.
         """
+        return "".join(heard.token for heard in await self.hear(seconds, tokens))
+
+    async def hear(self, seconds: float, tokens: str) -> list[Heard]:
+        """The same with the channels."""
         from redis.exceptions import RedisError
 
         end = time.monotonic() + seconds
@@ -101,12 +123,13 @@ class AsyncListener:
             with cancellable():
                 if self._connection is None:
                     await self._subscribe(seconds)
-                    return ANEW
+                    return [Heard("", ANEW)]
                 return await self._hear(end, tokens)
-        except (RedisError, OSError):
+        except (RedisError, OSError) as error:
             await self._drop()
+            _check(self._is_pattern, error)
             await asyncio.sleep(max(0.0, min(RETRY, end - time.monotonic())))
-            return ""
+            return []
         except BaseException:
             await self._drop()
             raise
@@ -115,19 +138,21 @@ class AsyncListener:
         self._connection = self._address.async_connection()
         self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         await self._connection.connect()
-        await self._connection.send_command("SUBSCRIBE", self._channel)
+        await self._connection.send_command(*_words(self._channel, self._is_pattern))
         await self._connection.read_response(disable_decoding=True)
 
-    async def _hear(self, end: float, tokens: str) -> str:
-        heard = ""
-        while len(heard) < _BURST:
-            found = any(token in heard for token in tokens)
+    async def _hear(self, end: float, tokens: str) -> list[Heard]:
+        all_heard: list[Heard] = []
+        found = False
+        while len(all_heard) < _BURST:
             left = 0.001 if found else max(0.001, end - time.monotonic())
             answer = await self._connection.read_response(disable_decoding=True, timeout=left)
             if answer is None:
                 break
-            heard += _token(answer)
-        return heard
+            heard = _read(answer)
+            all_heard += heard
+            found = found or any(one.token in tokens for one in heard)
+        return all_heard
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -135,7 +160,21 @@ class AsyncListener:
             await asyncio.shield(connection.disconnect(nowait=True))
 
 
-def _token(answer: Any) -> str:
-    """What a message says; nothing of an answer that is none."""
-    is_message = isinstance(answer, list) and len(answer) == 3 and answer[0] == b"message"
-    return answer[2].decode("utf-8", "replace") if is_message else ""
+def _words(channel: str, is_pattern: bool) -> tuple[str, str]:
+    return ("PSUBSCRIBE", channel) if is_pattern else ("SUBSCRIBE", channel)
+
+
+def _check(is_pattern: bool, error: Exception) -> None:
+    """Raise StoreError where listening is refused to one who can do nothing else instead."""
+    from redis.exceptions import NoPermissionError
+
+    if is_pattern and isinstance(error, NoPermissionError):
+        raise StoreError(f"the server does not let this user listen to all batches: {error}")
+
+
+def _read(answer: Any) -> list[Heard]:
+    """The message in an answer; none in one to something else."""
+    if not isinstance(answer, list) or not answer or answer[0] not in (b"message", b"pmessage"):
+        return []
+    channel, token = answer[-2:]
+    return [Heard(channel.decode("utf-8", "replace"), token.decode("utf-8", "replace"))]

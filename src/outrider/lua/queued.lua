@@ -1,32 +1,37 @@
 #!lua flags=no-writes
---- @include "lib/bundle"
+--- @include "lib/page"
 --- @include "lib/place"
---- @include "lib/within"
 -- A page of a queue or held list, the job to be taken first at position 0, and what is on its way behind
 -- what lies there. It begins after the job whose id is the first of `marks`, or the next, where that is
--- gone; and after as many more as had no id there. It was before `start`, when the line held `length` jobs. Who only comes behind it leaves it there, and who
--- only goes before it, taken or deleted, shifts it by as many as are fewer now: so it is looked for at both.
--- Large jobs are looked through in a smaller circle. Where none is found, the page begins before both, or at
--- the front if they were that near: all were taken.
+-- gone; and after as many more as had no id there. It was before `start`, when the line held `length` jobs. Who
+-- only comes behind it leaves it there, and who only goes before it, taken or deleted, shifts it by as many as
+-- are fewer now: so it is looked for at both. Large jobs are looked through in a smaller circle. Where none is
+-- found, the page begins before both, or at the front if they were that near: all were taken. As many as
+-- `ahead` may be read at once: deep in a long list each look costs as much as a page.
 -- Returns {position of the first, 1 when it follows the first mark, how many of the page lie there, length of
 -- the line, sizes, payloads}.
-local NEAR = 300
+local NEAR, FAR = 20, 300
 local line, total = parts(place, name), 0
 for _, part in ipairs(line) do
   part.length = redis.call('LLEN', part.key)
   total = total + part.length
 end
 
-local function stretch(first, last)
-  local found, ahead = {}, 0
+-- What was read last, from position `base` on.
+local base, window, known = 0, {}, 0
+
+local function read(first, last)
+  base, window, known = first, {}, 0
+  local before = 0
   for _, part in ipairs(line) do
-    local from, to = math.max(first - ahead, 0), math.min(last - ahead, part.length - 1)
-    if from <= to then
-      for _, payload in ipairs(from_tail(part.key, from, to)) do table.insert(found, payload) end
+    local from, to = math.max(first - before, 0), math.min(last - before, part.length - 1)
+    local found = from <= to and redis.call('LRANGE', part.key, -to - 1, -from - 1) or {}
+    for i = #found, 1, -1 do
+      known = known + 1
+      window[known] = found[i]
     end
-    ahead = ahead + part.length
+    before = before + part.length
   end
-  return found
 end
 
 -- Ours have it in its place; of what others write, the first that looks like one.
@@ -36,31 +41,38 @@ local function jid_of(payload)
   return string.match(payload, '"jid"%s*:%s*"([^"\\]*)"') or ''
 end
 
-local ranks, best, first = {}, #marks + 2, nil
+local ranks, best, first, off, seen = {}, #marks + 1, nil, 0, 0
 for rank = #marks, 1, -1 do ranks[marks[rank][1]] = rank end
 
-local read = 0
+-- Of copies, the one that is nearest.
 local function look(at, near)
-  local from = math.max(at - near, 0)
-  for i, payload in ipairs(stretch(from, at + near)) do
-    read = read + #payload
-    local rank = ranks[jid_of(payload)]
-    if rank and rank <= best then best, first = rank, from + i + marks[rank][2] end
+  if best == 1 or seen > bytes / 4 then return end
+  read(math.max(at - near, 0), at + math.max(near, near == NEAR and ahead or 0))
+  for i = 1, math.min(known, at + near - base + 1) do
+    seen = seen + #window[i]
+    local rank = ranks[jid_of(window[i])]
+    if rank and (rank < best or (rank == best and math.abs(base + i - 1 - at) < off) or not first) then
+      best, first, off = rank, base + i + marks[rank][2], math.abs(base + i - 1 - at)
+    end
   end
 end
 
 local shifted, before = start + total - length, 1 + (marks[1] and marks[1][2] or 0)
-for _, near in ipairs(start > 0 and #marks > 0 and { 0, NEAR / 15, NEAR } or {}) do
-  if best > 1 and read < BYTES / 4 then
+if start > 0 and #marks > 0 then
+  for _, near in ipairs({ NEAR, FAR }) do
     look(start - before, near)
-    if best > 1 and shifted ~= start then look(shifted - before, near) end
+    if shifted ~= start then look(shifted - before, near) end
   end
 end
-local follows = start == 0 or best == 1 or (#marks == 0 and shifted == start)
+local follows = start == 0 or (first and best == 1) or (#marks == 0 and shifted == start)
 if start == 0 or not first then
-  first = math.max(0, math.min(start, shifted) - (#marks > 0 and count or 0))
-  if #marks > 0 and start <= NEAR then first = 0 end
+  first = math.max(0, math.min(start, shifted) - (#marks > 0 and limit or 0))
+  if #marks > 0 and start <= FAR then first = 0 end
 end
-local found = within(count, BYTES, function(from, to) return stretch(first + from, first + to) end, count)
-local lying = math.max(0, math.min(#found, line[1].length - first))
-return { first, follows and 1 or 0, lying, total, bundle(found) }
+while takes(limit, bytes) and first + count < total do
+  local at = first + count
+  if at < base or at >= base + known then read(at, at + more_of(limit, bytes, ahead) - 1) end
+  take_in(window[at - base + 1])
+end
+local lying = math.max(0, math.min(count, line[1].length - first))
+return { first, follows and 1 or 0, lying, total, bundle() }

@@ -1,13 +1,12 @@
 #!lua flags=no-writes
---- @include "lib/bundle"
+--- @include "lib/page"
 --- @include "lib/place"
 --- @include "lib/rank"
---- @include "lib/within"
--- A page of a set in the order of time: jobs that come after `payload` of `score`, about `count` of them
+-- A page of a set in the order of time: jobs that come after `payload` of `score`, up to `limit` of them
 -- (or as many as fill a script), those on their way there at their places among the others. With `ties` that
--- job is known by its id, and was the one of that number among those of its score. Returns for the set, and for
--- each that is on its way, {1 when there are more, scores, sizes, payloads}; what comes after the first end of
--- those with more is not of this page.
+-- job is known by its id, and was the one of that number among those of its score. `ahead` may be read at
+-- once. Returns for the set, and for each that is on its way, {1 when there are more, scores, sizes, payloads};
+-- what comes after the first end of those with more is not of this page.
 local NEAR, MOST = 300, 1000
 
 local function known_as(key)
@@ -23,14 +22,21 @@ end
 
 local all, answer = parts(place, ''), {}
 if ties > 0 then payload = known_as(all[1].key) end
-local each = math.max(math.min(count, math.floor(MOST / #all)), 1)
+local each, share = math.max(math.min(limit, math.floor(MOST / #all)), 1), bytes / #all
 for i, part in ipairs(all) do
-  local first = rank_after(part.key, score, payload)
-  local found = within(each, BYTES / #all, function(from, to)
-    return redis.call('ZRANGE', part.key, first + from, first + to)
-  end, MOST)
-  local scores = #found > 0 and redis.call('ZMSCORE', part.key, unpack(found)) or {}
-  local has_more = redis.call('ZCARD', part.key) > first + #found
-  answer[i] = { has_more and 1 or 0, table.concat(scores, ' '), bundle(found) }
+  texts, sizes, count, size = {}, {}, 0, 0
+  local first, scores, left = rank_after(part.key, score, payload), {}, redis.call('ZCARD', part.key)
+  left = left - first
+  while takes(each, share) and count < left do
+    local at = first + count
+    local found = redis.call('ZRANGE', part.key, at, at + more_of(each, share, ahead) - 1, 'WITHSCORES')
+    for word = 1, #found, 2 do
+      if takes(each, share) then
+        take_in(found[word])
+        scores[count] = found[word + 1]
+      end
+    end
+  end
+  answer[i] = { left > count and 1 or 0, table.concat(scores, ' '), bundle() }
 end
 return answer

@@ -277,7 +277,7 @@ def _begin(hub: Hub, wish: _Wish) -> Flow[Fields]:
         "step": "0",
         "started_at": str(now_ms()),
     }
-    words = [word for pair in begun.items() for word in pair]
+    words: list[str | int] = [word for pair in begun.items() for word in pair]
     fields: Fields = yield store.begin(hub.keys, id=id, fields=words, now=now_ms())
     asked = (wish.verb, wish.filter)
     if (fields["verb"], fields["filter"]) != asked:

@@ -110,7 +110,7 @@ class OneOf(Term):
 
 
 def _is_job(pattern: str, name: str) -> bool:
-    return is_like(pattern, name) or is_like(f"*.{pattern}", name)
+    return name != "" and (is_like(pattern, name) or is_like(f"*.{pattern}", name))
 
 
 def _is_error(seen: Seen, value: str) -> bool:

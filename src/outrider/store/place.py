@@ -6,6 +6,7 @@ What is on its way to a queue or into the schedule belongs to it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,8 @@ from outrider.script import Call, command, script
 from outrider.store import queue as queues
 
 PAGE = 1000
+PAGE_BYTES = 1 << 17
+"""How many jobs a page has at most, and how many bytes they fill: a millisecond's work."""
 SLICE = 100
 """How many jobs a script clears: each may be the last of a batch of its own, with callbacks."""
 NOT_THERE = 0
@@ -53,30 +56,51 @@ class Entry(NamedTuple):
     is_coming: bool
 
 
-class Bundle(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bundle:
     """Payloads that came as one text: what none of them holds is seen at one look."""
 
     sizes: bytes = b""
     text: bytes = b""
+    ends: list[int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ends = [0, *accumulate(map(int, self.sizes.split()))]
+        object.__setattr__(self, "ends", ends)
+
+    @classmethod
+    def of(cls, payloads: Sequence[bytes]) -> Bundle:
+        """These payloads."""
+        return cls(b" ".join(b"%d" % len(one) for one in payloads), b"".join(payloads))
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        return self.text[self.ends[number] : self.ends[number + 1]]
 
     def cut(self) -> list[bytes]:
         """The payloads."""
-        ends = accumulate(map(int, self.sizes.split()), initial=0)
-        return [self.text[first:end] for first, end in pairwise(ends)]
+        return [self.text[first:end] for first, end in pairwise(self.ends)]
 
     def holding(self, needles: Sequence[bytes], *, literally: bool) -> list[tuple[int, bytes]]:
         """Payloads that may hold all the needles, numbered.
 
         Others may write any letter as an escape: who has one is among them, unless `literally`.
         """
-        hides = not literally and b"\\" in self.text
+        hides = bool(needles) and not literally and b"\\" in self.text
         if not hides and not all(needle in self.text for needle in needles):
             return []
-        return [
-            (number, payload)
-            for number, payload in enumerate(self.cut())
-            if all(needle in payload for needle in needles) or (hides and b"\\" in payload)
-        ]
+        numbered = list(enumerate(self.cut()))
+        return (
+            [
+                one
+                for one in numbered
+                if all(needle in one[1] for needle in needles) or (hides and b"\\" in one[1])
+            ]
+            if needles
+            else numbered
+        )
 
 
 class Line(NamedTuple):
@@ -108,7 +132,7 @@ class Times(NamedTuple):
         if len(self.scores) <= count:
             return self
         return Times(
-            self.scores[:count], self.coming[:count], True, _bundle(self.bundle.cut()[:count])
+            self.scores[:count], self.coming[:count], True, Bundle.of(self.bundle.cut()[:count])
         )
 
 
@@ -154,14 +178,24 @@ def _line(answer: list[Any]) -> Line:
 
 @script(decode=_line)
 def queued(
-    keys: Keys, *, place: str, name: str, start: int, length: int, marks: list[Mark], count: int
+    keys: Keys,
+    *,
+    place: str,
+    name: str,
+    start: int,
+    length: int,
+    marks: list[Mark],
+    ahead: int,
+    limit: int,
+    bytes: int,
 ) -> Line:
-    """Up to `count` jobs (PAGE at most) of a line from position `start` on; at 0 is the one to be
+    """Up to `limit` jobs (PAGE at most) of a line from position `start` on; at 0 is the one to be
     taken first.
 
     `marks` are jobs before it, the last one first, `length` is how long the line was then:
     if they are elsewhere near there, or at the same distance from the end, the page goes on after
-    the first of them that is found.
+    the first of them that is found. `ahead` is how many may be read at once, by what is known of
+    their size.
     """
     raise NotImplementedError
 
@@ -184,20 +218,24 @@ def _merged(answer: list[list[Any]]) -> Times:
         if has_more:
             ends.append(all_[-1][:2])
     page = sorted(one for one in all_ if not ends or one[:2] <= min(ends))
-    bundle = _bundle([payload for _, payload, _ in page])
+    bundle = Bundle.of([payload for _, payload, _ in page])
     return Times([one[0] for one in page], [one[2] for one in page], bool(ends), bundle)
-
-
-def _bundle(payloads: Sequence[bytes]) -> Bundle:
-    sizes = b" ".join(b"%d" % len(payload) for payload in payloads)
-    return Bundle(sizes, b"".join(payloads))
 
 
 @script(decode=_times)
 def timed(
-    keys: Keys, *, place: str, score: str, payload: bytes, jid: str, ties: int, count: int
+    keys: Keys,
+    *,
+    place: str,
+    score: str,
+    payload: bytes,
+    jid: str,
+    ties: int,
+    ahead: int,
+    limit: int,
+    bytes: int,
 ) -> Times:
-    """About `count` jobs (PAGE at most) of a set that come after this one, and one at least while
+    """About `limit` jobs (PAGE at most) of a set that come after this one, and one at least while
     there are.
 
     "-inf" and no payload begin it. With `ties` it is known by its id, and as the one of that number

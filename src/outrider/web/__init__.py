@@ -6,7 +6,11 @@ Each is imported when it is asked for: the endpoint needs no extra package, the 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outrider.web.application import create_app
+    from outrider.web.status import batch_status
 
 __all__ = ["batch_status", "create_app"]
 
@@ -16,4 +20,10 @@ _HOMES = {"batch_status": "outrider.web.status", "create_app": "outrider.web.app
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "starlette":
+            raise
+        message = "the web application needs starlette: pip install 'outrider[web]'"
+        raise ModuleNotFoundError(message, name=error.name) from None

@@ -12,11 +12,12 @@ import msgspec
 from outrider.callbacks import Target
 from outrider.context import RunningJob, running
 from outrider.errors import Kill
+from outrider.events import JobEvent
 from outrider.options import Backoff
 from outrider.outbox import Outbox
 from outrider.payload import Job
 from outrider.status import BatchStatus, not_found
-from outrider.worker.report import Shown, facts
+from outrider.worker.report import Shown, facts, made
 
 if TYPE_CHECKING:
     from outrider.app import App
@@ -65,9 +66,13 @@ class Prepared(msgspec.Struct, gc=False):
         """Seconds since it began."""
         return time.perf_counter() - self.started
 
-    def facts(self) -> dict[str, Any]:
+    def event(self, name: str, now: int, **more: Any) -> JobEvent:
+        """What happens to it; `now` in ms."""
+        return made(name, self.job, self.token, now, self.elapsed(), self.code.shown, **more)
+
+    def facts(self, now: int) -> dict[str, Any]:
         """What a log line carries of it."""
-        return facts(self.job, self.elapsed(), self.code.shown)
+        return facts(self.event("job.started", now))
 
 
 class Caller:

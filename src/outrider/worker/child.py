@@ -22,7 +22,9 @@ from outrider import config, logs
 from outrider.app import App
 from outrider.errors import OutriderError, StoreError
 from outrider.worker.channel import Channel, Message
+from outrider.worker.hearing import hear
 from outrider.worker.ledger import Ledger
+from outrider.worker.measures import Measures
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Performer
 from outrider.worker.pump import Fenced, Pump
@@ -36,6 +38,7 @@ CLEAN, BAD_TARGET, FENCED, BROKEN = 0, 3, 4, 5
 ORPHAN_GRACE = 15.0
 # Less than the supervisor waits for a child that should have ended.
 LAST_PUSHES = 2.0
+WAIT = 5.0
 
 
 def main() -> NoReturn:
@@ -88,9 +91,12 @@ class _Child:
         order = QueueOrder(tuple(start["queues"]), weights)
         ledger = Ledger(app.keys, identity, child)
         self._channel = channel
+        self._table = table
         self._push_buffer = app.push_buffer
+        self._events = app.events
         self._asked = False
         self._stopped = threading.Event()
+        self._measures = Measures(app)
         self._pump = Pump(
             app.executor,
             app.keys,
@@ -99,7 +105,9 @@ class _Child:
             order,
             ledger,
             tell=self._tell,
+            tried=table.tried,
             replace=self._ask_for_another,
+            flush=self._measures.keep_up,
             max_jobs=start["max_jobs"],
         )
         performer = Performer(app, f"{identity}:{child}", ledger.now, table.limit)
@@ -107,12 +115,15 @@ class _Child:
 
     def run(self, messages: Iterator[Message]) -> NoReturn:
         """Pump on this thread; listen to the supervisor on another."""
+        self._table.claims()
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        hear(self._events)
         self._channel.send(working=True)
         try:
             self._pump.run(self._runner)
         except Fenced:
             log.error("this worker's lease had lapsed: its jobs are others' now; starting afresh")
+            self._measures.end()
             self._end(FENCED)
         except StoreError as error:
             log.error("%s; unfinished jobs return when the lease ends", error)
@@ -122,7 +133,9 @@ class _Child:
             # longer reports, and so its claims: nobody would ever run these jobs.
             log.exception("this child can't go on")
             self._end(BROKEN)
-        self._stopped.wait()
+        self._measures.end()
+        while not self._stopped.wait(WAIT):
+            self._table.claims()
         self._end(CLEAN)
 
     def _end(self, status: int) -> NoReturn:

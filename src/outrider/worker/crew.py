@@ -37,7 +37,7 @@ class Child:
     """One child process. `number` is never used twice by the same supervisor.
 
     It works once it has said so. One that is replaced works on until its successor does, and
-    retires then. `late_since`, of its jobs that outlive their timeouts, and `killed_at` are
+    retires then. `born`, `late_since`, of its jobs that outlive their timeouts, and `killed_at` are
     monotonic times.
     """
 
@@ -52,7 +52,7 @@ class Child:
         self.late_since = math.inf
         self.killed_at: float | None = None
         self.stacks_by = math.inf
-        self._born = self._told_at = time.monotonic()
+        self.born = self._told_at = time.monotonic()
         self._untold: list[str] = []
         ours, theirs = socket.socketpair()
         with theirs, SlotTable.memory(slots) as memory:
@@ -76,7 +76,7 @@ class Child:
         if now < self._told_at + IMPORT:
             return 0
         self._told_at = now
-        return int(now - self._born)
+        return int(now - self.born)
 
     def imported(self) -> None:
         """Note that it has the target."""

@@ -32,7 +32,7 @@ def fence(hub: Hub, owner: str, prepared: Prepared, now: int) -> Flow[Other | No
         # It writes, so what it waits for includes all that was written before.
         checked = yield check.lasting(prepared.code.durable)
     except StoreError as error:
-        log.warning("a callback waits for its claim to last: %s", error, extra=prepared.facts())
+        log.warning("a callback waits for its claim to last: %s", error, extra=prepared.facts(now))
         again = Snooze(AGAIN)
         return decide(prepared.job, prepared.payload, prepared.token, again, None, now)
     # What was claimed from a server that is lost was never claimed.

@@ -35,6 +35,7 @@ class Heart:
 
     It beats sooner when a job has begun or ended that runs for half a second or longer: so people
     see it, and it is blamed should this host be lost. And when it is `quiet`, so people see that.
+    `beaten` is when the server heard it last, in monotonic seconds.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Heart:
         self._ahead = clock.now_ms() - int(time.monotonic() * 1000)
         self._rtt_us = 0
         self._beat_at = 0.0
+        self.beaten = 0.0
         self._shown: set[int] = set()
         self._lasting: set[int] = set()
         self._heard = ""
@@ -94,6 +96,7 @@ class Heart:
             self._register = 1
             return 0.0
         self._register = 0
+        self.beaten = time.monotonic()
         self._heard = beat.signal
         if beat.signal in SIGNALS:
             os.kill(os.getpid(), SIGNALS[beat.signal])

@@ -20,16 +20,22 @@ TWICE = 2
 class Line:
     """`back` is called when the server was away and is there again.
 
-    `tell` is called with what is wrong, once, and with "" when it is over. Until `deadline`, a
+    `tell` is called with what is wrong, once, and with "" when it is over; `tried` at each failure.
+    Until `deadline`, a
     monotonic time, nothing is given up, whatever the server answers.
     """
 
     def __init__(
-        self, executor: Executor, back: Callable[[], None], tell: Callable[[str], None]
+        self,
+        executor: Executor,
+        back: Callable[[], None],
+        tell: Callable[[str], None],
+        tried: Callable[[], None],
     ) -> None:
         self._executor = executor
         self._back = back
         self._tell = tell
+        self._tried = tried
         self._failures = 0
         self.deadline = math.inf
 
@@ -52,6 +58,7 @@ class Line:
 
     def _failed(self, error: StoreError) -> None:
         self._failures += 1
+        self._tried()
         if self._failures == TWICE:
             self._tell(str(error))
 

@@ -12,7 +12,8 @@ class WorkerOptions:
     """The options of a worker. `timeout` in seconds; `order` None: all queues.
 
     A child that has run `max_jobs` jobs, or takes more than `max_memory` MB, is replaced. With
-    `allow_eviction` it also works on a server that throws keys away when memory is full.
+    `allow_eviction` it also works on a server that throws keys away when memory is full. `health`
+    is the host and port where it tells of its health.
     """
 
     target: str
@@ -25,3 +26,4 @@ class WorkerOptions:
     max_memory: int | None = None
     log_level: str = "info"
     allow_eviction: bool = False
+    health: tuple[str, int] | None = None

@@ -39,7 +39,7 @@ from outrider.worker.calling import Caller, Code, Limit, Prepared
 from outrider.worker.fence import fence
 from outrider.worker.outcome import decide
 from outrider.worker.parking import Sent, Unsent
-from outrider.worker.report import facts, report, report_late
+from outrider.worker.report import attach, end_of, facts, made, of_unreadable, report_late
 
 if TYPE_CHECKING:
     from outrider.app import App
@@ -69,6 +69,8 @@ class Performer:
         self._codes: dict[str, Code] = {}
         self._targets: dict[str, Code] = {}
         self._base = copy_context()
+        attach(app.events)
+        self._listeners = app.events.of
         self._refused: dict[str | None, float] = {}  # the oldest first
 
     def refuse(self, bids: Iterable[str]) -> None:
@@ -88,7 +90,7 @@ class Performer:
         try:
             job = decode(payload, self.app.max_payload)
         except UnreadablePayload as error:
-            log.error("unreadable payload goes to the dead set: %s", error)
+            self.app.events.tell(of_unreadable(token, self._now(), error))
             return Other("dead", token)
         try:
             code = (self._codes if job.cb is None else self._targets)[job.name]
@@ -117,13 +119,14 @@ class Performer:
         prepared.started = time.perf_counter()
         if prepared.code.durable and (held := self.app.perform(self._fence(prepared))):
             return held
+        self._tell_start(prepared)
         try:
             outbox = self.context().run(self._caller.call, prepared)
             if outbox is not None:
                 return self.app.perform(self._deliver(prepared, outbox))
         except BaseException as error:
             return self._failure(prepared, error)
-        _report_done(prepared)
+        self._tell("job.succeeded", prepared)
         return prepared.token
 
     async def arun(self, prepared: Prepared) -> Outcome:
@@ -134,6 +137,7 @@ class Performer:
         prepared.started = time.perf_counter()
         if prepared.code.durable and (held := await self.app.aperform(self._fence(prepared))):
             return held
+        self._tell_start(prepared)
         limit = asyncio.timeout(job.timeout or None)
         try:
             async with limit:
@@ -151,7 +155,7 @@ class Performer:
                 with suppress(StoreError):
                     cancelled = await self.app.aperform(call)
             return self._raised(prepared, error, elapsed, cancelled=cancelled)
-        _report_done(prepared)
+        self._tell("job.succeeded", prepared)
         return prepared.token
 
     def _deliver(
@@ -170,9 +174,10 @@ class Performer:
             again = partial(self._again, prepared, outbox, doubt=doubt)
             return Unsent(prepared.token, error, again)
         if stood or doubt:
-            _report_done(prepared)
+            self._tell("job.succeeded", prepared)
         else:
             report_late([prepared.token])
+            self._tell("job.released", prepared)
         return Sent(prepared.token)
 
     def _again(self, prepared: Prepared, outbox: Outbox, *, doubt: bool) -> Outcome:
@@ -208,11 +213,14 @@ class Performer:
     def _fence(self, prepared: Prepared) -> Flow[Other | None]:
         return fence(self.app, self._owner, prepared, self._now())
 
-    @staticmethod
-    def interrupted(prepared: Prepared) -> Other:
+    def interrupted(self, prepared: Prepared) -> Other:
         """The outcome of an async job that was cancelled because its batch is."""
-        log.info("interrupted, cancelled with its batch", extra=prepared.facts())
+        self._tell("job.cancelled", prepared)
         return Other("cancel", prepared.token)
+
+    def released(self, prepared: Prepared) -> None:
+        """Tell of a job that is given back while it runs."""
+        self._tell("job.released", prepared)
 
     # -- finding ----------------------------------------------------------------------------------
 
@@ -258,18 +266,26 @@ class Performer:
         cancelled: bool = False,
     ) -> Other:
         backoff, shown = (None, None) if code is None else (code.backoff, code.shown)
-        outcome = decide(job, payload, token, error, backoff, self._now())
-        extra = facts(job, elapsed, shown)
-        report(outcome, error, extra, cancelled=cancelled)
+        now = self._now()
+        outcome = decide(job, payload, token, error, backoff, now)
+        name = end_of(outcome, cancelled=cancelled)
+        due = outcome.at / 1000 if name in ("job.failed", "job.snoozed") else None
+        kept = outcome.kind == "dead" and not cancelled
+        event = made(name, job, token, now, elapsed, shown, error=error, due=due, kept=kept)
+        self.app.events.tell(event)
         if outcome.kind in ("dead", "gone") and not cancelled:
             for handler in self.app.death_handlers:
                 try:
                     handler(RunningJob(self.app, job, token, self._owner), error)
                 except BaseException:  # a SystemExit would end the thread, or the loop of all
-                    log.exception("on_death handler failed", extra=extra)
+                    log.exception("on_death handler failed", extra=facts(event))
         return outcome
 
+    def _tell_start(self, prepared: Prepared) -> None:
+        if prepared.condemned is None:
+            self._tell("job.started", prepared)
 
-def _report_done(prepared: Prepared) -> None:
-    if log.isEnabledFor(logging.INFO):
-        log.info("done", extra=prepared.facts())
+    def _tell(self, name: str, prepared: Prepared) -> None:
+        # Hardly any job is worth an event that nobody wants.
+        if self._listeners[name]:
+            self.app.events.tell(prepared.event(name, self._now()))

@@ -48,7 +48,8 @@ class Pump:
     """Claims and acknowledges for one child, until `quiet` and everything it holds is reported.
 
     `replace` is called, with a reason, when another child should take over: after `max_jobs` jobs,
-    for instance; `tell` when the server is away, and with "" when it is back.
+    for instance; `tell` when the server is away, and with "" when it is back; `tried` each time
+    that it does not answer; `flush` between requests: it says when to call it again, in seconds.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class Pump:
         ledger: Ledger,
         *,
         tell: Callable[[str], None],
+        tried: Callable[[], None],
         replace: Callable[[str], None],
+        flush: Callable[[], float],
         max_jobs: int | None,
     ) -> None:
-        self._line = Line(executor, ledger.doubt, tell)
+        self._line = Line(executor, ledger.doubt, tell, tried)
         self._keys = keys
         self._owner = {"identity": identity, "child": child}
         self._order = order
@@ -78,6 +81,7 @@ class Pump:
         self._rang = False
         self._rate = Rate()
         self._replace = replace
+        self._flush = flush
         self._max_jobs = math.inf if max_jobs is None else max_jobs
         self._jobs = 0
         self._quarantine = Quarantine(replace)
@@ -124,6 +128,7 @@ class Pump:
             self._event.clear()
             self._urgent.clear()
             busy = self._round(runner)
+            pause = self._flush()
             left = runner.active or runner.outcomes or runner.ready or len(runner.parking)
             if self._quiet and not left and self._quarantine.empty:
                 return
@@ -131,7 +136,7 @@ class Pump:
                 self._cut_off(runner)
                 return
             if not busy:
-                self._rest(runner)
+                self._rest(runner, pause)
 
     def _cut_off(self, runner: Runner) -> None:
         """Give back the jobs that are running: the last act of a child."""
@@ -143,6 +148,7 @@ class Pump:
         left = [token for token in tokens if token not in ended]
         log.warning("time is up: %d running jobs go back to their queues", len(left))
         outcomes.extend(Other("release", token) for token in left)
+        runner.released(left)
         while outcomes:
             self._line.send(*self._ack(runner, outcomes))
 
@@ -161,9 +167,11 @@ class Pump:
         elif age >= ROUSE:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
-        idle = self._quiet or self._dry or barred or len(runner.parking) >= MOST
-        want = 0 if idle else self._rate.want(runner)
+        rests = self._quiet or barred or len(runner.parking) >= MOST
+        want = 0 if rests or self._dry else self._rate.want(runner)
         runner.look(want)
+        if rests or runner.active == runner.slots:
+            runner.claims()
         reported, ended = bool(runner.outcomes), self._jobs
         acks = self._ack(runner, runner.outcomes)
         calls = [*acks, self._claim(want)] if want else acks
@@ -176,6 +184,7 @@ class Pump:
             report_late([token for token in answers[0] if token not in self._released])
         if want:
             self._take(runner, answers[-1], want)
+            runner.claims()
         return True
 
     def _check(self, runner: Runner) -> None:
@@ -275,9 +284,9 @@ class Pump:
         )
         return [call]
 
-    def _rest(self, runner: Runner) -> None:
+    def _rest(self, runner: Runner, pause: float) -> None:
         """Wait until there is something to do; let outcomes gather while jobs are running."""
-        patience = min(self._patience(runner), self._line.deadline - time.monotonic())
+        patience = min(pause, self._patience(runner), self._line.deadline - time.monotonic())
         if not self._event.wait(max(0.0, patience)):
             self._dry = self._dry and bool(runner.ready)
         if runner.outcomes and runner.active and (self._dry or runner.ready):

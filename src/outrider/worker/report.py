@@ -1,4 +1,4 @@
-"""What the log says of a job that ran."""
+"""Events of jobs that run here, and what the log says of them: it is a handler like any other."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from outrider.errors import Steer
-from outrider.payload import Job
+from outrider.errors import BatchCancelled, Steer, UnreadablePayload
+from outrider.events import ENDS, Handlers, JobEvent
+from outrider.payload import Job, waited
 from outrider.store.queue import Other
 from outrider.worker.outcome import error_text
 
@@ -15,44 +16,112 @@ log = logging.getLogger("outrider.job")
 _worker = logging.getLogger("outrider.worker")
 MAX_NAME = 200
 Shown = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
-
-
-def facts(job: Job, elapsed: float, shown: Shown | None = None) -> dict[str, Any]:
-    """What every log line about a job carries; of its arguments only what `shown` lets through."""
-    # Others may have written names of any length.
-    return {
-        "jid": job.jid[:MAX_NAME],
-        "job": job.name[:MAX_NAME],
-        "queue": job.queue[:MAX_NAME],
-        "bid": job.bid and job.bid[:MAX_NAME],
-        "elapsed": round(elapsed, 6),
-        "arguments": None if shown is None else shown(job.args, job.kwargs or {}),
-    }
-
-
-_WORDS = {
-    "retry": "failed, will be retried",
-    "dead": "failed for good, dead",
-    "gone": "failed for good, not kept",
-    "discard": "discarded",
-    "snooze": "snoozed",
-    "cancel": "cancelled with its batch",
+_ENDS = {
+    "retry": "job.failed",
+    "dead": "job.died",
+    "gone": "job.died",
+    "discard": "job.discarded",
+    "snooze": "job.snoozed",
+    "cancel": "job.cancelled",
 }
 
 
-def report(outcome: Other, error: BaseException, extra: dict[str, Any], *, cancelled: bool) -> None:
-    """Log what came of a run that did not succeed; `cancelled` says that its batch is.
+def made(
+    name: str,
+    job: Job,
+    token: int,
+    now: int,
+    elapsed: float,
+    shown: Shown | None = None,
+    **more: Any,
+) -> JobEvent:
+    """An event of a job that runs here; `now` in ms, `elapsed` in seconds.
 
-    `extra` are the facts of the job.
+    Of the arguments it has what `shown` lets through, when the run has ended or begins.
     """
-    if outcome.kind in ("snooze", "discard", "cancel"):
-        log.info("%s: %s", _WORDS[outcome.kind], error_text(error), extra=extra)
-        return
-    extra = {**extra, "error": f"{type(error).__name__}: {error_text(error)}"}
+    count = job.retry_count
+    # Others may have written names of any length.
+    return JobEvent(
+        name,
+        now / 1000,
+        job.jid[:MAX_NAME],
+        job.name[:MAX_NAME],
+        job.queue[:MAX_NAME],
+        job.bid and job.bid[:MAX_NAME],
+        1 if count is None else count + 2,
+        token,
+        waited(job, now / 1000 - elapsed),
+        elapsed,
+        arguments=None if shown is None else shown(job.args, job.kwargs or {}),
+        **more,
+    )
+
+
+def of_unreadable(token: int, now: int, error: UnreadablePayload) -> JobEvent:
+    """The event of a payload that is no job: it has no id, no name and no queue."""
+    return JobEvent("job.died", now / 1000, "", "", "", token=token, error=error, kept=True)
+
+
+def end_of(outcome: Other, *, cancelled: bool) -> str:
+    """The event that a run ends in; `cancelled` says that its batch is."""
+    name = _ENDS[outcome.kind]
+    return "job.cancelled" if cancelled and name in ("job.failed", "job.died") else name
+
+
+def facts(event: JobEvent) -> dict[str, Any]:
+    """What every log line about a job carries."""
+    return {
+        "jid": event.jid,
+        "job": event.job,
+        "queue": event.queue,
+        "bid": event.bid,
+        "elapsed": None if event.elapsed is None else round(event.elapsed, 6),
+        "arguments": event.arguments,
+    }
+
+
+def attach(handlers: Handlers) -> None:
+    """Have the log told how each run ends, but of success only where it is to be logged."""
+    quiet = set() if log.isEnabledFor(logging.INFO) else {"job.succeeded"}
+    handlers.on(*(name for name in ENDS if name not in quiet))(report)
+
+
+_WORDS = {
+    "job.discarded": "discarded",
+    "job.snoozed": "snoozed",
+    "job.failed": "failed, will be retried",
+    "job.cancelled": "failed, cancelled with its batch",
+}
+
+
+def report(event: JobEvent) -> None:
+    """Log how a run ended."""
+    error = event.error
+    if event.name in ("job.succeeded", "job.released") or error is None:
+        _report_quietly(event)
+    elif event.name in ("job.snoozed", "job.discarded"):
+        log.info("%s: %s", _WORDS[event.name], error_text(error), extra=facts(event))
+    elif event.name == "job.cancelled" and isinstance(error, BatchCancelled):
+        log.info("cancelled with its batch: %s", error_text(error), extra=facts(event))
+    elif isinstance(error, UnreadablePayload):
+        log.error("unreadable payload goes to the dead set: %s", error)
+    else:
+        _report_failure(event, error)
+
+
+def _report_quietly(event: JobEvent) -> None:
+    if event.name == "job.succeeded":
+        log.info("done", extra=facts(event))
+    elif event.name == "job.cancelled":
+        log.info("interrupted, cancelled with its batch", extra=facts(event))
+
+
+def _report_failure(event: JobEvent, error: BaseException) -> None:
+    dead = "failed for good, dead" if event.kept else "failed for good, not kept"
+    extra = {**facts(event), "error": f"{type(error).__name__}: {error_text(error)}"}
     # Without one, no code of the user's was called.
     trace = None if isinstance(error, Steer) or error.__traceback__ is None else error
-    word = "failed, cancelled with its batch" if cancelled else _WORDS[outcome.kind]
-    log.warning(word, extra=extra, exc_info=trace)
+    log.warning(_WORDS.get(event.name, dead), extra=extra, exc_info=trace)
 
 
 def report_late(tokens: list[int]) -> None:

@@ -58,6 +58,7 @@ class Runner:
         self._spare = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: dict[asyncio.Task[Outcome], Prepared] = {}
+        self._runs: list[Prepared | None] = [None] * slots
 
     @property
     def active(self) -> int:
@@ -82,9 +83,19 @@ class Runner:
         """Have the supervisor know that jobs are looked after; `coming` may be claimed now."""
         self._table.look(len(self.ready) + coming)
 
+    def claims(self) -> None:
+        """Have the supervisor know that this child claims, or has a good reason not to."""
+        self._table.claims()
+
     def running(self) -> list[int]:
         """Tokens of the jobs that run now."""
         return [job.token for job in self._table.running()]
+
+    def released(self, tokens: Iterable[int]) -> None:
+        """Tell of running jobs that are given back, as there is no more time for them."""
+        for prepared in self._runs:
+            if prepared is not None and prepared.token in tokens:
+                self._performer.released(prepared)
 
     def tasks(self) -> list[asyncio.Task[Outcome]]:
         """The coroutines that run."""
@@ -178,6 +189,7 @@ class Runner:
             prepared = self._read(slot, item)
             if isinstance(prepared, Prepared):
                 prepared.slot = slot
+                self._runs[slot] = prepared
                 return prepared
             self.outcomes.append(prepared)
             self._notify()
@@ -190,6 +202,7 @@ class Runner:
 
     def _release(self, slot: int) -> None:
         self._table.clear(slot)
+        self._runs[slot] = None
         self._free.append(slot)
         if self.ready:
             # A job came between the last look and the release; nobody else would wake for it.
@@ -222,7 +235,9 @@ class Runner:
             self.outcomes.append(task.result())
         elif prepared.interrupted:
             self.outcomes.append(self._performer.interrupted(prepared))
-        elif not prepared.cut_off:
+        elif prepared.cut_off:
+            self._performer.released(prepared)
+        else:
             # By another job, which cancels all that it finds, before this one began.
             self.outcomes.append(Other("release", prepared.token))
         self._notify()

@@ -2,8 +2,9 @@
 
 A few bytes are written per job and no server is asked. From it the supervisor knows which jobs had
 started when a child dies, shows the running ones with its heartbeat, and sees whose time is over
-even while something holds the child's interpreter. Its header says when the pump looked last, and
-which jobs the supervisor has taken back: see docs/internals.md, Look-ahead.
+even while something holds the child's interpreter. Its header says when the pump looked last, which
+jobs the supervisor has taken back, and when the child claimed last: see docs/internals.md,
+Look-ahead and Liveness.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _HEAD = struct.Struct("=QQ")
 _REVOKED = struct.Struct("=Q")
 _ENTRY = struct.Struct("=dQQ")
 _DEADLINE = struct.Struct("=d")
-_FIRST = _HEAD.size + _REVOKED.size
+_PULSE = struct.Struct("=Q")
+_CLAIMED, _TRIED = _HEAD.size + _REVOKED.size, _HEAD.size + _REVOKED.size + _PULSE.size
+_FIRST = _TRIED + _PULSE.size
 
 
 class Running(NamedTuple):
@@ -103,6 +106,25 @@ class SlotTable:
         """For how many seconds jobs may have waited without a look of the pump."""
         looked, waiting = _HEAD.unpack_from(self._memory, 0)
         return (time.monotonic_ns() - looked) / 1e9 if waiting else 0.0
+
+    def claims(self) -> None:
+        """Note that the server has answered a claim, or that there is good reason to make none."""
+        _PULSE.pack_into(self._memory, _CLAIMED, time.monotonic_ns())
+
+    def tried(self) -> None:
+        """Note that the pump does its work, but the server has not answered."""
+        _PULSE.pack_into(self._memory, _TRIED, time.monotonic_ns())
+
+    def since_claim(self) -> float:
+        """Seconds since the child claimed, or had a good reason not to."""
+        return self._since(_CLAIMED)
+
+    def since_try(self) -> float:
+        """Seconds since the pump failed to reach the server."""
+        return self._since(_TRIED)
+
+    def _since(self, at: int) -> float:
+        return (time.monotonic_ns() - int(_PULSE.unpack_from(self._memory, at)[0])) / 1e9
 
     def revoke(self, token: int) -> None:
         """Have no job begin any more that was claimed under this token or a lower one.

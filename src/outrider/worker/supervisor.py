@@ -26,6 +26,7 @@ from outrider.worker.channel import Message
 from outrider.worker.children import LOOK, Children
 from outrider.worker.crew import Child
 from outrider.worker.handover import Handover
+from outrider.worker.health import Health
 from outrider.worker.heart import Heart
 from outrider.worker.keeping import SLICE, Canceller, Drain, Keeper, Loop, Scheduler, exhaust
 from outrider.worker.limits import Limits
@@ -34,6 +35,8 @@ from outrider.worker.options import WorkerOptions
 from outrider.worker.order import QueueOrder
 from outrider.worker.reach import Reach
 from outrider.worker.relief import Relief
+from outrider.worker.sampling import Sampler
+from outrider.worker.vitals import Pulse, Vitals
 
 log = logging.getLogger("outrider.worker")
 STOPS = frozenset((signal.SIGTERM, signal.SIGINT))
@@ -49,12 +52,14 @@ class Supervisor:
         self._limits = Limits(options.max_memory)
         self._reach = Reach()
         self._children = Children(options, self._limits, self._reach, self._selector)
+        self._vitals = Vitals(self._children.living)
         self._wake, wake_end = socket.socketpair()
         self._wake_end = wake_end
 
     def run(self) -> None:
         """Work until stopped. Raises ConfigError, ServerUnfit or StoreError when it can't begin."""
         self._listen_to_signals()
+        self._show_health()
         try:
             first = self._children.spawn()
         except OSError as error:
@@ -73,6 +78,7 @@ class Supervisor:
         self._children.begin(self._handover, partial(self._keeper.wake, self._handover))
         self._keeper.start()
         self._janitor.start()
+        self._vitals.resting = ""
         try:
             while self._children.living() or not self._children.stopping:
                 self._look()
@@ -92,6 +98,12 @@ class Supervisor:
         self._wake.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ)
 
+    def _show_health(self) -> None:
+        if self._options.health is not None:
+            health = Health(*self._options.health, self._vitals.judge)
+            health.start()
+            log.info("health: http://%s/live and /ready", health.address)
+
     def _first_words(self, child: Child) -> Message | None:
         """What the first child found in the target, ConfigError if that is no good.
 
@@ -106,6 +118,7 @@ class Supervisor:
                     raise ConfigError(message["failed"])
             spoke = [key.data for key, _ in self._selector.select(LOOK) if key.data is not None]
             self._clear_wake()
+            self._vitals.sign("supervisor")
             self._children.tell_of_slow_imports()
             # What the target has started may keep the channel of a dead child open.
             silence: list[Message] | None = None if child.dead else []
@@ -124,6 +137,7 @@ class Supervisor:
         self._order = self._options.order or QueueOrder.equal(hello["queues"] or ["default"])
         self._keys = Keys(hello["prefix"])
         timeout = hello["timeout"]
+        self._vitals.allow(timeout)
         self._executor = Executor(Address(url, timeout), timeout)
         allow_eviction = self._options.allow_eviction
         check_server(self._executor, self._keys, self._order.names, allow_eviction=allow_eviction)
@@ -137,6 +151,7 @@ class Supervisor:
         self._handover = Handover(self._executor, self._keys, identity, now, self._let_in)
         loops: list[Loop] = [
             self._heart,
+            Pulse(self._vitals, self._heart),
             self._handover,
             Relief(self._executor, self._keys, identity, self._children.living),
             Scheduler(
@@ -156,7 +171,8 @@ class Supervisor:
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
         self._operator = Operator(self._executor, self._keys, identity)
-        slow: list[Loop] = [audit, self._canceller, self._operator]
+        sampler = Sampler(self._executor, self._keys, now)
+        slow: list[Loop] = [audit, sampler, self._canceller, self._operator]
         self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
         log.info(
             "worker %s serves %s on queues %s: %d slots in %d processes",
@@ -186,6 +202,7 @@ class Supervisor:
                 self._clear_wake()
             else:
                 self._children.hear(key.data)
+        self._vitals.sign("supervisor")
         while self._pending:
             self._signal(self._pending.pop(0))
         self._children.look()
@@ -200,6 +217,7 @@ class Supervisor:
         elif number == signal.SIGTSTP:
             log.info("quiet: no new jobs are taken")
             self._heart.quiet = True
+            self._vitals.resting = "it is quiet, and takes no new jobs"
             self._keeper.wake(self._heart)
             self._children.quiet()
         elif number == signal.SIGTTIN:
@@ -210,6 +228,7 @@ class Supervisor:
     def stop(self, seconds: float) -> None:
         """Stop in good order; what still runs after `seconds` goes back to its queue."""
         log.info("stopping: running jobs have %g s", seconds)
+        self._vitals.resting = "it stops"
         self._children.stop(seconds)
 
     def _drained(self) -> None:

@@ -10,9 +10,10 @@ from outrider.script import Script
 from tests.simulator.faults.batches import BATCHES
 from tests.simulator.faults.jobs import JOBS
 from tests.simulator.faults.looking import LOOKING
+from tests.simulator.faults.measuring import MEASURING
 from tests.simulator.faults.plant import Faults, replace
 
-FAULTS: Faults = JOBS | BATCHES | LOOKING
+FAULTS: Faults = JOBS | BATCHES | LOOKING | MEASURING
 
 
 def plant(name: str) -> dict[str, Script]:

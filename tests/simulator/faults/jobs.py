@@ -275,7 +275,23 @@ settle_all(now)
             "then high = middle else high = middle end",
         )
     ],
-    "bytes compared backwards": [("return one > other", "return one < other")],
+    "bytes compared backwards": [("return one > two", "return one < two")],
+    "page sought by the last job alone": [
+        ("for rank = #marks, 1, -1 do", "for rank = math.min(#marks, 1), 1, -1 do")
+    ],
+    "page begins with the last job again": [
+        ("= rank, base + i + marks[rank][2]", "= rank, base + i - 1 + marks[rank][2]")
+    ],
+    "jobs without an id shown again": [("= rank, base + i + marks[rank][2]", "= rank, base + i")],
+    "page sought where the line was as long": [
+        ("local shifted, before = start + total - length,", "local shifted, before = start,")
+    ],
+    "page of a set goes by place alone": [
+        ("    if jid ~= '' and string.find(one, jid, 1, true) then return one end\n", "")
+    ],
+    "page of a set said to be the last": [
+        ("answer[i] = { left > count and 1 or 0,", "answer[i] = { 0,")
+    ],
     "size of the schedule without what is coming": [
         ("return own + unmoved(queue)", "return own + (queue == '' and 0 or unmoved(queue))")
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 from outrider.script import Call
 from outrider.store import place
-from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, Mark, Place
+from outrider.store.place import CANCELLED, NO_JOB, NOT_THERE, PAGE_BYTES, Mark, Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.messages.producers import Laned
 from tests.simulator.messages.trash import discarded
@@ -190,7 +190,11 @@ class Clear(Laned):
 
     def call(self) -> Call[Any]:
         return place.clear(
-            KEYS, place=self.where.kind, name=self.where.name, limit=self.limit, now=self.now
+            KEYS,
+            place=self.where.kind,
+            name=self.where.name,
+            limit=self.limit,
+            now=self.now,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
@@ -225,7 +229,8 @@ class LookAlong(Message):
     start: int
     length: int
     marks: list[Mark]
-    count: int
+    ahead: int
+    limit: int
 
     def call(self) -> Call[Any]:
         return place.queued(
@@ -235,7 +240,9 @@ class LookAlong(Message):
             start=self.start,
             length=self.length,
             marks=self.marks,
-            count=self.count,
+            ahead=self.ahead,
+            limit=self.limit,
+            bytes=PAGE_BYTES,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
@@ -252,7 +259,7 @@ class LookAlong(Message):
             first = [max(0, min(self.start, shifted))]
         if answer.first not in first:
             raise Violation("a page goes on where it ended", (self, answer.first, first))
-        jobs = everyone[answer.first : answer.first + self.count]
+        jobs = everyone[answer.first : answer.first + self.limit]
         own = max(0, len(lying(before, self.where)) - answer.first)
         same("a page says that it follows", follows, answer.follows)
         same("a page of a queue", jobs, answer.bundle.cut())
@@ -267,7 +274,8 @@ class LookByTime(Message):
     score: float
     payload: bytes
     ties: int
-    count: int
+    ahead: int
+    limit: int
 
     def call(self) -> Call[Any]:
         return place.timed(
@@ -277,7 +285,9 @@ class LookByTime(Message):
             payload=b"" if self.ties else self.payload,
             jid=jid_of(self.payload) if self.ties else "",
             ties=self.ties,
-            count=self.count,
+            ahead=self.ahead,
+            limit=self.limit,
+            bytes=PAGE_BYTES,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:

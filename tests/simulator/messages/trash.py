@@ -31,14 +31,17 @@ def discarded(
     fresh = [one for one in new if one not in old]
     same("what is in the trash stays", old, [one for one in new if one in old])
     scores = before.scored(where.kind) | (before.delayed() if where.kind == "schedule" else {})
-    expected = Counter((where, scores.get(payload), operation, payload) for payload in gone)
+    expected = Counter(
+        (where.kind, where.name, scores.get(payload), operation, payload) for payload in gone
+    )
     found = Counter(
         (
-            Place(one.kind, one.name),
+            one.kind,
+            one.name,
             float(one.score) if one.score else None,
             one.operation,
             one.payload,
-        )  # type: ignore[arg-type]
+        )
         for one in fresh
     )
     same("what is deleted lies in the trash", expected, found)

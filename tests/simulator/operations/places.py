@@ -96,7 +96,16 @@ def look_along(sim: Simulation) -> None:
     if sim.chance(0.4):
         known = [sim.rng.choice(("gone", *map(jid_of, jobs))) for _ in range(sim.rng.randint(0, 3))]
     marks = [(jid, sim.rng.choice((0, 0, 1))) for jid in dict.fromkeys(reversed(known)) if jid]
-    sim.send(LookAlong(where, start, max(0, length), marks, sim.rng.choice((2, 250))))
+    sim.send(
+        LookAlong(
+            where,
+            start,
+            max(0, length),
+            marks,
+            sim.rng.choice((1, 8, 99)),
+            sim.rng.choice((2, 250)),
+        )
+    )
 
 
 @operation(3, calm=1)
@@ -115,4 +124,8 @@ def look_by_time(sim: Simulation) -> None:
             ties = sim.rng.randint(1, len(equal) + 1)
         else:
             payload = sim.rng.choice((payload, payload[:-1], payload + b"~"))
-    sim.send(LookByTime(where, score, payload, ties, sim.rng.choice((1, 3, 250))))
+    sim.send(
+        LookByTime(
+            where, score, payload, ties, sim.rng.choice((1, 8, 99)), sim.rng.choice((1, 3, 250))
+        )
+    )

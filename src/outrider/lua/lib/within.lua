@@ -1,7 +1,7 @@
 -- Payloads may be a mebibyte each, and a script has to be brief: reads up to `limit` of them, but no more
 -- than fill `bytes`, and one at least. `fetch` gives those from one place to another, counted from 0; a few
--- at a time, as nobody can tell the size of what he has not read: STEP at most, or `most` where each call is dear.
-local STEP, BYTES = 10, 262144
+-- at a time, as nobody can tell the size of what he has not read.
+local STEP, BYTES = 25, 262144
 
 -- What lies at these places of a list, counted from its tail, in the order in which it is taken.
 local function from_tail(key, first, last)
@@ -10,7 +10,7 @@ local function from_tail(key, first, last)
   return jobs
 end
 
-local function within(limit, bytes, fetch, most)
+local function within(limit, bytes, fetch)
   local found, count, size, step = {}, 0, 0, 1
   while count < limit and size < bytes do
     local more = fetch(count, math.min(count + step, limit) - 1)
@@ -21,7 +21,7 @@ local function within(limit, bytes, fetch, most)
       size = size + #more[i]
     end
     if #more < step then break end
-    step = math.min(most and math.min(8 * count, most) or STEP, math.ceil((bytes - size) * count / (size + 1)))
+    step = math.min(STEP, math.ceil((bytes - size) * count / (size + 1)))
   end
   return found
 end

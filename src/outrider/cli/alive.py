@@ -1,0 +1,36 @@
+"""`outrider alive`: asks a worker whether it claims, for probes that run a command."""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPConnection, HTTPException
+
+import click
+
+from outrider.errors import OutriderError
+from outrider.worker.health import address
+
+PATIENCE = 5.0
+
+
+@click.command()
+@click.argument("worker", metavar="[HOST:]PORT")
+@click.option("--ready", is_flag=True, help="Ask whether it takes jobs, instead.")
+def alive(worker: str, ready: bool) -> None:
+    """Ask a worker started with `--health [HOST:]PORT` whether its processes claim jobs.
+
+    Exit status 0 if it does, 1 with the reason if not.
+    """
+    host, port = address(worker)
+    connection = HTTPConnection(host, port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/ready" if ready else "/live")
+        answer = connection.getresponse()
+        found = json.loads(answer.read())
+    except (OSError, HTTPException, ValueError) as error:
+        raise OutriderError(f"no worker answers at {host}:{port}: {error}") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise OutriderError(f"not {'ready' if ready else 'alive'}: {'; '.join(found['troubles'])}")
+    click.echo("; ".join(found["troubles"]) or "alive and ready")

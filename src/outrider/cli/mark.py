@@ -1,0 +1,21 @@
+"""`outrider mark`: notes a moment, such as a deploy, for all who look at metrics."""
+
+from __future__ import annotations
+
+import click
+
+from outrider import words
+from outrider.cli.server import app_of
+
+
+@click.command()
+@click.argument("label")
+@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
+@click.option("--prefix", default="", help="The prefix of the app's keys.")
+def mark(label: str, url: str | None, prefix: str) -> None:
+    """Mark this moment with LABEL, such as a release, in charts of metrics.
+
+    The same label within a minute is one mark, so each host of a deploy may say it.
+    """
+    made = app_of(url, prefix).metrics.mark(label)
+    click.echo(f"{label} is marked at {words.moment(made.at.timestamp())}")

@@ -1,0 +1,1 @@
+"""What runs and queues were like over time: `app.metrics`."""

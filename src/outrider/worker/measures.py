@@ -1,0 +1,138 @@
+"""What the runs of one child came to, added up by job and minute until the server has it.
+
+A flush has a ticket of its own, and is sent with it until it is answered: what failed, or whose
+answer was lost, is neither lost nor counted twice. Whatever is wrong with it hurts no job.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from outrider.errors import BatchCancelled, ConfigError, StoreError
+from outrider.events import ENDS, JobEvent
+from outrider.hub import Hub
+from outrider.io.exchange import Lane, take_ticket
+from outrider.metrics.measured import BINS, SUMS, bin_of
+from outrider.script import Call
+from outrider.store import metrics as store
+from outrider.store.metrics import Numbers
+
+log = logging.getLogger("outrider.worker")
+PERIOD = 5.0
+MOST = 5_000
+"""Where so much waits to be sent, what comes is counted in the newest minute that waits."""
+COUNTED = tuple(name for name in ENDS if name not in ("job.snoozed", "job.released"))
+FAILED = ("job.failed", "job.died")
+LAST = 0.5
+
+
+class Measures:
+    """Adds up, on any thread; sends on one. The app is asked which jobs there are."""
+
+    def __init__(self, app: Hub) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._sums: dict[tuple[int, str], Numbers] = {}
+        self._newest = 0
+        self._lane = Lane()
+        self._sending: Call[Any] | None = None
+        self._due = time.monotonic() + PERIOD
+        self._failures = 0
+        app.events.on(*COUNTED)(self.add)
+
+    def add(self, event: JobEvent) -> None:
+        """Count a run that has ended."""
+        name, minute = self._name(event.job), int(event.at // 60)
+        with self._lock:
+            sums = self._sums.get((minute, name)) or self._place(minute, name)
+            sums[0] += 1
+            sums[1] += _has_failed(event)
+            for at, seconds in ((0, event.elapsed), (1, event.waited)):
+                if seconds is not None:
+                    sums[2 + at] += int(seconds * 1e6)
+                    sums[SUMS + 2 * bin_of(seconds) + at] += 1
+
+    def keep_up(self) -> float:
+        """Send a slice when it is time; in how many seconds to come again, if no job ends."""
+        left = self._due - time.monotonic()
+        if left <= 0 and not self._is_empty():
+            more = self._send() and not self._is_empty()
+            left = 0.0 if more else PERIOD
+            self._due = time.monotonic() + left
+        return math.inf if self._is_empty() else left
+
+    def end(self) -> None:
+        """Send all of it: the child leaves. What the server does not take now is lost."""
+        while not self._is_empty():
+            if not self._send(LAST):
+                log.warning("the last metrics of this child are lost: the server takes none")
+                return
+
+    # -- adding -----------------------------------------------------------------------------------
+
+    def _name(self, job: str) -> str:
+        """Of jobs that are not the app's there may be any number."""
+        try:
+            known = self._app.registry.get(job) or self._app.find_target(job)
+        except ConfigError:  # a callback class without this method
+            known = None
+        return job if known else ""
+
+    def _place(self, minute: int, name: str) -> Numbers:
+        if len(self._sums) < MOST:
+            self._newest = minute
+        return self._sums.setdefault((self._newest, name), [0] * (SUMS + 2 * BINS))
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def _is_empty(self) -> bool:
+        return self._sending is None and not self._sums
+
+    def _send(self, timeout: float | None = None) -> bool:
+        """Send a slice, or again the one that was not answered; whether the server has it."""
+        if self._sending is None:
+            entries = self._take()
+            if not entries:
+                return True
+            call = store.measure(self._app.keys, entries=entries)
+            ticket = take_ticket(call, self._lane)
+            self._sending = replace(call, ticket=ticket, patience=0.0)
+        try:
+            self._app.executor.run(self._sending, timeout=timeout)
+        except StoreError as error:
+            self._failures += 1
+            if self._failures == 2:  # the first may be that of a connection alone
+                log.warning("metrics are kept until the server takes them: %s", error)
+            return False
+        self._sending, self._failures = None, 0
+        return True
+
+    def _take(self) -> list[tuple[int, str, Numbers]]:
+        taken: list[tuple[int, str, Numbers]] = []
+        size = 0
+        with self._lock:
+            while self._sums and len(taken) < store.SLICE and size < store.NUMBERS:
+                key = next(iter(self._sums))
+                taken.append((*key, _packed(self._sums.pop(key))))
+                size += len(taken[-1][-1])
+        return taken
+
+
+def _has_failed(event: JobEvent) -> bool:
+    """As the server counts it: in a cancelled batch a failure is one, and an interruption none."""
+    return event.name in FAILED or (
+        event.name == "job.cancelled"
+        and event.error is not None
+        and not isinstance(event.error, BatchCancelled)
+    )
+
+
+def _packed(sums: Numbers) -> Numbers:
+    """The same with pairs instead of bins: most are empty."""
+    pairs = ((place, count) for place, count in enumerate(sums[SUMS:]) if count)
+    return [*sums[:SUMS], *(number for pair in pairs for number in pair)]
