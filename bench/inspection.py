@@ -20,6 +20,7 @@ from bench.jobs import app
 from bench.million import HELD, RETRYING, SCHEDULED
 from bench.peers.dashboards import DASHBOARDS, Program
 from bench.rig import Figure, Rig, percentile, spread
+from outrider.operations.record import Verb
 from outrider.script import Call
 
 CALLS = 30
@@ -187,7 +188,7 @@ def _operations(rig: Rig) -> list[Figure]:
     return figures + _act(rig, "delete", "state:held", HELD)
 
 
-def _act(rig: Rig, verb: str, text: str, least: int) -> list[Figure]:
+def _act(rig: Rig, verb: Verb, text: str, least: int) -> list[Figure]:
     operation = app.operations.start(verb, text)
     cost = _cost(rig, operation.run)
     done = operation.refresh().done
