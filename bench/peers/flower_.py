@@ -57,7 +57,7 @@ def main() -> None:
     app = Celery("bench", broker=broker_url)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    broker = Broker(URL, broker_options=app.conf.broker_transport_options)
+    broker = Broker(broker_url, broker_options=app.conf.broker_transport_options)
     events = _Events()
     serve(
         {

@@ -6,7 +6,11 @@ Each is imported when it is asked for: the endpoint needs no extra package, the 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outrider.web.application import create_app
+    from outrider.web.status import batch_status
 
 __all__ = ["batch_status", "create_app"]
 
