@@ -17,7 +17,7 @@ from bench.rig import Figure, Rig, open_rig
 
 NAMES = ("drain", "ahead", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
 # Only when it is asked for: some take minutes, most of them waiting for what does not come.
-ASKED = ("kill", "failover", "outbox")
+ASKED = ("kill", "failover", "outbox", "inspection")
 KNOWN = NAMES + ASKED
 
 

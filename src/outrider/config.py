@@ -19,12 +19,22 @@ def server_url(given: str | None) -> str:
     url = given or _configured()
     if url:
         return url
-    if "PYTEST_VERSION" in os.environ:
+    if is_tested():
         return EMBEDDED
     raise ConfigError(
         "no server is configured: give App a URL, or set OUTRIDER_URL or REDIS_URL "
         "(redis://localhost:6379/0); for a server of its own, App('embedded://')"
     )
+
+
+def is_tested() -> bool:
+    """Whether this runs under pytest."""
+    return "PYTEST_VERSION" in os.environ
+
+
+def web_token() -> str | None:
+    """The token that programs give `outrider web`: OUTRIDER_WEB_TOKEN."""
+    return os.environ.get("OUTRIDER_WEB_TOKEN")
 
 
 def is_configured() -> bool:

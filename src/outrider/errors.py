@@ -16,16 +16,16 @@ class ConfigError(OutriderError, ValueError):
     """A setting, an option or a target is wrong."""
 
 
+class CursorError(ConfigError):
+    """What was given as a cursor is none that a page of this gave."""
+
+
 class FilterError(ConfigError):
     """A filter of a search can't be understood; `position` is where, counted from 0."""
 
     def __init__(self, problem: str, position: int) -> None:
         super().__init__(f"filter, character {position + 1}: {problem}")
         self.position = position
-
-
-class CursorError(ConfigError):
-    """What was given as a cursor is none that a page of this gave."""
 
 
 class ServerNotFound(OutriderError):

@@ -7,7 +7,7 @@ is missed; a slow poll stands in for messages that a server or a proxy has lost.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Literal
 
 from outrider import barring
@@ -74,21 +74,28 @@ def check_below(hub: Hub, batch: Standing, until: Milestone) -> Flow[None]:
 
 
 class Watch:
-    """Turns readings of a batch into events: each milestone once, `settled` last."""
+    """Turns readings of a batch into events: each milestone once, `settled` last.
 
-    def __init__(self) -> None:
-        self.is_over = False
-        self._told: set[Kind] = set()
-        self._numbers: tuple[int, ...] = ()
+    `numbers` and `told` are what was told last, and all milestones so far: another watch that is
+    given them goes on from there.
+    """
+
+    def __init__(self, numbers: tuple[int, ...] = (), told: Iterable[Kind] = ()) -> None:
+        self.numbers = numbers
+        self.told: set[Kind] = set(told)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last event was told."""
+        return "settled" in self.told
 
     def news(self, batch: Standing) -> list[Kind]:
         """What has happened since the reading before; the first one is always progress."""
         numbers = (batch.total, batch.pending, batch.failures, batch.dead, batch.cancelled)
-        found: list[Kind] = ["progress"] if numbers != self._numbers else []
-        self._numbers = numbers
-        come = [(at, kind) for kind in _ORDER if (at := batch.at(kind)) and kind not in self._told]
+        found: list[Kind] = ["progress"] if numbers != self.numbers else []
+        self.numbers = numbers
+        come = [(at, kind) for kind in _ORDER if (at := batch.at(kind)) and kind not in self.told]
         come.sort(key=lambda one: (one[1] == "settled", one[0]))
         found += [kind for _, kind in come]
-        self._told.update(found)
-        self.is_over = "settled" in self._told
+        self.told.update(found)
         return found

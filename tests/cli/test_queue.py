@@ -9,7 +9,7 @@ import pytest
 
 from outrider import App, clock
 from outrider.store import process
-from tests.app.hands import IDENTITY, Hands, put, write
+from tests.app.hands import IDENTITY, Hands, put, raw, write
 from tests.process.harness import outrider
 
 
@@ -30,6 +30,30 @@ def test_a_queue_is_operated(tmp_path: Path, app: App) -> None:
     assert run(tmp_path, app, "queue", "clear", "low") == "low: 3 jobs deleted\n"
     assert run(tmp_path, app, "queue", "resume", "low") == "low goes on\n"
     assert (app.queues["low"].size, app.queues["low"].paused) == (0, False)
+
+
+def test_queues_are_listed(tmp_path: Path, app: App) -> None:
+    """Each with its size, latency and whether it is paused; also one that was never pushed to."""
+    assert run(tmp_path, app, "queue") == "queue  jobs  latency\n"
+    put(app, "a-long-name", *(write(f"{number:02}") for number in range(1200)))
+    app.queues["\x1b[2J"].pause()
+    lines = run(tmp_path, app, "queue").splitlines()
+    assert len(lines) == 3
+    assert lines[1].split()[:4] == ["\ufffd[2J", "0", "0.0", "s"]
+    assert lines[1].endswith("  paused")
+    assert lines[2].startswith("a-long-name  1,200  ")
+    assert not lines[2].endswith("paused")
+
+
+def test_options_before_the_word_count(tmp_path: Path, app: App) -> None:
+    """`outrider queue --url … pause low` does not pause it elsewhere."""
+    ran = outrider(tmp_path, "queue", "--url", app.url, "--prefix", "x:", "pause", "low")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "low is paused\n", "")
+    assert raw(app, "SMEMBERS", "x:paused") == [b"low"]
+    ran = outrider(
+        tmp_path, "queue", "--url", "redis://127.0.0.1:1", "resume", "low", "--url", app.url
+    )
+    assert (ran.returncode, ran.stdout) == (0, "low goes on\n")
 
 
 def test_jobs_of_a_name_are_operated(tmp_path: Path, app: App) -> None:

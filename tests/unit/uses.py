@@ -27,7 +27,7 @@ MODULES = {
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
         *("reviving", "forgetting", "walk", "inspection", "search", "operations", "job", "cli"),
-        "metrics",
+        *("metrics", "web"),
     ),
 }
 # A job may do what producers do.

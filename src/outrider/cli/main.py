@@ -13,8 +13,10 @@ from outrider import __version__, logs
 from outrider.cli.alive import alive
 from outrider.cli.doctor import doctor
 from outrider.cli.mark import mark
-from outrider.cli.queue import job, queue, stats
+from outrider.cli.queue import job, queue
 from outrider.cli.search import search
+from outrider.cli.stats import stats
+from outrider.cli.web import web
 from outrider.errors import ConfigError, OutriderError
 
 
@@ -159,6 +161,7 @@ cli.add_command(doctor)
 cli.add_command(queue)
 cli.add_command(job)
 cli.add_command(stats)
+cli.add_command(web)
 cli.add_command(mark)
 cli.add_command(search)
 

@@ -1,39 +1,43 @@
-"""`outrider queue`, `outrider job` and `outrider stats`: operate on queues, pause jobs, look."""
+"""`outrider queue` and `outrider job`: look at queues, operate on them, pause jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import fields
+from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 
 import click
 
 from outrider.app import App
-from outrider.cli.server import app_of
-from outrider.cli.workers import workers
+from outrider.cli.server import app_of, with_server
 from outrider.inspection.record import JobRecord
 from outrider.options import check_job_name
 from outrider.words import printable
 
-_URL = click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
-_PREFIX = click.option("--prefix", default="", help="The prefix of the app's keys.")
-
 MOST = 1000
 
 
-def _with_server(command: Callable[..., Any]) -> Callable[..., Any]:
-    return _URL(_PREFIX(command))
-
-
-@click.group()
-def queue() -> None:
-    """Pause a queue, let it go on, or clear it."""
+@click.group(invoke_without_command=True)
+@with_server
+@click.pass_context
+def queue(context: click.Context, url: str | None, prefix: str) -> None:
+    """List all queues; or pause one, let it go on, or clear it."""
+    if context.invoked_subcommand is not None:
+        # What is given before the word counts for it, unless it is given again.
+        context.default_map = {context.invoked_subcommand: {"url": url, "prefix": prefix}}
+        return
+    found = [("queue", "jobs", "latency", "")]
+    for name, line in app_of(url, prefix).stats.queues.items():
+        paused = "paused" if line.paused else ""
+        found.append((printable(name), f"{line.size:,}", f"{line.latency:,.1f} s", paused))
+    width, digits, seconds = (max(len(row[column]) for row in found) for column in range(3))
+    for name, size, latency, paused in found:
+        text = f"{name:<{width}}  {size:>{digits}}  {latency:>{seconds}}  {paused}"
+        click.echo(text.rstrip())
 
 
 @queue.command()
 @click.argument("name")
-@_with_server
+@with_server
 def pause(name: str, url: str | None, prefix: str) -> None:
     """Let workers take no jobs from NAME; those that run go on."""
     app_of(url, prefix).queues[name].pause()
@@ -42,7 +46,7 @@ def pause(name: str, url: str | None, prefix: str) -> None:
 
 @queue.command()
 @click.argument("name")
-@_with_server
+@with_server
 def resume(name: str, url: str | None, prefix: str) -> None:
     """Let workers take jobs from NAME again."""
     app_of(url, prefix).queues[name].resume()
@@ -51,7 +55,7 @@ def resume(name: str, url: str | None, prefix: str) -> None:
 
 @queue.command()
 @click.argument("name")
-@_with_server
+@with_server
 def clear(name: str, url: str | None, prefix: str) -> None:
     """Delete all jobs that wait in NAME; their batches are told."""
     click.echo(f"{name}: {app_of(url, prefix).queues[name].clear():,} jobs deleted")
@@ -64,7 +68,7 @@ def job() -> None:
 
 @job.command("pause")
 @click.argument("name")
-@_with_server
+@with_server
 def pause_job(name: str, url: str | None, prefix: str) -> None:
     """Let workers run no job called NAME; those that run go on.
 
@@ -87,30 +91,8 @@ def _is_met(app: App, name: str) -> bool:
 
 @job.command("resume")
 @click.argument("name")
-@_with_server
+@with_server
 def resume_job(name: str, url: str | None, prefix: str) -> None:
     """Let workers run jobs called NAME again; those that were held go first."""
     app_of(url, prefix).held[check_job_name(name)].resume()
     click.echo(f"{name} goes on")
-
-
-@click.command()
-@_with_server
-def stats(url: str | None, prefix: str) -> None:
-    """Show how many jobs wait and have run, each queue, paused jobs, workers, and what runs."""
-    app = app_of(url, prefix)
-    reading = app.stats.read()
-    for field in fields(reading):
-        value = getattr(reading, field.name)
-        if field.name == "queues":
-            continue
-        text = f"{value:,.1f} s" if isinstance(value, float) else f"{value:,}"
-        click.echo(f"{field.name:>12}  {text}")
-    for name, one in reading.queues.items():
-        paused = ", paused" if one.paused else ""
-        click.echo(f"{'queue':>12}  {name}: {one.size:,} jobs, {one.latency:,.1f} s{paused}")
-    for heading, text in workers(app):
-        click.echo(f"{heading:>12}  {text}")
-    for name, held in app.held.items():
-        paused = ", paused" if held.paused else ""
-        click.echo(f"{'job':>12}  {printable(name)}: {held.size:,} held{paused}")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from outrider.clock import now_ms, utc
-from outrider.errors import NotRestorable
+from outrider.errors import CursorError, NotRestorable
 from outrider.hub import Flow, Hub
 from outrider.inspection.record import JobRecord, decode, read
 from outrider.store import trash as store
@@ -122,6 +122,8 @@ class Trash:
         return await self._hub.aperform(self._empty())
 
     def _page(self, limit: int, after: str | None) -> Flow[TrashPage]:
+        if after and after != "+inf" and not (after.isascii() and after.isdigit()):
+            raise CursorError(f"{after[:100]!r} is no cursor of the trash")
         page: Rummaged = yield store.rummage(
             self._hub.keys, before=after or "+inf", count=min(max(1, limit), SLICE), operation=""
         )

@@ -1,0 +1,112 @@
+"""What the service functions show of jobs and batches: names are short, secrets hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import convert
+
+from outrider.inspection.collection import Collection
+from outrider.inspection.record import JobRecord
+from outrider.inspection.stats import StatsReading
+from outrider.inspection.work import RunRecord
+from outrider.status import BatchStatus
+from outrider.tally import BatchRecord
+from outrider.web.shapes.base import Paged, seconds
+from outrider.web.shapes.batches import Batch, BatchDetail, BatchEvent, FailedJob
+from outrider.web.shapes.jobs import Job, JobPage
+from outrider.web.shapes.places import Queue, Run
+from outrider.web.showing import LISTED, Show, positional, short
+from outrider.web.visit import Visit
+
+FAILURES = 100
+
+
+def job(visit: Visit, record: JobRecord, *, room: int = LISTED, reveal: bool = False) -> Job:
+    """A job, with so many characters of its data."""
+    show = Show(None if reveal else visit.redaction, room)
+    args, kwargs = positional(visit.app, record, show), show.value(record.kwargs)
+    return Job(
+        jid=short(record.jid),
+        job=short(record.job),
+        queue=short(record.queue),
+        state=record.state or "",
+        args=args,
+        kwargs=kwargs,
+        bid=None if record.bid is None else short(record.bid),
+        tags=show.value(record.tags),
+        created_at=seconds(record.created_at),
+        enqueued_at=seconds(record.enqueued_at),
+        failed_at=seconds(record.failed_at),
+        error_class=show.words(record.error_class),
+        error_message=show.words(record.error_message),
+        retry_count=record.retry_count,
+        at=seconds(record.at),
+        size=len(record.raw),
+        is_cut=show.is_cut,
+        is_readable=bool(record.jid),
+    )
+
+
+def run(visit: Visit, record: RunRecord) -> Run:
+    """A running job."""
+    return Run(
+        process=short(record.process),
+        slot=short(record.slot),
+        attempt=record.attempt,
+        started_at=seconds(record.started_at),
+        elapsed=record.elapsed,
+        job=job(visit, record),
+    )
+
+
+def batch(status: BatchRecord) -> Batch:
+    """A batch as it is in a list."""
+    return Batch(**_batch(status))
+
+
+def whole_batch(visit: Visit, status: BatchStatus) -> BatchDetail:
+    """A batch by itself."""
+    show = Show(visit.redaction, LISTED * FAILURES)
+    failures = [
+        FailedJob(
+            jid=one.jid,
+            job=short(one.job),
+            error_class=show.words(one.error_class) or "",
+            error_message=show.words(one.error_message) or "",
+            failed_at=one.failed_at,
+        )
+        for one in status.failure_info[:FAILURES]
+    ]
+    callbacks = [convert(one._asdict(), BatchEvent) for one in status.callbacks]
+    return BatchDetail(**_batch(status), eta=status.eta, callbacks=callbacks, fail_info=failures)
+
+
+def _batch(status: BatchRecord) -> dict[str, Any]:
+    plain = ("bid", "total", "pending", "failures", "dead", "discarded", "deleted", "cancelled")
+    flags = ("is_complete", "is_success", "is_settled", "is_dead", "is_cancelled")
+    times = ("created_at", "complete_at", "success_at", "death_at", "settled_at", "expires_at")
+    return {
+        **{name: getattr(status, name) for name in (*plain, *flags, "percent")},
+        **{name: seconds(getattr(status, name)) for name in times},
+        "description": None if status.description is None else short(status.description, 500),
+        "is_barred": status.barred,
+        "holds": status.held,
+        "parent_bid": status.parent_bid,
+        "tags": [short(tag) for tag in status.tags[:20]],
+        "children": status.number("kids"),
+    }
+
+
+def queues(found: StatsReading) -> list[Queue]:
+    """All queues, as they were read."""
+    return [
+        Queue(name=short(name), size=one.size, latency=one.latency, paused=one.paused)
+        for name, one in found.queues.items()
+    ]
+
+
+async def page(visit: Visit, where: Collection, ask: Paged) -> JobPage:
+    """A page of the jobs of a place."""
+    found = await where.apage(ask.limit, ask.after or None)
+    return JobPage(jobs=[job(visit, one) for one in found.records], next=found.next)
