@@ -29,11 +29,14 @@ ENDS = (
     "job.released",
 )
 """How a run ends: in exactly one of these."""
-JOB = ("job.enqueued", "job.started", *ENDS)
+BY_HAND = ("job.requeued", "job.killed", "job.deleted")
+"""What people do to one job, told where they do it."""
+JOB = ("job.enqueued", "job.started", *ENDS, *BY_HAND)
 BATCH = ("batch.progress", "batch.death", "batch.complete", "batch.success", "batch.settled")
 BEGAN = "watch.began"
 """Listening to batches has begun, or begun anew after a cut: what was before was not heard."""
 NAMES = (*JOB, *BATCH, BEGAN)
+MAX_NAME = 200
 
 
 class JobEvent(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from outrider.keys import Keys
 from outrider.script import BYTES, portion
 from outrider.script import FIRST as START
 from outrider.store import place as store
-from outrider.store.place import PAGE, PAGE_BYTES, Bundle, Entry, Line, Mark, Place, Times
+from outrider.store.place import PAGE, PAGE_BYTES, Bundle, Entry, Line, Mark, Place, Sieve, Times
 
 FIRST, GROWTH = 100, 4
 """How many jobs are read at first, and how fast that grows: many want only the first few."""
@@ -32,13 +32,15 @@ class Walk:
 
     Jobs on their way to a queue come behind all that lie there, and keep their position when they
     arrive. Those on their way to the schedule are told among the others, by their time. `after` is
-    a `cursor` of an earlier walk there. `looked` is how many jobs were looked at.
+    a `cursor` of an earlier walk there. `looked` is how many jobs were looked at, `size` how many
+    bytes were read.
     """
 
     def __init__(self, keys: Keys, place: Place, after: str | None = None) -> None:
         self._road: _Along | _ByTime = (_Along if place.is_list else _ByTime)(keys, place)
         self._count = FIRST
         self.looked = 0
+        self.size = 0
         self.is_over = False
         if after is not None:
             self._road.resume(after)
@@ -59,16 +61,22 @@ class Walk:
         *,
         literally: bool = False,
         count: int | None = None,
+        sieve: Sieve | None = None,
     ) -> Flow[list[Entry]]:
         """The same of one page, in one round trip: up to `count` jobs are looked at, PAGE at most.
 
         Fewer where they are large. None does not mean that there are no more: `is_over` does.
+        A `sieve` says of bytes whether they may have, somewhere, a job that is wanted.
         """
         asked = self._count if count is None else count
         bundle: Bundle = yield from self._road.read(asked)
         self._count = min(PAGE, GROWTH * self._count)
         self.is_over = self._road.is_over
-        numbered = bundle.holding(needles, literally=literally)
+        self.size += len(bundle.text)
+        if sieve is None:
+            numbered = bundle.holding(needles, literally=literally)
+        else:
+            numbered = bundle.sifted(sieve)
         fresh = [pair for pair in numbered if pair[0] >= self._road.known]
         self.looked += len(bundle) - self._road.known
         return [self._road.entry(number, payload) for number, payload in fresh]
@@ -77,6 +85,10 @@ class Walk:
         """These, of the page read now, were taken away."""
         if entries:
             self._road.took(entries)
+
+    def left_after(self, last: Entry) -> int:
+        """How many jobs come after `last` in the page read now."""
+        return self._road.left_after(last)
 
     def cursor(self, last: Entry | None = None) -> str:
         """Where another walk goes on: after `last`, of the page read now, or after all of it."""
@@ -146,6 +158,9 @@ class _Along:
 
     def entry(self, number: int, payload: bytes) -> Entry:
         return Entry(payload, None, self._line.first + number, number >= self._line.lying)
+
+    def left_after(self, last: Entry) -> int:
+        return self._position - 1 - last.at
 
     def cursor(self, last: Entry | None) -> str:
         ahead = min(self._ahead, _MOST_AHEAD)
@@ -221,6 +236,9 @@ class _ByTime:
     def entry(self, number: int, payload: bytes) -> Entry:
         times = self._times
         return Entry(payload, times.scores[number], number, times.coming[number])
+
+    def left_after(self, last: Entry) -> int:
+        return len(self._times.scores) - 1 - last.at
 
     def cursor(self, last: Entry | None) -> str:
         return cursor.write(*(self._after if last is None else self._mark(last.at, last.payload)))

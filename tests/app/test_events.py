@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from outrider import (
     Discard,
     EnqueueError,
     Kill,
+    NotDurable,
+    PoisonPill,
     Retry,
     Snooze,
     StoreUnavailable,
@@ -24,8 +27,9 @@ from outrider.errors import UnreadablePayload
 from outrider.events import ENDS, JobEvent
 from outrider.job import Job
 from outrider.store.queue import Other
+from outrider.worker.parking import Sent
 from tests.app.conftest import Make, Way
-from tests.app.hands import BID, member, promote, raw, write
+from tests.app.hands import BID, member, promote, put, raw, write
 from tests.app.runs import Runs
 
 
@@ -205,7 +209,7 @@ def test_where_nobody_listens_nothing_is_made(
 def test_a_handler_that_raises_changes_no_outcome(
     raising: Callable[..., Job[..., Any]], app: App, runs: Runs
 ) -> None:
-    """Neither the job's nor that of the push: what is enqueued is enqueued."""
+    """Neither the job's nor that of the push: what is enqueued is enqueued (O62)."""
 
     @app.events.on("*")
     def bad(event: Any) -> None:
@@ -237,10 +241,9 @@ def test_each_job_is_told_when_it_is_handed_over(
     assert 59 < delayed.due - delayed.at < 61
 
 
-def test_jobs_of_a_block_are_told_after_its_commit(
-    app: App, job: Job[..., None], heard: list[JobEvent]
-) -> None:
+def test_jobs_of_a_block_are_told_after_its_commit(app: App, heard: list[JobEvent]) -> None:
     """All at once, those of the blocks inside it too; of a block that raises nothing is told."""
+    job = app.job(name="app.job")(lambda number=0: None)
     outer, inner = app.batch(), app.batch()
     with outer.jobs():
         job.enqueue(1)
@@ -254,10 +257,11 @@ def test_jobs_of_a_block_are_told_after_its_commit(
     assert heard == []
 
 
-def _fill(app: App, job: Job[..., None], error: Exception) -> None:
+def _fill(app: App, job: Job[..., None], error: Exception | None) -> None:
     with app.batch().jobs():
-        job.enqueue(3)
-        raise error
+        job.enqueue()
+        if error is not None:
+            raise error
 
 
 def test_jobs_of_a_large_block_are_told(
@@ -356,3 +360,87 @@ def _lapse(app: App, job: Job[..., None]) -> None:
             job.enqueue(i)
         for name in block.staging.counts:
             raw(app, "UNLINK", app.keys("staged", name))
+
+
+def test_what_is_there_is_told_though_its_durability_is_missed(
+    app: App, heard: list[JobEvent]
+) -> None:
+    """NotDurable means that it is enqueued; alone and in a block."""
+    app.durability, app.timeout = "replicated", 0.5
+    job = app.job(name="app.job")(lambda: None)
+    with pytest.raises(NotDurable):
+        job.enqueue()
+    with pytest.raises(NotDurable):
+        _fill(app, job, None)
+    assert [event.bid is None for event in heard] == [True, False]
+
+
+def test_a_condemned_job_does_not_begin(app: App, heard: list[JobEvent]) -> None:
+    """Three processes have died under it: it fails without being called."""
+    app.job(name="app.job")(lambda: None)
+    payload = write("j1", blamed=[time.time()] * 3)
+    assert isinstance(Runs(app).perform(payload.encode(), 7), Other)
+    assert [(event.name, type(event.error)) for event in heard] == [("job.died", PoisonPill)]
+
+
+def test_an_outbox_that_comes_too_late_is_told_as_released(
+    runs: Runs, following: Job[..., Any], outbox: Make, heard: list[JobEvent]
+) -> None:
+    """The claim stands no more: nothing was pushed, and the run counts for nothing."""
+    outbox(following.enqueue).enqueue()
+    claimed = runs.claim()
+    assert runs.recall() == 1
+    assert runs.perform(claimed.payloads[0], claimed.first) == Sent(claimed.first)
+    assert names(heard) == ["enqueued", "started", "released"]
+
+
+# -- by hand --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["queue", "schedule", "retry", "dead"])
+def test_what_people_do_to_one_job_is_told(way: Way, heard: list[JobEvent], place: str) -> None:
+    """Where they do it, and only of what they have done."""
+    app = way.app
+    text = member(0, retry_count=1)
+    homes: dict[str, Any] = {
+        "queue": app.queues["default"],
+        "schedule": app.scheduled,
+        "retry": app.retries,
+        "dead": app.dead,
+    }
+
+    def lay() -> str:
+        if place == "queue":
+            put(app, "default", text)
+        else:
+            raw(app, "ZADD", app.keys(place), 1_900_000_000, text)
+        return str(json.loads(text)["jid"])
+
+    verbs = {"delete": "deleted", "kill": "killed", "retry": "requeued"}
+    verbs.pop({"queue": "retry", "dead": "kill"}.get(place, ""), None)
+    for verb, name in verbs.items():
+        assert way(homes[place], verb, lay()) is True
+        assert way(homes[place], verb, "nobody") is False
+        (event,) = heard
+        assert (event.name, event.jid, event.job) == (f"job.{name}", f"{BID}00000000", "app.job")
+        assert (event.queue, event.bid, event.attempt) == ("default", BID, 3)
+        assert event.kept == (verb == "kill")
+        heard.clear()
+        raw(app, "FLUSHALL")
+
+
+def test_a_dead_job_is_not_killed_again(app: App, heard: list[JobEvent]) -> None:
+    """Nothing happens to it, so nothing is told."""
+    raw(app, "ZADD", app.keys("dead"), 1_900_000_000, write("j1"))
+    assert app.dead.kill("j1") is True
+    assert heard == []
+
+
+def test_all_that_are_retried_are_told(way: Way, heard: list[JobEvent]) -> None:
+    """One by one, as they go."""
+    for i in range(3):
+        raw(way.app, "ZADD", way.app.keys("retry"), 1_900_000_000, write(f"j{i}"))
+    assert way(way.app.retries, "retry_all") == 3
+    assert [(event.name, event.jid) for event in heard] == [
+        ("job.requeued", f"j{i}") for i in range(3)
+    ]

@@ -13,14 +13,16 @@ from outrider.block import Block
 from outrider.buffer.buffer import Buffer
 from outrider.hold import Hold
 from outrider.inspection.batches import Batches
-from outrider.inspection.held import Held
+from outrider.inspection.held import Held, HeldNames
 from outrider.inspection.processes import Processes
-from outrider.inspection.queues import Queue
+from outrider.inspection.queues import Queue, Queues
 from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
 from outrider.job import Enqueuer, Job
 from outrider.metrics.metrics import Metrics
+from outrider.operations.operations import Operation, Operations
+from outrider.operations.trash import Trash
 from outrider.watching import Events
 
 CLASSES: list[type] = [
@@ -37,6 +39,9 @@ CLASSES: list[type] = [
     Processes,
     Work,
     Stats,
+    Operation,
+    Operations,
+    Trash,
     RunningJob,
     Buffer,
     Metrics,
@@ -55,13 +60,16 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
         BatchStatus,
         ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed", "delete"),
     ),
-    (Batches, ("get", "open", "page")),
+    (Batches, ("get", "open", "page", "size")),
     (Queue, (*COLLECTION, *PAUSE, "latency")),
     (Held, (*COLLECTION, *PAUSE)),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
     (Process, ("quiet", "stop", "dump")),
     (Processes, ("get", "size")),
     (Work, ("find", "size")),
+    (Operation, ("refresh", "cancel", "join", "run", "undo")),
+    (Operations, ("start", "get", "page")),
+    (Trash, ("size", "page", "find", "restore", "restore_all", "empty")),
     (Stats, ("read", "latency", "queues", "history")),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
@@ -137,7 +145,7 @@ def test_context_managers_work_both_ways() -> None:
         assert hasattr(Block, name)
         assert hasattr(Hold, name)
     for name in ("__iter__", "__aiter__"):
-        kinds = (Batches, Queue, Held, JobSet, Processes, Work)
+        kinds = (Batches, Queue, Queues, Held, HeldNames, JobSet, Processes, Work)
         assert all(hasattr(kind, name) for kind in kinds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,31 @@ def test_measuring_holds_no_connection(away: App, proxy: Proxy) -> None:
     proxy.severed = False
     measures.end()
     assert counted(away) == {"a": 4000}
+
+
+def test_threads_and_flushes_lose_no_run(app: App, away: App) -> None:
+    """Though they take turns at any moment."""
+    measures = Measures(away)
+    failed = event(name="job.failed", error=ValueError())
+
+    def run() -> None:
+        for _ in range(20_000):
+            measures.add(failed)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            flush(measures)
+    finally:
+        sys.setswitchinterval(before)
+    measures.end()
+    total = app.metrics.totals()["a"]
+    assert (total.count, total.failed, total.run_times.count) == (80_000,) * 3
+    assert total.seconds == pytest.approx(320.0)
 
 
 def test_a_server_that_refuses_is_told_of_once(

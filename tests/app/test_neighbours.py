@@ -113,7 +113,7 @@ def bytes_of(entry: Any) -> bytes:
 def test_no_act_touches_another_job(
     app: App, where: str, act: str, texts: list[tuple[str, float]], jid: str
 ) -> None:
-    """At most one job leaves, and it has that id; at most one comes, and it is the same job."""
+    """At most one job leaves, which has that id; if one comes, it is the same (O21)."""
     raw(app, "FLUSHALL")
     place, key = lay(app, where, texts)
     there = [read(text.encode()).jid for text, _ in texts]

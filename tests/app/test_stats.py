@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -35,8 +36,9 @@ def bring(app: App, name: str, *words: str | float) -> None:
 # -- one request ----------------------------------------------------------------------------------
 
 
-def test_everything_in_one_request(way: Way, app: App) -> None:
-    """Counters, sizes, each queue, workers; what is on its way belongs to where it goes."""
+@pytest.fixture
+def filled(app: App) -> Iterator[None]:
+    """Something lies everywhere, and something is on its way."""
     since = now()
     put(app, "default", write("a", enqueued_at=since - 100), write("b"))
     put(app, "low", write("c", "low", enqueued_at=int((since - 200) * 1000)))
@@ -55,6 +57,13 @@ def test_everything_in_one_request(way: Way, app: App) -> None:
     beat(app, "h:1:a", busy=2, beat=1.5)
     beat(app, "h:2:b", info=json.dumps({"busy": 9}))
     raw(app, "SADD", "processes", "gone:1:c")
+    yield
+    raw(app, "DEL", "o:moving", *(f"o:staged:{MOVING}{end}" for end in ("", ":low", ":coming")))
+
+
+@pytest.mark.usefixtures("filled")
+def test_everything_in_one_request(way: Way, app: App) -> None:
+    """Counters, sizes, each queue, workers; what is on its way belongs to where it goes."""
     with counted() as sent:
         found = way(app.stats, "read")
     assert sent == ["overview"]
@@ -83,7 +92,6 @@ def test_everything_in_one_request(way: Way, app: App) -> None:
         "processes": 2,
         "busy": 2,
     }
-    raw(app, "DEL", "o:moving", *(f"o:staged:{MOVING}{end}" for end in ("", ":low", ":coming")))
 
 
 def test_queues_by_name(way: Way, app: App) -> None:

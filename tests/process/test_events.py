@@ -29,7 +29,7 @@ def start(folder: Path, app: App, *options: str) -> Worker:
 
 
 def test_each_run_is_told_where_it_ran(tmp_path: Path, app: App, handled: ModuleType) -> None:
-    """A handler that fails is logged, and harms neither the job nor the handlers behind it."""
+    """A handler that fails is logged, and harms neither the job nor those behind it (O62)."""
     worker = start(tmp_path, app, "-c", "1")
     try:
         handled.quick.enqueue()

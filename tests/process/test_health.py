@@ -81,7 +81,7 @@ def start(worker: StartWorker) -> Callable[..., Worker]:
 
 
 def test_a_stopped_child_is_told(start: Callable[..., Worker], tmp_path: Path) -> None:
-    """One of two claims nothing: its process lives, and the worker is not alive. Then it is."""
+    """One of two claims nothing: its process lives, the worker is not alive. Then it is (O60)."""
     one = start("-p", "2")
     until(lambda: len(one.children) == 2, "two children")
     alive = outrider(tmp_path, "alive", address(one))
@@ -102,7 +102,7 @@ def test_a_stopped_child_is_told(start: Callable[..., Worker], tmp_path: Path) -
 def test_children_that_hang_are_told(
     start: Callable[..., Worker], app: App, work: ModuleType
 ) -> None:
-    """A job holds the interpreter for good: nothing else runs in that process, and it is told."""
+    """A job holds the interpreter for good: nothing else runs there, and it is told (O60)."""
     one = start("-c", "2")
     work.grab.enqueue(0, 600)
     until(lambda: ask(one, "/live")[0] == 503, "it is told", 40)
@@ -158,7 +158,7 @@ def lost(tmp_path: Path) -> Iterator[tuple[Server, Worker]]:
 
 
 def test_a_server_that_is_away_is_no_reason_to_end(lost: tuple[Server, Worker]) -> None:
-    """A new process would not find it either: it is alive, and not ready until it is back."""
+    """A new process would not find it either: it is alive, not ready until it is back (O61)."""
     server, one = lost
     os.kill(server.pid, signal.SIGSTOP)
     try:

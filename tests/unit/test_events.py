@@ -88,7 +88,7 @@ def test_a_handler_is_registered_once() -> None:
 def test_a_handler_that_raises_hurts_nobody(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged; those behind it are called, and who tells goes on, in a thread of a worker."""
+    """It is logged; those behind it are called, and a thread of a worker goes on (O62)."""
     handlers, heard = Handlers(), list[object]()
 
     @handlers.on("job.died")

@@ -109,7 +109,7 @@ def test_a_server_that_is_away_is_no_reason_for_a_new_process(patient: Patient) 
 
 
 def test_a_child_that_stays_cut_off_alone_is_ill(patient: Patient) -> None:
-    """When the server is back it has a minute; tries in vain are worth nothing after that."""
+    """When the server is back it has a minute; tries in vain are worth nothing then (O60)."""
     patient.later(100, reached=False)
     for _ in range(2):
         patient.later(30)

@@ -26,8 +26,8 @@ MODULES = {
     ),
     "console": (
         *("status", "barring", "waiting", "slots", "cancelling", "explain", "whereabouts"),
-        *("reviving", "forgetting", "walk", "inspection", "operations", "job", "cli"),
-        *("metrics", "search", "web"),
+        *("reviving", "forgetting", "walk", "inspection", "search", "operations", "job", "cli"),
+        *("metrics", "web"),
     ),
 }
 # A job may do what producers do.

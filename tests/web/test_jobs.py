@@ -8,6 +8,7 @@ import pytest
 
 from outrider import App
 from outrider.job import Job
+from outrider.script import command
 from tests.app.hands import Hands
 from tests.web.site import Site, path_of
 
@@ -29,6 +30,16 @@ def test_a_queue_page_by_page(site: Site, job: Job[..., None]) -> None:
             break
         after = {"after": page["next"]}
     assert found == expected
+
+
+def test_cursors_of_long_ids(site: Site, app: App) -> None:
+    """Others' ids may be long: pages go on all the same."""
+    for number in range(30):
+        payload = f'{{"jid":"{number:064}","class":"x","args":[{number}]}}'
+        app.perform(command("LPUSH", "queue:default", payload, decode=int))
+    page = site.get("/queues/default/jobs", limit=20)
+    rest = site.get("/queues/default/jobs", limit=20, after=page["next"])
+    assert [one["args"] for one in page["jobs"] + rest["jobs"]] == [[n] for n in range(30)]
 
 
 def test_sets_and_one_job(site: Site, job: Job[..., None]) -> None:

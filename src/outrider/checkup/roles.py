@@ -40,7 +40,7 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
     reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZCARD batches,
     ZRANGE leases""",
 )
 ROLES = {
@@ -66,8 +66,8 @@ ROLES = {
         MGET stat, PSUBSCRIBE, SADD paused, SADD pausednames, SISMEMBER paused,
         SISMEMBER pausednames, SMEMBERS heldnames, SMEMBERS queues,
         SREM paused, SREM pausednames, SUBSCRIBE, SUNION heldnames pausednames,
-        ZCARD dead held queue retry schedule, ZCARD trash, ZRANGE batches, ZRANGE deaths,
-        ZRANGE leases, ZRANGE marks, ZRANGE moving""",
+        ZCARD batches, ZCARD dead held queue retry schedule, ZCARD trash, ZRANGE leases,
+        ZRANGE marks, ZRANGE moving""",
     ),
 }
 

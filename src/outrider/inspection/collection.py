@@ -9,6 +9,7 @@ import msgspec
 
 from outrider.clock import now_ms
 from outrider.errors import ConfigError, Kill
+from outrider.events import MAX_NAME, JobEvent
 from outrider.hub import Flow, Hub
 from outrider.inspection.record import JobRecord, read
 from outrider.status import FailedJob
@@ -144,6 +145,7 @@ class Collection:
                 now=now,
             )
             if removed:
+                tell(self._hub, "job.killed" if to == "dead" else "job.deleted", found.payload)
                 return True
         return False
 
@@ -176,6 +178,23 @@ def check_limit(limit: int) -> None:
     """Raise ConfigError unless a page may have so many."""
     if not 1 <= limit <= PAGE:
         raise ConfigError(f"limit must be 1 to {PAGE:,}, not {limit!r}")
+
+
+def tell(hub: Hub, name: str, payload: bytes) -> None:
+    """Tell what somebody has done to a job."""
+    if hub.events.of[name]:
+        found = read(payload)
+        event = JobEvent(
+            name,
+            now_ms() / 1000,
+            found.jid[:MAX_NAME],
+            found.job[:MAX_NAME],
+            found.queue[:MAX_NAME],
+            found.bid and found.bid[:MAX_NAME],
+            1 if found.retry_count is None else found.retry_count + 2,
+            kept=name == "job.killed",
+        )
+        hub.events.tell(event)
 
 
 def note(record: JobRecord, now: int) -> str:

@@ -8,7 +8,7 @@ from outrider import payload
 from outrider.clock import now_ms
 from outrider.errors import BatchCancelled, UnreadablePayload
 from outrider.hub import Flow, Hub
-from outrider.inspection.collection import Collection
+from outrider.inspection.collection import Collection, tell
 from outrider.inspection.record import JobRecord, read
 from outrider.store import place as store
 from outrider.store.place import Entry, Place, SetName
@@ -113,6 +113,8 @@ class JobSet(Collection):
             )
         if answer == store.NO_JOB:
             raise UnreadablePayload(f"{record.text[:100]!r} is no job")
+        if answer == 1:
+            tell(self._hub, "job.requeued", record.raw)
         return answer == 1
 
     def _changed(self, record: JobRecord) -> bytes:

@@ -89,7 +89,7 @@ else
   for i, job in ipairs(going) do entries[i] = { job.payload, job.score } end
   discard(place, name, id, entries, now)
 end
-take_all(place, name, key, going)
+take_all(place, name, key, going, id .. ':' .. step)
 if act == 'queue' then
   tell(going, FAILING)
 elseif place ~= 'dead' then

@@ -121,10 +121,10 @@ class _Course:
         length: int = (yield lines.lying(self._keys, place)) if place.is_list else 0
         walk = Walk(self._keys, place)
         while not walk.is_over:
-            entries = yield from walk.page()
-            lying = [entry for entry in entries if not entry.is_coming]
-            self._scanned += len(lying)
-            meant = [one for one in lying if is_meant(self._operation, wanted, place, one)]
+            before = walk.looked
+            entries = yield from walk.page(sieve=wanted.may_match)
+            self._scanned += walk.looked - before
+            meant = [one for one in entries if is_meant(self._operation, wanted, place, one)]
             self._matched += len(meant)
             yield from self._act(place, meant, length)
             walk.took(meant)

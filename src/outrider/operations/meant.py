@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outrider.hub import Flow
-from outrider.inspection.record import decode, moment
+from outrider.inspection.record import STATES, decode, moment
 from outrider.keys import Keys
 from outrider.operations.record import Reading
 from outrider.search.filter import Filter
@@ -12,14 +12,7 @@ from outrider.store import held, queue
 from outrider.store.place import Entry, Place
 
 # What is moved on by us lies later in this order, so that it is met there.
-STATES = {
-    "schedule": "scheduled",
-    "retry": "retrying",
-    "queue": "queued",
-    "held": "held",
-    "dead": "dead",
-}
-ORDER = list(STATES)
+ORDER = ("schedule", "retry", "queue", "held", "dead")
 _SINCE = {
     "schedule": ("created_at",),
     "retry": ("retried_at", "failed_at"),
@@ -53,7 +46,7 @@ def _is_for(operation: Reading, wanted: Filter, place: Place) -> bool:
 
 def is_meant(operation: Reading, wanted: Filter, place: Place, entry: Entry) -> bool:
     """Whether a job there matches, and did not come later."""
-    if not wanted.may_match(entry.payload):
+    if entry.is_coming:
         return False
     name = place.name if place.kind == "queue" else None
     seen = Seen(entry.payload, STATES[place.kind], name, entry.score)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from outrider.inspection.record import STATES, JobRecord, State, decode, moment, texts
 from outrider.inspection.work import RunRecord
+from outrider.store.place import Kind
 
-KINDS = ("retry", "dead", "schedule", "queue", "held")
+KINDS: tuple[Kind, ...] = ("retry", "dead", "schedule", "queue", "held")
 """Kinds of places, in the order in which they are searched."""
 ALL_STATES: tuple[State, ...] = ("running", *(STATES[kind] for kind in KINDS))
 
@@ -23,22 +23,29 @@ _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PACKED = "error_backtrace"
 
 
-@dataclass
 class Seen:
     """One job somewhere: its payload, its state, and the queue where it lies, when that is one.
 
     `at` is the time under which it lies there, in seconds; None where places have no times.
     """
 
-    payload: bytes
-    state: str
-    lies_in: str | None = None
-    at: float | None = None
+    __slots__ = ("_fields", "at", "lies_in", "payload", "state")
 
-    @cached_property
+    def __init__(
+        self, payload: bytes, state: str, lies_in: str | None = None, at: float | None = None
+    ) -> None:
+        self.payload = payload
+        self.state = state
+        self.lies_in = lies_in
+        self.at = at
+        self._fields: dict[str, Any] | None = None
+
+    @property
     def fields(self) -> dict[str, Any]:
         """What the payload says; nothing, when it is no job."""
-        return decode(self.payload)
+        if self._fields is None:
+            self._fields = decode(self.payload)
+        return self._fields
 
     def text(self, name: str) -> str:
         """A field that is a text; "" for all others."""
@@ -72,13 +79,15 @@ class Seen:
                 return then.timestamp()
         return None
 
-    @cached_property
-    def words(self) -> list[str]:
+    def words(self) -> Iterator[str]:
         """All of it that may be sought as text, folded: its texts, lists and objects."""
         if not self.fields:
-            return [fold(self.payload.decode("utf-8", "replace"))]
-        values = (bytes(raw) for name, raw in _raw.decode(self.payload).items() if name != _PACKED)
-        return [fold(_unescaped(value.decode())) for value in values if value[:1] in b'"[{']
+            yield fold(self.payload.decode("utf-8", "replace"))
+            return
+        for name, raw in _raw.decode(self.payload).items():
+            value = bytes(raw)
+            if value[:1] in b'"[{' and name != _PACKED:
+                yield fold(_unescaped(value.decode()))
 
 
 def seen_of(record: JobRecord) -> Seen:
@@ -101,14 +110,26 @@ def fold(text: str) -> str:
     return text.lower()
 
 
-def may_fold_to_ascii(payload: bytes) -> bool:
-    """Whether a letter in it is ASCII only when it is folded: KELVIN SIGN, and I WITH DOT ABOVE."""
-    return b"\xe2\x84\xaa" in payload or b"\xc4\xb0" in payload
-
-
 def needle(text: str) -> bytes:
     """What any payload without escapes must hold, in small letters, to have this text in it."""
     return max(_RUN.findall(fold(text)), key=len, default="").encode()
+
+
+def is_ruled_out(payload: bytes, *needles: Sequence[bytes]) -> bool:
+    """Whether of some of these a payload holds none: quick, and never wrong.
+
+    With escapes it may spell any letter, and two letters are ASCII only when they are folded:
+    KELVIN SIGN, and I WITH DOT ABOVE.
+    """
+    small = payload.lower()
+    for group in needles:
+        if not any(map(small.__contains__, group)):
+            break
+    else:
+        return False
+    if b"\\" in payload:
+        return False
+    return payload.isascii() or not (b"\xe2\x84\xaa" in payload or b"\xc4\xb0" in payload)
 
 
 def is_like(pattern: str, text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from outrider.search.seen import Seen, fold, is_like, needle
+from outrider.search.seen import Seen, fold, is_like, is_ruled_out, needle
 
 Needles = tuple[bytes, ...]
 COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -45,10 +45,6 @@ class Term:
 
     negated: bool
 
-    def holds(self, seen: Seen, now: float) -> bool:
-        """Whether it is true of a job."""
-        return self._test(seen, now) != self.negated
-
     @property
     def needles(self) -> Needles:
         """Texts of which a payload without escapes must hold one; () when none need be."""
@@ -58,7 +54,8 @@ class Term:
     def __str__(self) -> str:
         return ("-" if self.negated else "") + self._spelled()
 
-    def _test(self, seen: Seen, now: float) -> bool:
+    def test(self, seen: Seen, now: float) -> bool:
+        """Whether the condition holds for a job, negated or not."""
         raise NotImplementedError
 
     def _needles(self) -> Needles:
@@ -74,9 +71,11 @@ class Word(Term):
 
     text: str
 
-    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+    def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+        if is_ruled_out(seen.payload, (needle(self.text),)):
+            return False
         wanted = fold(self.text)
-        return any(wanted in words for words in seen.words)
+        return any(wanted in words for words in seen.words())
 
     def _needles(self) -> Needles:
         return (needle(self.text),)
@@ -92,7 +91,7 @@ class OneOf(Term):
     name: str
     values: tuple[str, ...]
 
-    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+    def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
         return any(FITS[self.name](seen, value) for value in self.values)
 
     def allows(self, text: str) -> bool:
@@ -103,7 +102,9 @@ class OneOf(Term):
     def _needles(self) -> Needles:
         if self.name in ("state", "queue"):  # these are where it lies, not what it says
             return ()
-        return tuple(max(map(needle, value.split("*")), key=len) for value in self.values)
+        before, after = _SPELLED.get(self.name, ("", ""))
+        texts = (f"{before}{value}{after}".split("*") for value in self.values)
+        return tuple(max(map(needle, pieces), key=len) for pieces in texts)
 
     def _spelled(self) -> str:
         return f"{self.name}:{listed(self.values)}"
@@ -133,6 +134,10 @@ FITS: dict[str, Callable[[Seen, str], bool]] = {
 }
 
 
+# What stands around a value in a payload, where that is known.
+_SPELLED = {"job": ("", '"'), "tag": ('"', '"'), "batch": ('"', ""), "jid": ('"', '"')}
+
+
 @dataclass(frozen=True, slots=True)
 class Argument(Term):
     """One argument, or something inside it, has one of these values.
@@ -144,7 +149,7 @@ class Argument(Term):
     path: tuple[str, ...]
     values: tuple[str, ...]
 
-    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+    def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
         first = self.path[0]
         inside: Any = seen.fields.get("args" if _index(first) is not None else "kwargs")
         for step in self.path:
@@ -155,12 +160,30 @@ class Argument(Term):
                 inside = inside.get(step, _NOTHING) if isinstance(inside, dict) else _NOTHING
         return any(_is_value(inside, value) for value in self.values)
 
+    def _needles(self) -> Needles:
+        texts = tuple(_needle_of(value) for value in self.values)
+        if all(texts):
+            return texts
+        keys = (needle(f'"{step}"') for step in self.path if _index(step) is None)
+        return (max(keys, key=len, default=b""),)
+
     def _spelled(self) -> str:
         steps = (_quoted(step, _PLAIN_STEP) for step in self.path)
         return f"arg.{'.'.join(steps)}={listed(self.values)}"
 
 
 _NOTHING = object()
+
+
+def _needle_of(value: str) -> bytes:
+    """Of a number there is none, as 5 may be written 5.0 or 50e-1, and of lists and objects."""
+    if value in ("true", "false", "null"):
+        return value.encode()
+    try:
+        msgspec.json.decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return needle(f'"{value}"')
+    return b""
 
 
 def _index(step: str) -> int | None:
@@ -185,7 +208,7 @@ class Attempts(Term):
     sign: str
     number: int
 
-    def _test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
+    def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
         return COMPARE[self.sign](seen.attempts, self.number)
 
     def _spelled(self) -> str:
@@ -199,7 +222,7 @@ class Age(Term):
     sign: str
     seconds: float
 
-    def _test(self, seen: Seen, now: float) -> bool:
+    def test(self, seen: Seen, now: float) -> bool:
         made = seen.time("created_at", "enqueued_at", "failed_at")
         return made is not None and COMPARE[self.sign](now - made, self.seconds)
 
@@ -218,7 +241,7 @@ class When(Term):
     moment: datetime | None
     ago: float = 0.0
 
-    def _test(self, seen: Seen, now: float) -> bool:
+    def test(self, seen: Seen, now: float) -> bool:
         at = seen.time("enqueued_at", "created_at") if seen.at is None else seen.at
         then = now - self.ago if self.moment is None else self.moment.timestamp()
         return at is not None and (at < then if self.is_before else at >= then)

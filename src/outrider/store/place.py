@@ -5,7 +5,7 @@ What is on its way to a queue or into the schedule belongs to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
@@ -24,13 +24,15 @@ CANCELLED = -1
 NO_JOB = -2
 Mark = tuple[str, int]
 """The id of a job, and how many that have none lie between it and where a page is to begin."""
+Kind = Literal["queue", "held", "schedule", "retry", "dead"]
+Sieve = Callable[[bytes], bool]
 SetName = Literal["schedule", "retry", "dead"]
 
 
 class Place(NamedTuple):
     """A queue, or what is held for a job, by its name; or one of the sets, which have none."""
 
-    kind: Literal["queue", "held", "schedule", "retry", "dead"]
+    kind: Kind
     name: str = ""
 
     @property
@@ -101,6 +103,12 @@ class Bundle:
             if needles
             else numbered
         )
+
+    def sifted(self, sieve: Sieve) -> list[tuple[int, bytes]]:
+        """Payloads that pass a sieve, numbered: none, where all together don't."""
+        if not sieve(self.text):
+            return []
+        return [one for one in enumerate(self.cut()) if sieve(one[1])]
 
 
 class Line(NamedTuple):

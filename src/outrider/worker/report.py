@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from outrider.errors import BatchCancelled, Steer, UnreadablePayload
-from outrider.events import ENDS, Handlers, JobEvent
+from outrider.events import ENDS, MAX_NAME, Handlers, JobEvent
 from outrider.payload import Job, waited
 from outrider.store.queue import Other
 from outrider.worker.outcome import error_text
 
 log = logging.getLogger("outrider.job")
 _worker = logging.getLogger("outrider.worker")
-MAX_NAME = 200
 Shown = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
 _ENDS = {
     "retry": "job.failed",

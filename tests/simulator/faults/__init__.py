@@ -11,9 +11,10 @@ from tests.simulator.faults.batches import BATCHES
 from tests.simulator.faults.jobs import JOBS
 from tests.simulator.faults.looking import LOOKING
 from tests.simulator.faults.measuring import MEASURING
+from tests.simulator.faults.operating import OPERATING
 from tests.simulator.faults.plant import Faults, replace
 
-FAULTS: Faults = JOBS | BATCHES | LOOKING | MEASURING
+FAULTS: Faults = JOBS | BATCHES | LOOKING | MEASURING | OPERATING
 
 
 def plant(name: str) -> dict[str, Script]:

@@ -233,7 +233,7 @@ settle_all(now)
         )
     ],
     "killed in a cancelled batch": [("if to == DEAD and cancelled then to = CANCELLED end", "")],
-    "killed job buried nowhere": [("if to == 'dead' then bury({ payload }, now) end\n", "")],
+    "killed job buried nowhere": [("  bury({ payload }, now)\nelse", "else")],
     "retry leaves the job": [("take(place, '', part, payload)\nif bid", "if bid")],
     "retried member still dead": [
         ("if dead then advance(bid, { member_number(jid), FAILING }, now) end\n", "")

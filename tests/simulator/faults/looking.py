@@ -48,4 +48,34 @@ LOOKING: Faults = {
     "first board read for all": [
         ("local identity = identities[done + 1]", "local identity = identities[1]")
     ],
+    "numbers without what is coming": [
+        (
+            "count_of('list', key_queue(name)) + (on_way[name] or 0)",
+            "count_of('list', key_queue(name))",
+        )
+    ],
+    "who is gone counted as a worker": [
+        ("if not says.err and (says[1] or says[2] or says[3]) then", "if not says.err then")
+    ],
+    "next job of a queue is the last": [
+        (
+            "local found = redis.pcall('LINDEX', key, -1)",
+            "local found = redis.pcall('LINDEX', key, 0)",
+        )
+    ],
+    "batch seen told again": [
+        (
+            "at = at - (redis.call('ZSCORE', key, last) == score and 2 or 1) end",
+            "at = at - 1 end",
+        )
+    ],
+    "batch skipped by who has gone": [
+        (
+            "at = at - (redis.call('ZSCORE', key, last) == score and 2 or 1) end",
+            "at = at - 2 end",
+        )
+    ],
+    "more batches always to come": [
+        ("answer[1] = at >= 0 and at < count and 1 or 0", "answer[1] = 1")
+    ],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.simulator.messages.looking import Fade, LookAtBoards, Prune, Roll, Signal
+from tests.simulator.messages.overviews import LookAtAll, LookAtBatches
 from tests.simulator.operations.producers import send_laned
 from tests.simulator.operations.table import operation
 from tests.simulator.simulation import Simulation
@@ -33,3 +34,23 @@ def fade(sim: Simulation) -> None:
         if sim.chance(0.5):
             sim.send(Fade(identity))
     sim.rng.choice((look, signal))(sim)
+
+
+@operation(1, calm=0)
+def look_at_all(sim: Simulation) -> None:
+    """Somebody reads all numbers."""
+    sim.send(LookAtAll())
+
+
+@operation(2, calm=1)
+def look_at_batches(sim: Simulation) -> None:
+    """Somebody reads a page of batches; where they were, one may have gone."""
+    dead = sim.rng.choice((0, 1))
+    listed = sim.before.scored("o:deaths" if dead else "o:batches")
+    score, last = 0.0, ""
+    if listed and sim.chance(0.7):
+        bid = sim.rng.choice(sorted(listed))
+        score, last = listed[bid] + sim.rng.choice((0, 0, 1)), bid.decode()
+        last = sim.rng.choice((last, last, "0" * 16, "f" * 16))
+    newest, full = sim.rng.choice((0, 1)), sim.rng.choice((0, 1, 1))
+    sim.send(LookAtBatches(dead, newest, full, score, last, sim.rng.choice((1, 3, 50))))

@@ -46,16 +46,15 @@ def operate(sim: Simulation) -> None:
     if id is None:
         return
     known = sim.model.operations[id]
-    where = sim.rng.choice([*SETS, *LINES] if known.verb != "retry" else [*SETS])
-    if known.verb == "kill" and where.kind == "dead":
-        where = Place("retry")
+    where = some_place(sim, known.verb)
     texts = lying(sim.before, where)
+    share = sim.rng.choice((0.6, 1))
     # All but the last of a line may have moved, or be gone.
     shift = sim.rng.choice((0, 0, 2, 450))
     jobs = [
         (text, changed(sim, known.verb, text), at + shift)
         for at, text in enumerate(texts)
-        if sim.chance(0.6)
+        if sim.chance(share)
     ]
     if jobs and sim.chance(0.3):
         jobs.insert(0, (b"gone", b"", jobs[0][2]))
@@ -63,6 +62,16 @@ def operate(sim: Simulation) -> None:
     note = '{"by":"hand"}' if known.verb == "kill" and sim.chance(0.7) else ""
     ends = sim.rng.choice(("done", "failed")) if sim.chance(0.1) else ""
     deliver(sim, Operate(id, step, ACTS[known.verb], where, jobs, note, ends, sim.clock()))
+
+
+def some_place(sim: Simulation, verb: str) -> Place:
+    """A place of one kind or another, rather one where jobs lie."""
+    kinds = ["schedule", "retry", "dead"] if verb == "retry" else ["schedule", "retry", "queue"]
+    kinds += {"retry": ["dead"], "kill": ["held"], "delete": ["held", "dead"]}[verb]
+    kind = sim.rng.choice(kinds)
+    places = [where for where in (*SETS, *LINES) if where.kind == kind]
+    filled = [where for where in places if lying(sim.before, where)]
+    return sim.rng.choice(filled if filled and sim.chance(0.9) else places)
 
 
 def changed(sim: Simulation, verb: str, text: bytes) -> bytes:

@@ -11,7 +11,7 @@ local function shift_of(key, jobs)
 end
 
 -- Those of the `jobs` that lie in the place, each with its score or `index`; `jobs` by their position.
-local SLACK = 100
+local SLACK = { 0, 100 }
 
 local function pick(key, is_line, jobs)
   local found = {}
@@ -30,26 +30,31 @@ local function pick(key, is_line, jobs)
     if not wanted[job.payload] then wanted[job.payload] = {} end
     table.insert(wanted[job.payload], job)
   end
-  local first, last = math.max(jobs[1].at + shift - SLACK, 0), jobs[#jobs].at + shift
-  local lying = redis.call('LRANGE', key, -last - 1, -first - 1)
-  for i = #lying, 1, -1 do
-    local job = wanted[lying[i]] and table.remove(wanted[lying[i]])
-    if job then
-      job.index = first + #lying - i
-      table.insert(found, job)
+  for _, slack in ipairs(SLACK) do
+    local first, last = math.max(jobs[1].at + shift - slack, 0), jobs[#jobs].at + shift
+    local lying = redis.call('LRANGE', key, -last - 1, -first - 1)
+    found = {}
+    for i = #lying, 1, -1 do
+      local alike = wanted[lying[i]]
+      if alike and (alike.met or 0) < #alike then
+        alike.met = (alike.met or 0) + 1
+        alike[alike.met].index = first + #lying - i
+        table.insert(found, alike[alike.met])
+      end
     end
+    if #found == #jobs then break end
+    for _, alike in pairs(wanted) do alike.met = 0 end
   end
   return found
 end
 
--- Those that lie in front are cut off. Others are marked first, so that one search takes all: each by itself
--- would cost the way from an end. No payload ends with a zero byte.
-local function take_all(place, name, key, jobs)
+-- Those that lie in front are cut off. Others become a `mark` first, which nobody else can know, so that one
+-- search takes all: each by itself would cost the way from an end.
+local function take_all(place, name, key, jobs, mark)
   if #jobs == 0 then return end
   if is_list(place) and jobs[#jobs].index == #jobs - 1 then
     redis.call('LTRIM', key, 0, -#jobs - 1)
   elseif is_list(place) then
-    local mark = jobs[1].payload .. '\0'
     for _, job in ipairs(jobs) do redis.call('LSET', key, -job.index - 1, mark) end
     local from_tail = jobs[#jobs].index * 2 < redis.call('LLEN', key)
     redis.call('LREM', key, from_tail and -#jobs or #jobs, mark)

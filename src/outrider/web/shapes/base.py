@@ -10,7 +10,7 @@ from msgspec import Meta
 
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
 After = Annotated[
-    str, Meta(max_length=500, description="`next` of the page before; without it, the first page.")
+    str, Meta(max_length=4096, description="`next` of the page before; without it, the first page.")
 ]
 
 
