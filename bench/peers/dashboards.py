@@ -64,6 +64,6 @@ class Program:
 
 
 DASHBOARDS = (
-    Program("rq-dashboard", "rq_dashboard_", ("queues", "workers", "jobs", "jobs in the middle")),
+    Program("rq-dashboard", "rq_dashboard_", ("queues", "workers", "jobs", "jobs, 1,000 deep")),
     Program("Flower", "flower_", ("broker", "tasks")),
 )

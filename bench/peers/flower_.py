@@ -11,7 +11,7 @@ import time
 from uuid import uuid4
 
 from celery import Celery
-from celery.events.state import State
+from flower.events import EventsState
 from flower.utils.broker import Broker
 from flower.utils.tasks import iter_tasks
 from redis import Redis
@@ -28,7 +28,7 @@ class _Events:
     """What it has heard of tasks."""
 
     def __init__(self) -> None:
-        self.state = State(max_tasks_in_memory=TASKS)
+        self.state = EventsState(max_tasks_in_memory=TASKS)
         now = time.time()
         for number in range(TASKS):
             self.state.event(
