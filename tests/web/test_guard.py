@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from outrider import App
 from outrider.errors import ConfigError
@@ -26,17 +29,48 @@ def not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("not_tested")
 @pytest.mark.parametrize("one", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
-def test_nothing_is_open_until_it_is_said(app: App, one: object) -> None:
+def test_others_are_refused_until_it_is_said(app: App, one: object) -> None:
     """Without `auth` and `allow_anonymous` all but the health is refused, and told why (O162)."""
     site = Site(app)
     endpoint = next(each for each in ENDPOINTS if each is one)
     path = path_of(endpoint.path, **{name: EVERY_NAME[name] for name in endpoint.in_path})
-    answer = site.ask(endpoint.method, API + path, json={} if endpoint.body else None)
+    more: dict[str, Any] = {"json": {}} if endpoint.body else {}
+    answer = site.ask(endpoint.method, API + path, peer="192.0.2.7", **more)
     if endpoint.needs is None:
         assert answer.status_code == 200
     else:
         assert answer.status_code == 403
         assert "allow_anonymous=True" in answer.json()["detail"]
+
+
+HERE = [
+    ("127.0.0.1", {}, 200),
+    ("::1", {}, 200),
+    ("192.0.2.7", {}, 403),
+    ("", {}, 403),
+    ("127.0.0.1", {"X-Forwarded-For": "192.0.2.7"}, 403),
+    ("127.0.0.1", {"Forwarded": "for=192.0.2.7"}, 403),
+    ("127.0.0.1", {"X-Real-IP": "192.0.2.7"}, 403),
+    ("127.0.0.1", {"Via": "1.1 proxy"}, 403),
+    ("127.0.0.1", {"Host": "evil.example"}, 421),
+]
+
+
+@pytest.mark.usefixtures("not_tested")
+@pytest.mark.parametrize(("peer", "headers", "status"), HERE, ids=str)
+def test_this_machine_may_ask(app: App, peer: str, headers: dict[str, str], status: int) -> None:
+    """Directly, and by its own name: behind a proxy everybody would be here (O162)."""
+    answer = Site(app).ask("GET", f"{API}/me", peer=peer, headers=headers)
+    assert answer.status_code == status
+
+
+@pytest.mark.usefixtures("not_tested")
+def test_a_part_of_a_site_is_closed(app: App) -> None:
+    """Who runs the site may have put it behind anything."""
+    site = Site(app)
+    site.asgi = Starlette(routes=[Mount("/jobs", app=create_app(app))])
+    assert site.ask("GET", f"/jobs{API}/me").status_code == 403
+    assert site.ask("GET", f"/jobs{API}/health").status_code == 200
 
 
 def test_under_pytest_it_is_open(app: App) -> None:

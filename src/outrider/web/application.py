@@ -64,27 +64,30 @@ def create_app(
     app: App,
     *,
     auth: Auth | None = None,
-    allow_anonymous: bool | Collection[str] = False,
+    allow_anonymous: bool | Collection[str] | None = None,
     allowed_hosts: Collection[str] | None = None,
     redact: Collection[str] = (),
     on_act: Callable[[Act], None] | None = None,
 ) -> Starlette:
     """An ASGI application to look at an app's jobs and batches and to operate on them.
 
-    It runs by itself or mounted below any path. Everything is refused until it is said who may ask:
-    `auth` tells who it is (see `outrider.web.auth`); `allow_anonymous` lets in whom that does not
-    know, with all permissions or with these. `allowed_hosts` are the host names it answers for
-    (`*.example.com`, or `*` for any): any, but with `allow_anonymous` only this machine's. What has
-    one of the words `redact` in its name is hidden like a password. `on_act` is told of everything
-    that is changed, or refused, beside the log. Raises ConfigError for a wrong setting.
+    It runs by itself or mounted below any path. Until it is said who may ask, it answers programs
+    on this machine that ask it directly, and mounted nobody. `auth` tells who it is (see
+    `outrider.web.auth`); `allow_anonymous` lets in whom that does not know, with all permissions or
+    with these. `allowed_hosts` are the host names it answers for (`*.example.com`, or `*` for any):
+    any, but where somebody need not be known only this machine's. What has one of the words
+    `redact` in its name is hidden like a password. `on_act` is told of everything that is changed,
+    or refused, beside the log. Raises ConfigError for a wrong setting.
     """
-    if config.is_tested() and auth is None and not allow_anonymous:
-        allow_anonymous, allowed_hosts = True, allowed_hosts or ("*",)
-    permissions = PERMISSIONS if allow_anonymous is True else allow_anonymous or ()
+    is_unsaid = auth is None and allow_anonymous is None
+    if is_unsaid and config.is_tested():
+        is_unsaid, allow_anonymous, allowed_hosts = False, True, allowed_hosts or ("*",)
+    allowed = True if is_unsaid else allow_anonymous
+    permissions = PERMISSIONS if allowed is True else allowed or ()
     anonymous = Principal("anonymous", permissions) if permissions else None
     # Who has to be known is no prey of a page whose name leads here.
     hosts = allowed_hosts or (("*",) if anonymous is None else guard.LOCAL)
-    desk = Desk(app, auth, anonymous, Redaction(redact), on_act)
+    desk = Desk(app, auth, anonymous, Redaction(redact), on_act, only_here=is_unsaid)
 
     made = Starlette(
         routes=_routes(app, desk),

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from outrider.app import App
 from outrider.web.auth import Auth, ask, peer
+from outrider.web.guard import is_here
 from outrider.web.principals import Principal
 from outrider.web.problems import Refusal
 from outrider.web.showing import Redaction
@@ -17,7 +18,7 @@ REQUEST_ID = "outrider.request_id"
 
 
 class Desk:
-    """Finds out who asks."""
+    """Finds out who asks. `only_here`: `anonymous` is who asks on this machine, and nobody else."""
 
     def __init__(
         self,
@@ -26,17 +27,21 @@ class Desk:
         anonymous: Principal | None,
         redaction: Redaction,
         on_act: Callable[[Act], None] | None,
+        *,
+        only_here: bool,
     ) -> None:
         self._app = app
         self._auth = auth
         self._anonymous = anonymous
         self._redaction = redaction
         self._on_act = on_act
+        self._only_here = only_here
 
     async def welcome(self, request: Request, needs: str | None) -> Visit:
         """The visit that a request begins; refused when nobody is known to ask."""
         who = None if self._auth is None else await ask(self._auth, request.scope)
-        who = who or self._anonymous
+        if who is None and (is_here(request.scope) or not self._only_here):
+            who = self._anonymous
         if who is None and needs is None:
             who = Principal("anonymous", ())
         if who is None:
@@ -55,7 +60,8 @@ class Desk:
             return Refusal(
                 403,
                 "closed",
-                "nobody may ask yet: give create_app an auth, or allow_anonymous=True",
+                "only programs on this machine may ask, and directly: give create_app an auth, or "
+                "allow_anonymous=True",
             )
         challenge = getattr(self._auth, "challenge", "Bearer")
         return Refusal(

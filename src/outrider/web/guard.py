@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
-from outrider.web.auth import Scope, header
+from outrider.web.auth import Scope, header, peer
 from outrider.web.problems import Refusal
 
 Message = MutableMapping[str, Any]
@@ -14,6 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_PROXIED = (b"forwarded", b"via", b"x-real-ip")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -42,6 +44,21 @@ def check_host(scope: Scope, allowed: Collection[str]) -> None:
         raise Refusal(
             421, "wrong-host", f"{host!r} is not a host that this answers for: see allowed_hosts"
         )
+
+
+def is_here(scope: Scope) -> bool:
+    """Whether a program on this machine asks directly.
+
+    Not through a proxy, behind which everybody would be here, nor where this is a part of a site.
+    """
+    try:
+        address = ipaddress.ip_address(peer(scope))
+    except ValueError:
+        return False
+    passed_on = any(
+        name in _PROXIED or name.startswith(b"x-forwarded") for name, _ in scope["headers"]
+    )
+    return address.is_loopback and not passed_on and not scope.get("root_path")
 
 
 def check_origin(scope: Scope) -> None:
