@@ -12,6 +12,7 @@ from outrider.ids import FIRST_CALLBACK
 _CALLBACK = re.compile(r"([0-9a-f]+):([a-z]+):(\d+)")
 _OURS = re.compile(rb'\{"jid":"([^"\\]+)","class":"([^"\\]+)","queue":"')
 _QUEUE = re.compile(rb'"queue":"([^"]+)"')
+_BLAMED = re.compile(rb',"blamed":\[([\d.,]+)\]\}$')
 NAMES = ("app.job", "app.other", "app.callback", "Ruby")
 _MEMBER = re.compile(r"[0-9a-f]{8}")
 
@@ -86,6 +87,9 @@ def told(payload: bytes, why: str, now: int) -> bytes:
     if why != "blamed":
         return payload
     earlier, since = known.get("blamed"), now / 1000 - BLAME_WINDOW
+    # What begins as a job and ends too early is no JSON, and is blamed all the same.
+    if earlier is None and (spliced := _BLAMED.search(payload)):
+        earlier = [float(at) for at in spliced[1].split(b",")]
     numbers = [at for at in earlier if isinstance(at, float)] if isinstance(earlier, list) else []
     times = [at for at in numbers if at > since]
     return _spliced(payload, f'"blamed":[{",".join(f"{at:.3f}" for at in [*times, now / 1000])}]')
