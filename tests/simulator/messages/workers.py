@@ -305,10 +305,10 @@ class Ack(Message):
 
 
 def _batches(held: dict[int, bytes], tokens: list[int]) -> int:
-    """How many batches and callbacks these are of."""
-    jobs = [read(held[token]) for token in tokens if token in held]
-    members = {job.member[0] for job in jobs if job.member}
-    return len(members) + sum(job.callback is not None for job in jobs)
+    """How many batches and callbacks these are of, and jobs of others that say they are one."""
+    payloads = [held[token] for token in tokens if token in held]
+    members = {job.member[0] for job in map(read, payloads) if job.member}
+    return len(members) + sum(b'"cb":"' in payload for payload in payloads)
 
 
 @dataclass
