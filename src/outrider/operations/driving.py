@@ -87,12 +87,10 @@ class _Course:
         self._step = int(fields["step"])
         self._operation = reading(fields)
         self._mark = msgspec.json.decode(fields.get("mark") or "{}", type=_Mark)
-        gone = self._operation.done - self._mark.done
-        self._scanned = self._mark.scanned + gone
-        self._matched = self._mark.matched + gone
         # Those that were refused in this place still lie there, and will be counted again.
         self._refused = self._mark.refused
         self._fields: dict[str, str | int] = {"refused": self._refused}
+        self._count_anew()
         self._spoke = time.monotonic()
 
     def run(self) -> Flow[None]:
@@ -115,23 +113,48 @@ class _Course:
         except _Over:
             return
 
+    def _count_anew(self) -> None:
+        """What was done in this place lies there no more: all else will be counted again."""
+        gone = self._operation.done - self._mark.done
+        self._scanned = self._mark.scanned + gone
+        self._matched = self._mark.matched + gone
+
     # -- one place --------------------------------------------------------------------------------
 
     def _through(self, place: Place, wanted: Filter) -> Flow[None]:
-        done = self._operation.done
-        self._mark = _Mark(place, self._scanned, self._matched, done, self._refused)
-        self._fields["mark"] = msgspec.json.encode(self._mark).decode()
+        """Do it to all there. A line may move so far while a page is dealt with that some of that
+        are missed: then it is gone through again, as long as that does something.
+        """
+        while True:
+            done = self._operation.done
+            self._mark = _Mark(place, self._scanned, self._matched, done, self._refused)
+            self._fields["mark"] = msgspec.json.encode(self._mark).decode()
+            missed = yield from self._pass(place, wanted)
+            if not missed or self._operation.done == done:
+                return
+            self._count_anew()
+
+    def _pass(self, place: Place, wanted: Filter) -> Flow[bool]:
+        """Go through a place once; whether any were missed in a line."""
         yield from self._arrive(place)
         length: int = (yield lines.lying(self._keys, place)) if place.is_list else 0
         walk = Walk(self._keys, place)
+        missed = False
         while not walk.is_over:
             before = walk.looked
             entries = yield from walk.page(sieve=wanted.may_match)
             self._scanned += walk.looked - before
             meant = [one for one in entries if is_meant(self._operation, wanted, place, one)]
             self._matched += len(meant)
+            dealt = self._dealt
             yield from self._act(place, meant, length)
+            missed |= place.is_list and self._dealt - dealt < len(meant)
             walk.took(meant)
+        return missed
+
+    @property
+    def _dealt(self) -> int:
+        return self._operation.done + self._refused
 
     def _arrive(self, place: Place) -> Flow[None]:
         """Have what is on its way there now arrive, a slice a step."""
@@ -143,10 +166,9 @@ class _Course:
 
     def _act(self, place: Place, meant: list[Entry], length: int) -> Flow[None]:
         """Do it to those of a page; where nothing matches, the server hears how far it is."""
-        expect, before = self._operation.expect, self._matched - len(meant)
-        taken = 0
+        expect, taken = self._operation.expect, 0
         for some in self._slices(place, meant, length):
-            if expect is not None and before + taken + len(some) > expect:
+            if expect is not None and self._dealt + len(some) > expect:
                 raise _TooMany(f"more jobs match than the {expect:,} that were expected")
             aims, words = [], bytearray()
             for entry in some:

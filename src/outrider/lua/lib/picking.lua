@@ -2,11 +2,21 @@
 --- @include "lib/place"
 -- Finding and taking many jobs of one place at once. Each is known by its exact bytes.
 
--- Whoever takes or gives back jobs at the front of a line shifts all behind: by as much as one of the last.
+-- Whoever takes or gives back jobs at the front of a line shifts all behind: by as much as any that is found, in
+-- ever wider surroundings, as long as these are not too much to read.
+local WIDER, MUCH = { 0, 20, 300, 2000 }, 524288
+
 local function shift_of(key, jobs)
-  for i = #jobs, math.max(1, #jobs - 2), -1 do
-    local _, index = find_near({ { key = key } }, jobs[i].payload, jobs[i].at)
-    if index then return index - jobs[i].at end
+  local at = {}
+  for _, job in ipairs(jobs) do at[job.payload] = job.at end
+  for _, near in ipairs(WIDER) do
+    local first, size = math.max(jobs[1].at - near, 0), 0
+    local lying = redis.call('LRANGE', key, -(jobs[#jobs].at + near) - 1, -first - 1)
+    for i, payload in ipairs(lying) do
+      if at[payload] then return first + #lying - i - at[payload] end
+      size = size + #payload
+    end
+    if size > MUCH then return nil end
   end
 end
 
