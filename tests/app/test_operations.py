@@ -248,36 +248,6 @@ def test_a_page_that_moves_while_it_is_looked_at(app: App, hands: Hands) -> None
     assert left <= 3
 
 
-@pytest.mark.parametrize("gone", [(297, 298, 299), (100, 200, 299)])
-def test_others_act_on_the_same_jobs(app: App, gone: tuple[int, ...]) -> None:
-    """Whichever of a step they have taken, the others of it are found, on the last page too."""
-    put(app, "default", *texts(*range(300)))
-    operation = app.operations.start("delete", "job:app.job")
-    for _ in steps(app, operation):
-        # The first page is dealt with, and the second one is read.
-        if operation.reading.done == 100:
-            for number in gone:
-                app.queues["default"].delete(jid(number))
-        operation.refresh()
-    assert results(operation) == ("done", 297, 297, 297, 0)
-    assert not listed(app)
-
-
-def test_a_line_that_moves_far_while_it_is_looked_at(
-    app: App, hands: Hands, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who is not found any more is looked for once more, and counted once."""
-    monkeypatch.setattr(driving, "STEP", 25)
-    put(app, "default", *texts(*range(5000)), *texts(*range(5000, 6000), tags=["x"]))
-    operation = app.operations.start("delete", "tag:x", expect=1000)
-    for _ in steps(app, operation):
-        if 25 <= operation.refresh().done < 50 and app.queues["default"].size > 3000:
-            for _ in range(6):
-                assert len(hands.claim(want=500).payloads) == 500
-    assert results(operation.refresh())[2:] == (1000, 1000, 0)
-    assert numbers(listed(app)) == [*range(3000, 5000)]
-
-
 # -- steps ----------------------------------------------------------------------------------------
 
 

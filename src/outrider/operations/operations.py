@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import datetime
@@ -14,13 +12,13 @@ from outrider.clock import now_ms
 from outrider.errors import ConfigError, OperationNotFound
 from outrider.hub import Flow, Hub
 from outrider.operations.driving import drive
-from outrider.operations.record import VERBS, Reading, Verb, reading
-from outrider.search.parse import parse
+from outrider.operations.record import Reading, Verb, reading
+from outrider.operations.wish import Wish, begin, random_id, wished
 from outrider.store import operation as store
-from outrider.store.operation import Fields
+from outrider.store.operation import Fields, Recent
 
 POLLS = (0.02, 0.05, 0.1, 0.2, 0.5)
-PAGE = 50
+PAGE, MOST = 50, 200
 
 
 class Operation:
@@ -111,7 +109,7 @@ class Operation:
         return self._become((yield store.halt(self._hub.keys, id=self.reading.id, now=now_ms())))
 
     def _run(self) -> Flow[Operation]:
-        driver = _random_id()
+        driver = random_id()
         while not (yield from self._refresh()).is_over:
             yield from drive(self._hub.keys, self.reading.id, driver)
         return self
@@ -124,8 +122,8 @@ class Operation:
             )
         if not (yield from self._refresh()).is_over:
             raise ConfigError(f"operation {self.reading.id} still runs: cancel it first, or wait")
-        wish = _Wish("undo", self.reading.filter, None, now_ms(), None, by, self.reading.id)
-        return Operation(self._hub, (yield from _begin(self._hub, wish)))
+        wish = Wish("undo", self.reading.filter, None, now_ms(), None, by, self.reading.id)
+        return Operation(self._hub, (yield from begin(self._hub, wish)))
 
     def _waits(self, timeout: float | None) -> Generator[float, None, None]:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -167,9 +165,9 @@ class Operations:
         where the filter names no other state. Jobs that came to where they lie after `as_of` (now)
         are left alone. It ends as failed before it touches more than `expect` jobs. Asked for once
         more with the same `key`, it is not begun again. `by` says who did it. Raises FilterError,
-        and ConfigError for a wrong verb or a key that was used for something else.
+        and ConfigError for a wrong option or a key that was used for something else.
         """
-        return self._hub.perform(self._start(_wish(verb, filter, expect, as_of, key, by)))
+        return self._hub.perform(self._start(wished(verb, filter, expect, as_of, key, by)))
 
     async def astart(
         self,
@@ -182,7 +180,7 @@ class Operations:
         by: str = "",
     ) -> Operation:
         """The same for asyncio."""
-        return await self._hub.aperform(self._start(_wish(verb, filter, expect, as_of, key, by)))
+        return await self._hub.aperform(self._start(wished(verb, filter, expect, as_of, key, by)))
 
     def get(self, id: str) -> Operation | None:
         """The operation of this id; None when it is unknown, or forgotten: a week after its end."""
@@ -199,7 +197,10 @@ class Operations:
         return found
 
     def page(self, limit: int = PAGE, after: str | None = None) -> OperationPage:
-        """Up to `limit` operations, the newest first; `after` is the `next` of the page before."""
+        """Up to `limit` operations, the newest first; `after` is the `next` of the page before.
+
+        A page has 200 at most.
+        """
         return self._hub.perform(self._page(limit, after))
 
     async def apage(self, limit: int = PAGE, after: str | None = None) -> OperationPage:
@@ -219,81 +220,19 @@ class Operations:
             for one in found:
                 yield one
 
-    def _start(self, wish: _Wish) -> Flow[Operation]:
-        return Operation(self._hub, (yield from _begin(self._hub, wish)))
+    def _start(self, wish: Wish) -> Flow[Operation]:
+        return Operation(self._hub, (yield from begin(self._hub, wish)))
 
     def _get(self, id: str) -> Flow[Operation | None]:
         fields: Fields = yield store.read(self._hub.keys, id)
         return Operation(self._hub, fields) if fields else None
 
     def _page(self, limit: int, after: str | None) -> Flow[OperationPage]:
-        found: list[Fields] = yield store.recent(
-            self._hub.keys, after=after or "", count=min(max(1, limit), 200)
+        found: Recent = yield store.recent(
+            self._hub.keys, after=after or "", count=min(max(1, limit), MOST)
         )
-        operations = [Operation(self._hub, fields) for fields in found]
-        return OperationPage(operations, found[-1]["id"] if len(found) == limit else None)
-
-
-class _Wish(NamedTuple):
-    """What somebody asks for; `as_of` in ms."""
-
-    verb: Verb
-    filter: str
-    expect: int | None
-    as_of: int
-    key: str | None
-    by: str
-    undoes: str = ""
-
-
-def _wish(
-    verb: Verb,
-    filter: str,
-    expect: int | None,
-    as_of: datetime | None,
-    key: str | None,
-    by: str,
-) -> _Wish:
-    if verb not in VERBS or verb == "undo":
-        raise ConfigError(f"an operation is to delete, retry or kill, not {verb!r}")
-    if not parse(filter).terms:
-        raise ConfigError("an operation needs a filter; job:* means all jobs")
-    when = now_ms() if as_of is None else int(as_of.timestamp() * 1000)
-    return _Wish(verb, filter, expect, when, key, by)
-
-
-def _begin(hub: Hub, wish: _Wish) -> Flow[Fields]:
-    id = _random_id() if wish.key is None else _id_of(wish.key)
-    begun: Fields = {
-        "v": "1",
-        "id": id,
-        "verb": wish.verb,
-        "filter": wish.filter,
-        "as_of": str(wish.as_of),
-        "expect": "" if wish.expect is None else str(wish.expect),
-        "by": wish.by,
-        "undoes": wish.undoes,
-        "state": "running",
-        "step": "0",
-        "started_at": str(now_ms()),
-    }
-    words: list[str | int] = [word for pair in begun.items() for word in pair]
-    fields: Fields = yield store.begin(hub.keys, id=id, fields=words, now=now_ms())
-    asked = (wish.verb, wish.filter)
-    if (fields["verb"], fields["filter"]) != asked:
-        raise ConfigError(
-            f"the key {wish.key!r} was used to {fields['verb']} {fields['filter']!r}: "
-            "another operation needs another key"
-        )
-    return fields
-
-
-def _random_id() -> str:
-    return os.urandom(8).hex()
-
-
-def _id_of(key: str) -> str:
-    return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+        operations = [Operation(self._hub, fields) for fields in found.operations]
+        return OperationPage(operations, found.next)
 
 
 def _not_found(id: str) -> OperationNotFound:

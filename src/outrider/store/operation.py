@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
@@ -73,7 +73,19 @@ def read(keys: Keys, id: str) -> Call[Fields]:
     return command("HGETALL", keys("operation", id), decode=_fields)
 
 
-@script(decode=lambda answer: [_fields(one) for one in answer])
-def recent(keys: Keys, *, after: str, count: int) -> list[Fields]:
+class Recent(NamedTuple):
+    """A page of operations, and after which of them the next one begins; None at the end."""
+
+    next: str | None
+    operations: list[Fields]
+
+
+def _recent(answer: list[Any]) -> Recent:
+    after, *found = answer
+    return Recent(after.decode() or None, [_fields(one) for one in found])
+
+
+@script(decode=_recent)
+def recent(keys: Keys, *, after: str, count: int) -> Recent:
     """A page of operations, the newest first, that were begun before this one ("": any)."""
     raise NotImplementedError

@@ -71,8 +71,10 @@ class Recent(Message):
         same(
             "operations",
             [model.operations[id].state for id in newest],
-            [one["state"] for one in answer],
+            [one["state"] for one in answer.operations],
         )
+        more = len(listed) > self.count
+        same("the next page of operations", newest[-1] if more else None, answer.next)
 
 
 @dataclass

@@ -1,0 +1,73 @@
+"""Operations beset: by others who act on the same jobs, by wrong options, by their number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outrider import App, ConfigError
+from outrider.clock import utc
+from outrider.operations import driving
+from tests.app.conftest import Way
+from tests.app.hands import Hands, listed, put, raw
+from tests.app.test_operations import jid, numbers, results, steps, texts
+
+
+@pytest.mark.parametrize("gone", [(297, 298, 299), (100, 200, 299)])
+def test_others_act_on_the_same_jobs(app: App, gone: tuple[int, ...]) -> None:
+    """Whichever of a step they have taken, the others of it are found, on the last page too."""
+    put(app, "default", *texts(*range(300)))
+    operation = app.operations.start("delete", "job:app.job")
+    for _ in steps(app, operation):
+        # The first page is dealt with, and the second one is read.
+        if operation.reading.done == 100:
+            for number in gone:
+                app.queues["default"].delete(jid(number))
+        operation.refresh()
+    assert results(operation) == ("done", 297, 297, 297, 0)
+    assert not listed(app)
+
+
+def test_a_line_that_moves_far_while_it_is_looked_at(
+    app: App, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is not found any more is looked for once more, and counted once."""
+    monkeypatch.setattr(driving, "STEP", 25)
+    put(app, "default", *texts(*range(5000)), *texts(*range(5000, 6000), tags=["x"]))
+    operation = app.operations.start("delete", "tag:x", expect=1000)
+    for _ in steps(app, operation):
+        if 25 <= operation.refresh().done < 50 and app.queues["default"].size > 3000:
+            for _ in range(6):
+                assert len(hands.claim(want=500).payloads) == 500
+    assert results(operation.refresh())[2:] == (1000, 1000, 0)
+    assert numbers(listed(app)) == [*range(3000, 5000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("expect", wrong) for wrong in (True, 1.5, -1, "5")),
+        *(("as_of", wrong) for wrong in (utc(5).replace(tzinfo=None), 5)),
+        *(("key", wrong) for wrong in (5, b"k")),
+        *(("by", wrong) for wrong in (5, None)),
+    ],
+)
+def test_wrong_options(way: Way, app: App, name: str, value: Any) -> None:
+    """They would be stored, and read by everybody who looks at operations."""
+    with pytest.raises(ConfigError, match=f"{name} must be"):
+        way(app.operations, "start", "delete", "job:x", **{name: value})
+    assert [*app.operations] == []
+
+
+def test_pages_of_any_number(way: Way, app: App) -> None:
+    """More than a page has, none, and where a record has expired: it goes on to the end."""
+    known = [app.operations.start("kill", f"job:j{n}").run() for n in range(205)]
+    assert len([*app.operations]) == 205
+    page = way(app.operations, "page", 1000)
+    assert (len(page.operations), page.next) == (200, page.operations[-1].id)
+    assert len(way(app.operations, "page", 1000, page.next).operations) == 5
+    assert way(app.operations, "page", 0).next
+    raw(app, "DEL", *(app.keys("operation", one.id) for one in known[::2]))
+    assert len([*app.operations]) == 102
+    assert way(app.operations, "page", 205, "unknown") == ([], None)
