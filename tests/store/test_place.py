@@ -379,3 +379,14 @@ def test_large_payloads_are_cleared_a_few_at_a_time(app: App, where: Place) -> N
     assert clear(app, where) == 3
     assert lying(app, where) == texts[3:]
     assert [clear(app, where) for _ in range(3)] == [17, 0, 0]
+
+
+def test_large_neighbours_are_not_all_read(app: App) -> None:
+    """A job is looked for near where it was seen; 2,000 large ones would hold up everybody."""
+    texts = [write(f"{number:024x}", more="x" * 60_000) for number in range(100)]
+    put(app, "default", *texts)
+    assert not remove(app, QUEUE, texts[80], at=50)
+    assert remove(app, QUEUE, texts[80], at=78)
+    assert remove(app, QUEUE, texts[5], at=15)
+    assert app.queues["default"].delete(f"{60:024x}")
+    assert app.queues["default"].size == 97

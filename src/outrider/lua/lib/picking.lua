@@ -3,20 +3,18 @@
 -- Finding and taking many jobs of one place at once. Each is known by its exact bytes.
 
 -- Whoever takes or gives back jobs at the front of a line shifts all behind: by as much as any that is found, in
--- ever wider surroundings, as long as these are not too much to read.
-local WIDER, MUCH = { 0, 20, 300, 2000 }, 524288
-
+-- ever wider surroundings.
 local function shift_of(key, jobs)
   local at = {}
   for _, job in ipairs(jobs) do at[job.payload] = job.at end
-  for _, near in ipairs(WIDER) do
+  for _, near in ipairs(NEAR) do
     local first, size = math.max(jobs[1].at - near, 0), 0
     local lying = redis.call('LRANGE', key, -(jobs[#jobs].at + near) - 1, -first - 1)
     for i, payload in ipairs(lying) do
       if at[payload] then return first + #lying - i - at[payload] end
       size = size + #payload
     end
-    if size > MUCH then return nil end
+    if is_much(near, size) then return nil end
   end
 end
 
@@ -43,16 +41,18 @@ local function pick(key, is_line, jobs)
   for _, slack in ipairs(SLACK) do
     local first, last = math.max(jobs[1].at + shift - slack, 0), jobs[#jobs].at + shift
     local lying = redis.call('LRANGE', key, -last - 1, -first - 1)
+    local size = 0
     found = {}
     for i = #lying, 1, -1 do
       local alike = wanted[lying[i]]
+      size = size + #lying[i]
       if alike and (alike.met or 0) < #alike then
         alike.met = (alike.met or 0) + 1
         alike[alike.met].index = first + #lying - i
         table.insert(found, alike[alike.met])
       end
     end
-    if #found == #jobs then break end
+    if #found == #jobs or size > MUCH then break end
     for _, alike in pairs(wanted) do alike.met = 0 end
   end
   return found

@@ -20,12 +20,15 @@ local function parts(place, name)
 end
 
 -- Looks for a job in the line of a queue or held list, in ever wider surroundings of a position: to search all
--- of it would hold up the server. Returns the part where it lies, its index there, and its position.
-local NEAR = { 0, 500, 2000 }
+-- of it would hold up the server, and so would a few jobs where they are large. Returns the part where it lies,
+-- its index there, and its position.
+local NEAR, MUCH = { 0, 2, 20, 300, 2000 }, 524288
+
+local function is_much(near, size) return near > 0 and size > MUCH end
 
 local function find_near(line, payload, at)
   for _, near in ipairs(NEAR) do
-    local ahead = 0
+    local ahead, size = 0, 0
     for _, part in ipairs(line) do
       local length = redis.call('LLEN', part.key)
       local first, last = math.max(at - near - ahead, 0), math.min(at + near - ahead, length - 1)
@@ -33,8 +36,10 @@ local function find_near(line, payload, at)
       for i = #found, 1, -1 do
         local index = first + #found - i
         if found[i] == payload then return part, index, ahead + index end
+        size = size + #found[i]
       end
       ahead = ahead + length
     end
+    if is_much(near, size) then return nil end
   end
 end
