@@ -10,6 +10,9 @@ import pytest
 
 from outrider import App, BatchRecord, BatchStatus, ConfigError, CursorError
 from outrider.inspection.batches import BatchPage, BatchState
+from outrider.io import Executor
+from outrider.script import Call
+from outrider.store.look import Catalogue
 from outrider.store.queue import Other
 from tests.app.conftest import Way
 from tests.app.hands import Hands, raw
@@ -164,3 +167,26 @@ def test_wrong_use(way: Way, app: App) -> None:
         way(app.batches, "page", state="all")
     with pytest.raises(ConfigError, match="limit must be 1 to 1,000, not 0"):
         way(app.batches, "page", 0)
+
+
+def test_iterating_reads_ids_by_pages(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are no request asks for all; who is touched meanwhile comes once."""
+    monkeypatch.setattr("outrider.inspection.batches._IDS", 5)
+    bids = fill(app, 23)
+    with counted() as sent:
+        assert len(app.batches) == app.batches.size == 23
+        found = [status.bid for status in app.batches]
+    assert sorted(found) == sorted(bids)
+    assert sent == ["ZCARD"] * 2 + ["catalogue"] * 5 + ["picture"] * 23
+    run, touched = Executor.run, list[str]()
+
+    def touch(self: Executor, call: Call[Any], **kwargs: Any) -> Any:
+        answer = run(self, call, **kwargs)
+        if not touched and isinstance(answer, Catalogue):
+            touched.extend(one.bid for one in answer.listed[:2])
+            raw(app, "ZADD", "o:batches", 9_999, touched[0], 9_999, touched[1])
+        return answer
+
+    monkeypatch.setattr(Executor, "run", touch)
+    found = [status.bid for status in app.batches]
+    assert (sorted(found), found[-2:]) == (sorted(bids), sorted(touched))

@@ -13,9 +13,9 @@ from outrider.block import Block
 from outrider.buffer.buffer import Buffer
 from outrider.hold import Hold
 from outrider.inspection.batches import Batches
-from outrider.inspection.held import Held
+from outrider.inspection.held import Held, HeldNames
 from outrider.inspection.processes import Processes
-from outrider.inspection.queues import Queue
+from outrider.inspection.queues import Queue, Queues
 from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
@@ -56,7 +56,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
         BatchStatus,
         ("refresh", "join", "watch", "pending_jids", "explain", "retry_failed", "delete"),
     ),
-    (Batches, ("get", "open", "page")),
+    (Batches, ("get", "open", "page", "size")),
     (Queue, (*COLLECTION, *PAUSE, "latency")),
     (Held, (*COLLECTION, *PAUSE)),
     (JobSet, (*COLLECTION, "scan", "retry", "enqueue", "retry_all")),
@@ -139,7 +139,7 @@ def test_context_managers_work_both_ways() -> None:
         assert hasattr(Block, name)
         assert hasattr(Hold, name)
     for name in ("__iter__", "__aiter__"):
-        kinds = (Batches, Queue, Held, JobSet, Processes, Work)
+        kinds = (Batches, Queue, Queues, Held, HeldNames, JobSet, Processes, Work)
         assert all(hasattr(kind, name) for kind in kinds)
 
 

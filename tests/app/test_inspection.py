@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from typing import Any
 
 import pytest
@@ -118,8 +119,17 @@ def test_queues_are_a_mapping(way: Way, app: App) -> None:
     assert {name: queue.size for name, queue in app.queues.items()} == {"default": 3, "low": 1}
     assert "low" in app.queues
     assert (app.queues["never"].size, app.queues["never"].name) == (0, "never")
+    assert len(app.queues["default"]) == 3
+    app.held["some.job"].pause()
     if way.is_async:
         assert loop(app, app.queues["default"].asize()) == 3
+        assert loop(app, gathered(app.queues)) == ["default", "low"]
+        assert loop(app, gathered(app.held)) == ["some.job"]
+
+
+async def gathered(names: AsyncIterable[str]) -> list[str]:
+    """What `async for` gives."""
+    return [name async for name in names]
 
 
 # -- numbers --------------------------------------------------------------------------------------

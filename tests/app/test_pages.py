@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from outrider import App, ConfigError, CursorError, JobRecord, Page
 from outrider.inspection.collection import Collection
+from outrider.io import Executor
+from outrider.script import Call
 from outrider.store.place import Place
 from tests.app.conftest import Way
 from tests.app.hands import NOW, Hands, put, raw, scored, write
@@ -259,6 +261,18 @@ def test_a_long_way(app: App, taken: int, pushed: int) -> None:
     assert jids(app.queues["default"].page(50, after).records) == names[5_000:5_050]
 
 
+def test_small_pages_know_those_before(way: Way, app: App) -> None:
+    """All of the last page is deleted, and others come: it goes on after the page before."""
+    put(app, "default", *(write(f"{at:024x}") for at in range(40)))
+    queue, after = app.queues["default"], None
+    for _ in range(3):
+        after = way(queue, "page", 2, after).next
+    for at in (4, 5):
+        assert way(queue, "delete", f"{at:024x}")
+    put(app, "default", *(write(f"{at:024x}") for at in range(40, 50)))
+    assert jids(way(queue, "page", 2, after).records) == [f"{at:024x}" for at in (6, 7)]
+
+
 def test_all_that_was_shown_is_taken(app: App) -> None:
     """As many come as are taken: the next page is the front of the queue."""
     put(app, "default", *(write(f"{at:024x}") for at in range(300)))
@@ -346,6 +360,24 @@ def test_forged_cursors(app: App, parts: list[Any]) -> None:
             assert isinstance(of(app, name).page(2, after), Page)
         except CursorError as error:
             assert "is no cursor" in str(error)  # noqa: PT017 - either is well
+
+
+def test_a_forged_cursor_reads_no_more_at_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many are read before their size is known is bounded, whatever the cursor asks for."""
+    put(app, "default", *(write(f"{at:024x}") for at in range(200)))
+    run, asked = Executor.run, list[int]()
+
+    def note(self: Executor, call: Call[Any], **kwargs: Any) -> Any:
+        asked.append(call.arguments["ahead"])
+        return run(self, call, **kwargs)
+
+    monkeypatch.setattr(Executor, "run", note)
+    parts = [50, 200, 1_000, [[f"{49:024x}", 0]]]
+    after = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+    page = app.queues["default"].page(50, after)
+    assert jids(page.records) == [f"{at:024x}" for at in range(50, 100)]
+    app.queues["default"].page(50, page.next)
+    assert asked == [64, 64]
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])

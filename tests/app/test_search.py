@@ -147,6 +147,20 @@ def test_all_kinds_of_terms(app: App) -> None:
         assert "".join(found(app, text)) == jids, text
 
 
+@pytest.mark.parametrize(
+    "text", ["", "arg.0=3", "-arg.0=3", "queue:high", "state:dead,held", "before:1h", "attempt:>0"]
+)
+def test_records_are_judged_alike(app: App, text: str) -> None:
+    """What a search finds is what one would pick by hand from all that can be listed."""
+    everywhere(app)
+    lay(app, "retry", *(write(f"r{i}", args=[i], retry_count=i - 1) for i in range(5)))
+    put(app, "high", *(write(f"q{i}", "low", args=[i], enqueued_at=now()) for i in range(5)))
+    places = (app.retries, app.dead, app.scheduled, *app.queues.values(), *app.held.values())
+    meant = parse(text)
+    everything = [*app.work, *(record for place in places for record in place)]
+    assert sorted(found(app, text)) == sorted(one.jid for one in everything if meant.matches(one))
+
+
 def test_members_and_callbacks_of_a_batch(app: App, hands: Hands) -> None:
     """By its id, also those of a large block on their way."""
     batch = app.batch()
@@ -288,14 +302,13 @@ def test_a_place_that_is_gone_is_passed_over(app: App) -> None:
 # -- what it costs --------------------------------------------------------------------------------
 
 
-def test_few_round_trips(app: App) -> None:
-    """One for a thousand jobs, once it is under way."""
-    lay(app, "dead", *(write(f"{i}") for i in range(3000)))
+def requests(app: App, text: str) -> tuple[SearchPage, int]:
+    """A search, and how many requests it made."""
     made = 0
 
     def counted() -> Flow[SearchPage]:
         nonlocal made
-        flow, answer = search(app, "state:dead nothing", 50, None, 100_000), None
+        flow, answer = search(app, text, 50, None, 100_000), None
         while True:
             try:
                 call = flow.send(answer)
@@ -304,8 +317,33 @@ def test_few_round_trips(app: App) -> None:
                 return page
             made, answer = made + 1, (yield call)
 
-    assert app.perform(counted()).scanned == 3000
+    return app.perform(counted()), made
+
+
+def test_few_round_trips(app: App) -> None:
+    """One for a thousand jobs, once it is under way."""
+    lay(app, "dead", *(write(f"{i}") for i in range(3000)))
+    page, made = requests(app, "state:dead nothing")
+    assert page.scanned == 3000
     assert made <= 7
+
+
+def test_empty_queues_cost_next_to_nothing(app: App) -> None:
+    """However many there are: one request for 250 of them."""
+    raw(app, "SADD", app.keys("queues"), *(f"q{i:03}" for i in range(600)))
+    put(app, "q300", write("a"))
+    page, made = requests(app, "job:job")
+    assert ([record.jid for record in page.records], page.total) == (["a"], 1)
+    assert made <= 10
+
+
+def test_keys_of_another_type_are_passed_over(app: App) -> None:
+    """What another program keeps there is no job."""
+    raw(app, "SET", "retry", "x")
+    raw(app, "SET", app.keys("queue", "low"), "x")
+    raw(app, "SADD", app.keys("queues"), "low")
+    lay(app, "dead", write("a"))
+    assert found(app, "") == ["a"]
 
 
 @pytest.mark.parametrize("options", [{"limit": 0}, {"limit": True}, {"most": 0}, {"most": 1.5}])

@@ -74,7 +74,9 @@ def _(app: App) -> Call[Any]:
 @case("catalogue")
 def _(app: App) -> Call[Any]:
     members(app, 2, claimed=1)
-    return look.catalogue(app.keys, dead=0, score="0", last="", limit=10, bytes=BYTES)
+    return look.catalogue(
+        app.keys, dead=0, newest=0, full=1, score="0", last="", limit=10, bytes=BYTES
+    )
 
 
 @case("remove", "a member", again=TOLD_ONCE)

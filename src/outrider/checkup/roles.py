@@ -40,7 +40,7 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
     reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZRANGE batches, ZRANGE deaths,
+    HSCAN kids, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZCARD batches,
     ZRANGE leases""",
 )
 ROLES = {
@@ -64,9 +64,8 @@ ROLES = {
         HSCAN claims, HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, SADD paused,
         SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
         SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
-        SUNION heldnames pausednames, ZCARD dead held queue retry schedule, ZCARD trash,
-        ZRANGE batches,
-        ZRANGE deaths, ZRANGE leases, ZRANGE moving""",
+        SUNION heldnames pausednames, ZCARD batches, ZCARD dead held queue retry schedule,
+        ZCARD trash, ZRANGE leases, ZRANGE moving""",
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,6 +11,7 @@ from outrider.batch import Batch
 from outrider.errors import ConfigError, CursorError
 from outrider.hub import Flow, Hub
 from outrider.inspection.collection import check_limit
+from outrider.keys import Keys
 from outrider.script import BYTES, Call
 from outrider.standing import not_found
 from outrider.status import BatchStatus
@@ -20,32 +20,40 @@ from outrider.store import look
 from outrider.tally import BatchRecord
 
 BatchState = Literal["live", "dead"]
+_IDS = 1000
 
 
-class Listing(ABC):
+class Listing:
     """Batches that the server lists; iterating reads their statuses one by one."""
+
+    _state: BatchState
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    @abstractmethod
-    def _listed(self) -> Call[list[str]]:
-        """Their ids."""
-
-    def _belongs(self, status: BatchStatus) -> bool:  # noqa: ARG002 - what is listed, as a rule
-        return True
-
     def __iter__(self) -> Iterator[BatchStatus]:
         for bid in self._hub.perform(self._listed()):
             status = self._hub.perform(BatchStatus.flow(self._hub, bid))
-            if status is not None and self._belongs(status):
+            if status is not None and _belongs(status, self._state):
                 yield status
 
     async def __aiter__(self) -> AsyncIterator[BatchStatus]:
         for bid in await self._hub.aperform(self._listed()):
             status = await self._hub.aperform(BatchStatus.flow(self._hub, bid))
-            if status is not None and self._belongs(status):
+            if status is not None and _belongs(status, self._state):
                 yield status
+
+    def _listed(self) -> Flow[list[str]]:
+        """Their ids, read from the longest untouched on: who is touched meanwhile comes again."""
+        found: dict[str, None] = {}
+        page, score, last = look.Catalogue(True, []), "0", ""
+        while page.has_more:
+            page = yield _catalogue(self._hub.keys, self._state, score, last, _IDS)
+            for one in page.listed:
+                found.pop(one.bid, None)
+                found[one.bid] = None
+                score, last = one.score, one.bid
+        return [*reversed(found)] if self._state == "dead" else [*found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +67,17 @@ class BatchPage:
 class DeadBatches(Listing):
     """Batches that have dead members now, settled or not, the newest death first."""
 
-    def _listed(self) -> Call[list[str]]:
-        return store.with_dead(self._hub.keys)
-
-    def _belongs(self, status: BatchStatus) -> bool:
-        return status.dead > 0
+    _state = "dead"
 
 
 class Batches(Listing):
     """All batches by id; iterating gives the statuses of those that are not settled."""
 
+    _state = "live"
+
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub)
         self.dead = DeadBatches(hub)
-
-    def _listed(self) -> Call[list[str]]:
-        return store.live(self._hub.keys)
 
     def __getitem__(self, bid: str) -> BatchStatus:
         status = self.get(bid)
@@ -120,28 +123,31 @@ class Batches(Listing):
         return isinstance(bid, str) and self.get(bid) is not None
 
     def __len__(self) -> int:
-        return len(self._hub.perform(self._listed()))
+        return self._hub.perform(look.live(self._hub.keys))
+
+    @property
+    def size(self) -> int:
+        """How many are not settled; the same as `len`."""
+        return len(self)
+
+    async def asize(self) -> int:
+        """The same for asyncio."""
+        return await self._hub.aperform(look.live(self._hub.keys))
 
     def _page(self, limit: int, after: str | None, state: BatchState) -> Flow[BatchPage]:
         check_limit(limit)
         if state not in get_args(BatchState):
             raise ConfigError(f"state must be live or dead, not {state!r}")
         score, last = ("0", "") if after is None else _mark(after, state)
-        found: look.Catalogue = yield look.catalogue(
-            self._hub.keys,
-            dead=int(state == "dead"),
-            score=score,
-            last=last,
-            limit=limit,
-            bytes=BYTES,
+        found: look.Catalogue = yield _catalogue(
+            self._hub.keys, state, score, last, limit, newest=int(state == "dead"), full=1
         )
         records = [
             BatchRecord(one.bid, one.fields, one.expires_at)
             for one in found.listed
             if "v" in one.fields
         ]
-        if state == "dead":
-            records = [record for record in records if record.dead]
+        records = [record for record in records if _belongs(record, state)]
         end = found.listed[-1] if found.has_more else None
         return BatchPage(records, end and cursor.write(state, end.score, end.bid))
 
@@ -150,6 +156,26 @@ class Batches(Listing):
         if "v" not in fields:
             raise not_found(bid)
         return Batch(self._hub, bid=bid)
+
+
+def _belongs(record: BatchRecord, state: BatchState) -> bool:
+    """Who has been repaired is still listed among those with dead members."""
+    return state == "live" or record.dead > 0
+
+
+def _catalogue(
+    keys: Keys, state: BatchState, score: str, last: str, limit: int, newest: int = 0, full: int = 0
+) -> Call[look.Catalogue]:
+    return look.catalogue(
+        keys,
+        dead=int(state == "dead"),
+        newest=newest,
+        full=full,
+        score=score,
+        last=last,
+        limit=limit,
+        bytes=BYTES,
+    )
 
 
 def _mark(after: str, state: BatchState) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from outrider.hub import Hub
 from outrider.inspection.collection import Collection
@@ -80,6 +80,10 @@ class HeldNames(Mapping[str, Held]):
     def __iter__(self) -> Iterator[str]:
         names: list[str] = self._hub.perform(held.known(self._hub.keys))
         return iter(names)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for name in await self._hub.aperform(held.known(self._hub.keys)):
+            yield name
 
     def __len__(self) -> int:
         return len(self._hub.perform(held.known(self._hub.keys)))

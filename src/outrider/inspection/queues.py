@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from outrider import clock
 from outrider.hub import Flow, Hub
@@ -23,10 +23,13 @@ class Queue(Collection):
     def __repr__(self) -> str:
         return f"<Queue {self.name}>"
 
+    def __len__(self) -> int:
+        return self._hub.perform(place.size(self._hub.keys, self._place))
+
     @property
     def size(self) -> int:
-        """How many jobs wait."""
-        return self._hub.perform(place.size(self._hub.keys, self._place))
+        """How many jobs wait; the same as `len`."""
+        return len(self)
 
     async def asize(self) -> int:
         """The same for asyncio."""
@@ -79,6 +82,10 @@ class Queues(Mapping[str, Queue]):
     def __iter__(self) -> Iterator[str]:
         names: list[str] = self._hub.perform(queue.names(self._hub.keys))
         return iter(names)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for name in await self._hub.aperform(queue.names(self._hub.keys)):
+            yield name
 
     def __len__(self) -> int:
         return len(self._hub.perform(queue.names(self._hub.keys)))

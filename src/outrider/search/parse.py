@@ -82,8 +82,8 @@ class _Reader:
         if name not in NAMES:
             possible = ", ".join(f"{known}:" for known in NAMES)
             self._fail(
-                f"there is no qualifier {name}:; there are {possible} and arg.PATH= (to look for "
-                f'a text with a colon, write it in quotes, as "{name}:…")',
+                f"there is no qualifier {name[:50]}:; there are {possible} and arg.PATH= (to look "
+                f'for a text with a colon, write it in quotes, as "{name[:50]}:…")',
                 start,
             )
         if name in FITS:
@@ -107,7 +107,9 @@ class _Reader:
             self._fail(f'{name}: with "" would mean nothing', start)
         for value in values:
             if name == "state" and value not in ALL_STATES:
-                self._fail(f"there is no state {value!r}; there are {', '.join(ALL_STATES)}", start)
+                self._fail(
+                    f"there is no state {value[:50]!r}; there are {', '.join(ALL_STATES)}", start
+                )
         return OneOf(negated, name, values)
 
     def _argument(self, negated: bool) -> Term:
@@ -129,7 +131,7 @@ class _Reader:
             moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             self._fail(
-                f"{said!r} is no time: write a date (2026-11-01), a time in UTC or with its "
+                f"{said[:50]!r} is no time: write a date (2026-11-01), a time in UTC or with its "
                 "offset (2026-11-01T12:30, 2026-11-01T12:30+01:00), or how long ago (2h)",
                 start,
             )

@@ -10,10 +10,12 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.record import STATES, JobRecord, read
 from outrider.inspection.work import RunRecord, Tour
 from outrider.options import positive_number
+from outrider.script import Call
 from outrider.search.filter import Filter
 from outrider.search.parse import parse
 from outrider.search.seen import KINDS, Seen
-from outrider.store import held, place, queue
+from outrider.store import held, overview, place
+from outrider.store.overview import Overview
 from outrider.store.place import PAGE, Entry, Place
 from outrider.walk import Walk
 
@@ -67,21 +69,46 @@ class _Scan:
         return len(self.records) >= self._limit or self.scanned >= self._most or self._size >= BYTES
 
     def run(self, mark: _Mark) -> Flow[None]:
-        names: list[str] = yield queue.names(self._hub.keys)
-        held_names: list[str] = yield held.names(self._hub.keys)
-        places = self._meant.places(names, held_names)
-        for one in places:
-            self.total += yield place.size(self._hub.keys, one)
+        sizes = yield from self._sizes()
+        queues = [one.name for one in sizes if one.kind == "queue"]
+        places = self._meant.places(queues, [one.name for one in sizes if one.kind == "held"])
+        self.total = sum(sizes[one] for one in places)
         if "running" in self._meant.states:
             yield from self._running(mark)
         for one in places:
             here = (KINDS.index(one.kind) + 1, one.name)
-            if here < mark[:2] or self._has_all:
+            if here < mark[:2] or self._has_all or not sizes[one]:
                 continue
             if self._is_over:
                 self.next = self.next or cursor.write(*here, "")
                 break
             yield from self._place(one, here, mark[2] if here == mark[:2] else "")
+
+    def _sizes(self) -> Flow[dict[Place, int]]:
+        """How many jobs lie in each place, as far as they may be wanted."""
+        keys, states = self._hub.keys, self._meant.states
+        following = overview.BEGIN if "queued" in states else overview.NOWHERE
+        page: Overview = yield self._overview(following)
+        sizes = {Place("retry"): page.retries, Place("dead"): page.dead}
+        sizes[Place("schedule")] = page.scheduled
+        while True:
+            sizes |= {Place("queue", one.name): one.size for one in page.queues}
+            if page.next_queues == overview.NOWHERE:
+                break
+            page = yield self._overview(page.next_queues)
+        names: list[str] = (yield held.names(keys)) if "held" in states else []
+        for one in (Place("held", name) for name in names):
+            sizes[one] = yield place.size(keys, one)
+        return sizes
+
+    def _overview(self, queues_from: str) -> Call[Overview]:
+        return overview.overview(
+            self._hub.keys,
+            queues_from=queues_from,
+            workers_from=overview.NOWHERE,
+            count=overview.PAGE,
+            bytes=0,
+        )
 
     @property
     def _has_all(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -23,22 +24,18 @@ _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PACKED = "error_backtrace"
 
 
+@dataclass(slots=True)
 class Seen:
     """One job somewhere: its payload, its state, and the queue where it lies, when that is one.
 
     `at` is the time under which it lies there, in seconds; None where places have no times.
     """
 
-    __slots__ = ("_fields", "at", "lies_in", "payload", "state")
-
-    def __init__(
-        self, payload: bytes, state: str, lies_in: str | None = None, at: float | None = None
-    ) -> None:
-        self.payload = payload
-        self.state = state
-        self.lies_in = lies_in
-        self.at = at
-        self._fields: dict[str, Any] | None = None
+    payload: bytes
+    state: str
+    lies_in: str | None = None
+    at: float | None = None
+    _fields: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -131,25 +131,6 @@ def failures(keys: Keys, bid: str) -> Call[dict[str, bytes]]:
     return command("HGETALL", keys("failures", bid), decode=_pairs)
 
 
-def live(keys: Keys) -> Call[list[str]]:
-    """Ids of batches that are not settled, the longest untouched first."""
-    return command(
-        "ZRANGE", keys("batches"), 0, -1, decode=lambda answer: [bid.decode() for bid in answer]
-    )
-
-
-def with_dead(keys: Keys) -> Call[list[str]]:
-    """Ids of batches that have dead members, the newest death first."""
-    return command(
-        "ZRANGE",
-        keys("deaths"),
-        0,
-        -1,
-        "REV",
-        decode=lambda answer: [bid.decode() for bid in answer],
-    )
-
-
 def _pairs(answer: list[Any]) -> dict[str, bytes]:
     words = iter(answer)
     return {name.decode(): value for name, value in zip(words, words, strict=True)}

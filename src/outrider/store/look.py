@@ -80,13 +80,28 @@ def picture(keys: Keys, *, bid: str) -> Picture:
 
 
 @script(decode=_catalogue)
-def catalogue(keys: Keys, *, dead: int, score: str, last: str, limit: int, bytes: int) -> Catalogue:
+def catalogue(
+    keys: Keys,
+    *,
+    dead: int,
+    newest: int,
+    full: int,
+    score: str,
+    last: str,
+    limit: int,
+    bytes: int,
+) -> Catalogue:
     """Up to `limit` batches that come after `last` of this score; "" begins it.
 
-    Those that are not settled, the longest untouched first; or with `dead` 1 those with dead
-    members, the newest death first.
+    Those that are not settled, or with `dead` 1 those with dead members; the longest untouched
+    first, or with `newest` 1 the last touched. Without `full` 1 only their ids.
     """
     raise NotImplementedError
+
+
+def live(keys: Keys) -> Call[int]:
+    """How many batches are not settled."""
+    return command("ZCARD", keys("batches"), decode=int)
 
 
 def slots(keys: Keys, bid: str, page: int) -> Call[bytes]:

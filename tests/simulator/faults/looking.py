@@ -54,7 +54,6 @@ LOOKING: Faults = {
             "count_of('list', key_queue(name))",
         )
     ],
-    "paused queue without jobs overlooked": [("if queues_from == '0' then", "if false then")],
     "who is gone counted as a worker": [
         ("if not says.err and (says[1] or says[2] or says[3]) then", "if not says.err then")
     ],
@@ -66,14 +65,14 @@ LOOKING: Faults = {
     ],
     "batch seen told again": [
         (
-            "if dead == 1 then at = at - (redis.call('ZSCORE', key, last) == score and 2 or 1) end",
-            "if dead == 1 then at = at - 1 end",
+            "at = at - (redis.call('ZSCORE', key, last) == score and 2 or 1) end",
+            "at = at - 1 end",
         )
     ],
     "batch skipped by who has gone": [
         (
-            "if dead == 1 then at = at - (redis.call('ZSCORE', key, last) == score and 2 or 1) end",
-            "if dead == 1 then at = at - 2 end",
+            "at = at - (redis.call('ZSCORE', key, last) == score and 2 or 1) end",
+            "at = at - 2 end",
         )
     ],
     "more batches always to come": [

@@ -45,6 +45,8 @@ class LookAtBatches(Message):
     """Somebody reads a page of the batches that are live, or that have dead members."""
 
     dead: int
+    newest: int
+    full: int
     score: float
     last: str
     limit: int
@@ -52,19 +54,27 @@ class LookAtBatches(Message):
     def call(self) -> Call[Any]:
         score = f"{self.score:.0f}"
         return look.catalogue(
-            KEYS, dead=self.dead, score=score, last=self.last, limit=self.limit, bytes=BYTES
+            KEYS,
+            dead=self.dead,
+            newest=self.newest,
+            full=self.full,
+            score=score,
+            last=self.last,
+            limit=self.limit,
+            bytes=BYTES,
         )
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         scored = before.scored("o:deaths" if self.dead else "o:batches")
         everyone = sorted((score, bid.decode()) for bid, score in scored.items())
         mark = (self.score, self.last)
-        if self.dead:
+        if self.newest:
             everyone.reverse()
         left = [
-            one for one in everyone if not self.last or (one < mark if self.dead else one > mark)
+            one for one in everyone if not self.last or (one < mark if self.newest else one > mark)
         ]
-        expected = [(bid, before.batches.get(bid, {})) for _, bid in left[: self.limit]]
+        told = before.batches if self.full else {}
+        expected = [(bid, told.get(bid, {})) for _, bid in left[: self.limit]]
         same("a page of batches", expected, [(one.bid, one.fields) for one in answer.listed])
         same("more batches come", len(left) > self.limit, answer.has_more)
         scores = [float(one.score) for one in answer.listed]

@@ -52,4 +52,5 @@ def look_at_batches(sim: Simulation) -> None:
         bid = sim.rng.choice(sorted(listed))
         score, last = listed[bid] + sim.rng.choice((0, 0, 1)), bid.decode()
         last = sim.rng.choice((last, last, "0" * 16, "f" * 16))
-    sim.send(LookAtBatches(dead, score, last, sim.rng.choice((1, 3, 50))))
+    newest, full = sim.rng.choice((0, 1)), sim.rng.choice((0, 1, 1))
+    sim.send(LookAtBatches(dead, newest, full, score, last, sim.rng.choice((1, 3, 50))))
