@@ -396,6 +396,9 @@ def test_they_are_known_by_their_ids(way: Way, app: App) -> None:
     raw(app, "DEL", app.keys("operation", ids[0]))
     with pytest.raises(OperationNotFound):
         way(known[-1], "refresh")
+    first = way(app.operations, "page", 1)
+    assert (first.operations, first.next) == ([], ids[0]), "pages go on where a record is gone"
+    assert [one.id for one in app.operations] == ids[1:]
 
 
 def test_one_can_wait_for_it(way: Way, app: App) -> None:

@@ -1,8 +1,11 @@
 #!lua flags=no-writes
--- A page of the operations that are known, the newest first, after the one of the id `after`.
+-- A page of the operations that are known, the newest first, after the one of the id `after`. Records live for
+-- less long than the list. Returns {id that the next page begins after, '' at the end; fields ...}.
 local rank = after ~= '' and redis.call('ZREVRANK', key_operations, after)
-local first, answer = rank and rank + 1 or 0, {}
-for _, id in ipairs(redis.call('ZRANGE', key_operations, first, first + count - 1, 'REV')) do
+local first = rank and rank + 1 or 0
+local ids = redis.call('ZRANGE', key_operations, first, first + count - 1, 'REV')
+local answer = { first + #ids < redis.call('ZCARD', key_operations) and ids[#ids] or '' }
+for _, id in ipairs(ids) do
   local fields = redis.call('HGETALL', key_operation(id))
   if #fields > 0 then table.insert(answer, fields) end
 end

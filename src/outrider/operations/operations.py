@@ -15,12 +15,13 @@ from outrider.errors import ConfigError, OperationNotFound
 from outrider.hub import Flow, Hub
 from outrider.operations.driving import drive
 from outrider.operations.record import VERBS, Reading, Verb, reading
+from outrider.options import positive_number
 from outrider.search.parse import parse
 from outrider.store import operation as store
 from outrider.store.operation import Fields
 
 POLLS = (0.02, 0.05, 0.1, 0.2, 0.5)
-PAGE = 50
+PAGE, MOST = 50, 200
 
 
 class Operation:
@@ -199,7 +200,9 @@ class Operations:
         return found
 
     def page(self, limit: int = PAGE, after: str | None = None) -> OperationPage:
-        """Up to `limit` operations, the newest first; `after` is the `next` of the page before."""
+        """Up to `limit` operations (MOST at most), the newest first; `after` is the `next` of the
+        page before.
+        """
         return self._hub.perform(self._page(limit, after))
 
     async def apage(self, limit: int = PAGE, after: str | None = None) -> OperationPage:
@@ -227,11 +230,11 @@ class Operations:
         return Operation(self._hub, fields) if fields else None
 
     def _page(self, limit: int, after: str | None) -> Flow[OperationPage]:
-        found: list[Fields] = yield store.recent(
-            self._hub.keys, after=after or "", count=min(max(1, limit), 200)
+        found: store.Recent = yield store.recent(
+            self._hub.keys, after=after or "", count=min(positive_number("limit", limit), MOST)
         )
-        operations = [Operation(self._hub, fields) for fields in found]
-        return OperationPage(operations, found[-1]["id"] if len(found) == limit else None)
+        operations = [Operation(self._hub, fields) for fields in found.operations]
+        return OperationPage(operations, found.after)
 
 
 class _Wish(NamedTuple):

@@ -27,6 +27,13 @@ class Aim(NamedTuple):
     note: str
 
 
+class Recent(NamedTuple):
+    """A page of operations, and the id that the next one begins after; None at the end."""
+
+    after: str | None
+    operations: list[Fields]
+
+
 def _fields(answer: list[bytes]) -> Fields:
     texts = [word.decode("utf-8", "replace") for word in answer]
     return dict(zip(texts[::2], texts[1::2], strict=True))
@@ -73,7 +80,7 @@ def read(keys: Keys, id: str) -> Call[Fields]:
     return command("HGETALL", keys("operation", id), decode=_fields)
 
 
-@script(decode=lambda answer: [_fields(one) for one in answer])
-def recent(keys: Keys, *, after: str, count: int) -> list[Fields]:
+@script(decode=lambda answer: Recent(answer[0].decode() or None, [*map(_fields, answer[1:])]))
+def recent(keys: Keys, *, after: str, count: int) -> Recent:
     """A page of operations, the newest first, that were begun before this one ("": any)."""
     raise NotImplementedError

@@ -71,7 +71,7 @@ class Recent(Message):
         same(
             "operations",
             [model.operations[id].state for id in newest],
-            [one["state"] for one in answer],
+            [one["state"] for one in answer.operations],
         )
 
 
