@@ -156,7 +156,7 @@ def _at(place: Any, depth: int) -> str | None:
 def _search(rig: Rig) -> list[Figure]:
     """A hundred thousand jobs, of which one in a hundred matches, or none."""
     figures = []
-    for text in ("state:retrying error:Timeout", "queue:bulk nowhere", "queue:bulk arg.0=5"):
+    for text in ("state:retrying error:Timeout", "queue:bulk nowhere", "queue:bulk arg.0=123456"):
         costs = [_cost(rig, partial(_look, text)) for _ in range(5)]
         walls = [cost.wall for cost in costs]
         figures.append(spread(f"search {MANY:,}: {text}", walls, "s", SEARCH))
