@@ -116,7 +116,8 @@ def _read(rig: Rig, what: str, read: Callable[[], object]) -> list[Figure]:
     typical = percentile([cost.wall * 1000 for cost in costs], 50)
     # Each answer is a page: where there are many of them, the rule is for the longest.
     longest = [cost.longest for cost in costs]
-    note = f"a page; {typical:.2f} ms in all for the caller"
+    total = percentile([sum(cost.times) for cost in costs], 50)
+    note = f"a page; {total:.2f} ms in all, {typical:.2f} ms for the caller"
     trips = max(cost.trips for cost in costs)
     return [
         Figure(what, trips, "trips", rule=TRIPS),
