@@ -1,4 +1,4 @@
-"""A store with a million jobs: most in one queue, some in each other place; workers and batches."""
+"""A store with a million jobs: most in one queue, some elsewhere; workers, batches, metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.jobs import app, noop
 from bench.rig import Rig
 from outrider import clock
 from outrider.script import Word
-from outrider.store import process, queue
+from outrider.store import metrics, process, queue
 
 JOBS = 1_000_000
 BULK, SCHEDULED, RETRYING, DEAD, HELD = 600_000, 150_000, 100_000, 10_000, 40_000
@@ -17,6 +17,7 @@ OTHERS = 20
 WORKERS, SLOTS = 50, 10
 BATCHES, MEMBERS = 200, 10
 SMALL = (JOBS - BULK - SCHEDULED - RETRYING - DEAD - HELD - BATCHES * MEMBERS) // OTHERS
+HOURS, NAMES = 72, 50
 HELD_NAME = "bench.held"
 CHUNK = 5_000
 
@@ -37,6 +38,7 @@ def fill(rig: Rig) -> None:
     for number in range(BATCHES):
         with app.batch(description=f"Gallery {number}").jobs():
             noop.using(queue="members").enqueue_many([(i,) for i in range(MEMBERS)])
+    _measure()
     for number in range(WORKERS):
         _work(rig, f"bench-{number}:{number}:worker")
 
@@ -105,6 +107,18 @@ def _work(rig: Rig, identity: str) -> None:
     app.perform(process.beat(app.keys, identity=identity, fields=fields, work=work, **life))
     for kind in ("process", "work", "workers"):
         rig.wire("PERSIST", app.keys(kind, identity))
+
+
+def _measure() -> None:
+    """Runs of many jobs in each of the last hours, over ten bins of times."""
+    bins = [number for place in range(10) for number in (place, 100)]
+    minute = clock.now_ms() // 60_000
+    for hour in range(HOURS):
+        entries = [
+            (minute - 60 * hour, f"bench.job-{number}", [1000, 10, 50_000, 9_000, *bins])
+            for number in range(NAMES)
+        ]
+        app.perform(metrics.measure(app.keys, entries=entries))
 
 
 def stored(rig: Rig) -> int:

@@ -100,9 +100,11 @@ def waited(job: Job, began: float) -> float | None:
         at = float(job.enqueued_at)
     except ValueError:
         return None
-    # Sidekiq 8 writes milliseconds, earlier versions and we seconds.
-    at = at if at < YEAR_5000 else at / 1000
-    return max(0.0, began - at) if 0 < at < YEAR_5000 else None
+    if at >= YEAR_5000:
+        at /= 1000  # Sidekiq 8 writes milliseconds, earlier versions and we seconds
+    if 0 < at < YEAR_5000:
+        return began - at if began > at else 0.0
+    return None
 
 
 def encode(

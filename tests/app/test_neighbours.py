@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider import App, BatchCancelled
+from outrider.clock import utc
 from outrider.errors import UnreadablePayload
 from outrider.inspection.collection import Collection
 from outrider.inspection.record import read
 from outrider.inspection.sets import JobSet
+from outrider.operations.record import Verb
 from tests.app.hands import put, raw
 
 ACTS = {
@@ -102,6 +104,15 @@ def bytes_of(entry: Any) -> bytes:
     return found
 
 
+def payload_of(key: str, entry: Any) -> bytes:
+    """The same of what may lie in the trash, where something stands before it."""
+    text = bytes_of(entry)
+    if key != "o:trash":
+        return text
+    *_, length, rest = text.split(b":", 5)
+    return rest[int(length) :]
+
+
 @pytest.mark.parametrize(
     ("where", "act"), [(where, act) for where, acts in ACTS.items() for act in acts]
 )
@@ -131,7 +142,10 @@ def test_no_act_touches_another_job(
     ((left_at, gone),) = left
     assert (left_at, read(bytes_of(gone)).jid) == (key, jid)
     if act == "delete":
-        assert come == []
+        ((came_at, entry),) = come
+        assert (came_at, payload_of(came_at, entry)) == ("o:trash", bytes_of(gone))
+        if app.trash.restore_all() and where != "held":
+            assert changes(before, everything(app)) == ([], [])
         return
     for came_at, entry in come:
         assert (came_at, read(bytes_of(entry)).jid) == (
@@ -140,6 +154,36 @@ def test_no_act_touches_another_job(
         )
     # Who is dead already, byte for byte, is not dead twice.
     assert len(come) == 1
+
+
+@pytest.mark.parametrize("verb", ["delete", "kill", "retry"])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    texts=st.lists(
+        st.tuples(st.sampled_from([*ACTS]), PAYLOADS, st.sampled_from(SCORES)), max_size=25
+    ),
+    jid=st.sampled_from(("aa", "a", "aaa", "aa" * 12)),
+)
+def test_no_operation_touches_what_it_does_not_mean(
+    app: App, verb: Verb, texts: list[tuple[str, str, float]], jid: str
+) -> None:
+    """All places hold such jobs; those that leave, and that come, have the id that was meant."""
+    raw(app, "FLUSHALL")
+    for where in ACTS:
+        if (verb, where) == ("kill", "dead"):  # there a death lets those of 1970 go
+            continue
+        here = [(text, score) for at, text, score in texts if at == where]
+        if here:
+            lay(app, where, here)
+    before = everything(app)
+    operation = app.operations.start(verb, f"jid:{jid}", as_of=utc(4e9)).run()
+    left, come = changes(before, everything(app))
+    moved = [(key, one) for key, one in [*left, *come] if not key.startswith("o:operat")]
+    assert {read(payload_of(key, one)).jid for key, one in moved} <= {jid}
+    assert operation.state == "done"
+    if verb == "delete":
+        there = [read(payload_of(k, one)).jid for k in before for one in before[k].elements()]
+        assert operation.done == there.count(jid)
 
 
 @pytest.mark.parametrize("where", SETS)

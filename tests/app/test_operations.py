@@ -79,7 +79,7 @@ def test_it_deletes_what_matches_wherever_it_lies(way: Way, app: App) -> None:
     assert (operation.verb, operation.by, operation.ended_at) == ("delete", "me", None)
     way(operation, "run")
     assert results(operation) == ("done", 20, 8, 8, 0)
-    assert operation.ended_at >= operation.started_at == operation.as_of
+    assert operation.ended_at >= operation.started_at >= operation.as_of
     assert numbers(listed(app)) == [0, 3, 4, 5, 6, 7, 9]
     assert numbers(listed(app, "low")) == [10]
     for name, left in (("retry", [21]), ("schedule", [30]), ("dead", [41])):
@@ -396,6 +396,9 @@ def test_they_are_known_by_their_ids(way: Way, app: App) -> None:
     raw(app, "DEL", app.keys("operation", ids[0]))
     with pytest.raises(OperationNotFound):
         way(known[-1], "refresh")
+    first = way(app.operations, "page", 1)
+    assert (first.operations, first.next) == ([], ids[0]), "pages go on where a record is gone"
+    assert [one.id for one in app.operations] == ids[1:]
 
 
 def test_one_can_wait_for_it(way: Way, app: App) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from outrider import App, NotRestorable, StoreError
 from outrider.clock import now, now_ms
+from outrider.errors import CursorError
 from outrider.store import life, trash
 from outrider.store.place import Place
 from tests.app.conftest import Way, closing, loop
@@ -174,6 +175,12 @@ def test_pages_go_on_where_the_last_one_ended(way: Way, app: App) -> None:
 
     every = loop(app, collect()) if way.is_async else [job.record.jid for job in app.trash]
     assert every == [jid(900), *(one for one in found if one != found[99])]
+
+
+@pytest.mark.parametrize("after", ["x", "-inf", "1e9", "(5", "9" * 18])
+def test_what_is_no_cursor_is_refused(way: Way, app: App, after: str) -> None:
+    with pytest.raises(CursorError, match="is no cursor of the trash"):
+        way(app.trash, "page", 5, after)
 
 
 def test_it_is_emptied_by_time(app: App) -> None:

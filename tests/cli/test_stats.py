@@ -136,7 +136,7 @@ def test_watch_in_a_terminal(tmp_path: Path, app: App) -> None:
     with subprocess.Popen(
         [*OUTRIDER, "stats", "--watch", "--url", wire.url],
         cwd=tmp_path,
-        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
+        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "300", "LINES": "40"},
         stdin=theirs,
         stdout=theirs,
         stderr=subprocess.PIPE,

@@ -36,8 +36,9 @@ from tests.app.hands import (
     write,
 )
 
-# These only fill the server, so a full one refuses them; all others must work to empty it.
-FILLING = {"push", "stage", "commit", "reserve", "listen", "deliver"}
+# These only fill the server, or measure, so a full one refuses them; all others must work to empty
+# it.
+FILLING = {"push", "stage", "commit", "reserve", "listen", "deliver", "measure", "sample", "mark"}
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
@@ -57,7 +58,17 @@ def _writes(name: str) -> list[str]:
     called = set(re.findall(r"redis\.p?call\('(\w+)'", SCRIPTS[name]().source))
     reads = {"SISMEMBER", "LLEN", "ZCOUNT", "ZRANGE", "HKEYS", "HLEN", "HGET", "HMGET", "EXISTS"}
     reads |= {"HGETALL", "BITFIELD_RO", "PEXPIRETIME", "SCAN", "ZSCAN", "LRANGE", "ZCARD", "ZSCORE"}
-    reads |= {"TYPE", "SSCAN", "HSCAN", "SDIFF", "ZMSCORE", "ZREVRANK"}
+    reads |= {
+        "TYPE",
+        "SSCAN",
+        "HSCAN",
+        "SDIFF",
+        "ZMSCORE",
+        "ZREVRANK",
+        "LINDEX",
+        "MGET",
+        "SMEMBERS",
+    }
     return sorted(called - reads)
 
 

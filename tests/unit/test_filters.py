@@ -337,3 +337,33 @@ def test_only_two_letters_become_ascii_when_folded() -> None:
         meant = parse(word, NOW)
         assert meant.holds(Seen(payload, "queued"))
         assert meant.may_match(payload)
+
+
+SPELLINGS = [
+    ("5", "5"),
+    ("5", "5.0"),
+    ("5", "5e0"),
+    ("5", "0.5e1"),
+    ("5", "4.99999999999999999999"),
+    ("500", "5e2"),
+    ("500", "5E+2"),
+    ("-120", "-1.2e2"),
+    ("123456", "1.23456e5"),
+    ("123456", "1234560e-1"),
+    ("0", "-0.0"),
+    ("9007199254740992", "9007199254740993.0"),
+]
+
+
+@pytest.mark.parametrize(("meant", "written"), SPELLINGS)
+def test_a_number_may_be_spelled_in_many_ways(meant: str, written: str) -> None:
+    """Bytes that do not hold its digits are passed over only where it can't be meant."""
+    payload = f'{{"jid":"x","class":"job","args":[{written}]}}'.encode()
+    found = parse(f"arg.0={meant}")
+    assert found.holds(Seen(payload, "dead"))
+    assert found.may_match(payload)
+
+
+def test_digits_that_are_not_there_are_passed_over() -> None:
+    """What every page would have to be read for otherwise."""
+    assert not parse("arg.0=123456").may_match(b'{"jid":"x","class":"job","args":[12345,7.5]}')

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from outrider import App, waiting
+from outrider import App, BatchStatus, StoreError, waiting
 from outrider.payload import decode
 from outrider.store.queue import Other
 from outrider.web import batch_status, status_asgi, status_wsgi
@@ -194,24 +194,49 @@ def test_an_outage_is_waited_through(
 ) -> None:
     """The stream stays, and goes on with what has happened meanwhile."""
     monkeypatch.setattr(status_asgi, "HEARTBEAT", 0.05)
+    monkeypatch.setattr("outrider.web.status_viewers.POLL", 0.1)
+    monkeypatch.setattr(status_wsgi, "POLL", 0.1)
     start(app, 1)
     hands = Hands(app)
     token = hands.take()
     line = Line(tmp_path / "line", app.url)
     behind = App(line.url, timeout=0.2)
+    failed = _failing(behind)
     try:
         with serving(kind, behind, batch_status(behind)) as site, site.stream(BID) as lines:
             told = messages(lines)
             next(told)
             until(lambda: listeners(app) == 1, "it listens")
             line.down()
-            until(lambda: listeners(app) == 0, "the line is cut")
+            until(failed.is_set, "it could not be read")
             hands.ack(token)
             line.up()
             assert [one.name for one in told] == ENDS
     finally:
         line.down()
         behind.close()
+
+
+def _failing(app: App) -> threading.Event:
+    """Set when a batch could not be read."""
+    failed, get, aget = threading.Event(), app.batches.get, app.batches.aget
+
+    def noting(bid: str) -> BatchStatus | None:
+        try:
+            return get(bid)
+        except StoreError:
+            failed.set()
+            raise
+
+    async def anoting(bid: str) -> BatchStatus | None:
+        try:
+            return await aget(bid)
+        except StoreError:
+            failed.set()
+            raise
+
+    app.batches.get, app.batches.aget = noting, anoting  # type: ignore[method-assign]
+    return failed
 
 
 # -- WSGI, where a stream holds a thread -----------------------------------------------------------
@@ -222,8 +247,13 @@ def environ(**more: Any) -> dict[str, Any]:
     return {"REQUEST_METHOD": "GET", "PATH_INFO": f"/{BID}/events", "wsgi.multithread": True} | more
 
 
-def test_a_server_of_one_thread(app: App) -> None:
+def test_a_server_of_one_thread(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is not held: it is told what is new, and the browser comes again."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("it would wait")
+
+    monkeypatch.setattr(App, "listener", never)
     start(app, 1)
     endpoint = batch_status(app)
     asked = environ(**{"wsgi.multithread": False})
@@ -257,6 +287,12 @@ def test_a_stream_ends_in_time(app: App, monkeypatch: pytest.MonkeyPatch) -> Non
     for _ in range(status_wsgi.THREADS + 1):
         assert len(list(endpoint(environ(), lambda *_: None))) == 1
     assert listeners(app) == 0
+    monkeypatch.setattr(status_wsgi, "HOLD", 60.0)
+    thread, _ = _go_on(endpoint(environ(), lambda *_: None))
+    until(lambda: listeners(app) == 1, "there is room")
+    Hands(app).work()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def _go_on(parts: Iterator[bytes]) -> tuple[threading.Thread, list[bytes]]:

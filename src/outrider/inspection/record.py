@@ -19,7 +19,8 @@ STATES: dict[str, State] = {
     "retry": "retrying",
     "dead": "dead",
 }
-_MILLISECONDS = 10**11
+_MILLISECONDS, _NEVER = 10**11, 10**15
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
 """Whole numbers above this are milliseconds, as Sidekiq 8 writes them."""
 
 
@@ -104,9 +105,13 @@ def texts(value: object) -> list[str]:
 
 def moment(value: object) -> datetime | None:
     """A time in seconds, or as a large whole number in milliseconds."""
+    at = seconds(value)
+    return None if at is None else utc(at)
+
+
+def seconds(value: object) -> float | None:
+    """The same in seconds; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return utc(value / 1000 if isinstance(value, int) and value > _MILLISECONDS else value)
-    except (ValueError, OverflowError, OSError):
-        return None
+    at = value / 1000 if isinstance(value, int) and _MILLISECONDS < value < _NEVER else value
+    return at if _FIRST <= at <= _LAST else None

@@ -44,24 +44,30 @@ end
 local ranks, best, first, off, seen = {}, #marks + 1, nil, 0, 0
 for rank = #marks, 1, -1 do ranks[marks[rank][1]] = rank end
 
--- Of copies, the one that is nearest.
-local function look(at, near)
+-- Looks around two positions, at once; of copies it takes the one that is nearest to either.
+local function look(low, high, near)
   if best == 1 or seen > bytes / 4 then return end
-  read(math.max(at - near, 0), at + math.max(near, near == NEAR and ahead or 0))
-  for i = 1, math.min(known, at + near - base + 1) do
+  read(math.max(low - near, 0), high + math.max(near, near == NEAR and ahead or 0))
+  for i = 1, math.min(known, high + near - base + 1) do
     seen = seen + #window[i]
-    local rank = ranks[jid_of(window[i])]
-    if rank and (rank < best or (rank == best and math.abs(base + i - 1 - at) < off) or not first) then
-      best, first, off = rank, base + i + marks[rank][2], math.abs(base + i - 1 - at)
+    local rank, at = ranks[jid_of(window[i])], base + i - 1
+    local far = math.min(math.abs(at - low), math.abs(at - high))
+    if rank and (rank < best or (rank == best and far < off) or not first) then
+      best, first, off = rank, at + 1 + marks[rank][2], far
     end
   end
 end
 
 local shifted, before = start + total - length, 1 + (marks[1] and marks[1][2] or 0)
 if start > 0 and #marks > 0 then
+  local low, high = math.min(start, shifted) - before, math.max(start, shifted) - before
   for _, near in ipairs({ NEAR, FAR }) do
-    look(start - before, near)
-    if shifted ~= start then look(shifted - before, near) end
+    if high - low <= 2 * FAR then
+      look(low, high, near)
+    else
+      look(start - before, start - before, near)
+      look(shifted - before, shifted - before, near)
+    end
   end
 end
 local follows = start == 0 or (first and best == 1) or (#marks == 0 and shifted == start)

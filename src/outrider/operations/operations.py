@@ -2,137 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from outrider.clock import now_ms
-from outrider.errors import ConfigError, OperationNotFound
+from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
-from outrider.operations.driving import drive
-from outrider.operations.record import Reading, Verb, reading
-from outrider.operations.wish import Wish, begin, random_id, wished
+from outrider.operations.operation import Operation, Wish, begin, not_found
+from outrider.operations.record import VERBS, Verb
+from outrider.options import positive_number
+from outrider.search.parse import parse
 from outrider.store import operation as store
-from outrider.store.operation import Fields, Recent
+from outrider.store.operation import Fields
 
-POLLS = (0.02, 0.05, 0.1, 0.2, 0.5)
+__all__ = ["Operation", "OperationPage", "Operations"]
+
 PAGE, MOST = 50, 200
-
-
-class Operation:
-    """One operation; it has the attributes of a `Reading`, as they were when it was read last.
-
-    It is performed step by step by any worker, also when the one that began it is gone.
-    """
-
-    def __init__(self, hub: Hub, fields: Fields) -> None:
-        self._hub = hub
-        self.reading = reading(fields)
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in Reading.__slots__:
-            raise AttributeError(f"an operation has no {name!r}")
-        return getattr(self.reading, name)
-
-    def __repr__(self) -> str:
-        now = self.reading
-        return f"<Operation {now.id}: {now.verb} {now.filter!r}, {now.state}>"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it is done, cancelled or failed."""
-        return self.reading.state != "running"
-
-    def refresh(self) -> Operation:
-        """Read it again; returns itself. Raises OperationNotFound when it is known no more."""
-        return self._hub.perform(self._refresh())
-
-    async def arefresh(self) -> Operation:
-        """The same for asyncio."""
-        return await self._hub.aperform(self._refresh())
-
-    def cancel(self) -> Operation:
-        """Do no more of it; what is done stays done. One that is over stays as it is."""
-        return self._hub.perform(self._cancel())
-
-    async def acancel(self) -> Operation:
-        """The same for asyncio."""
-        return await self._hub.aperform(self._cancel())
-
-    def join(self, timeout: float | None = None) -> Operation:
-        """Wait until it is over; returns itself. Raises TimeoutError after `timeout` seconds."""
-        for seconds in self._waits(timeout):
-            time.sleep(seconds)
-            self.refresh()
-        return self
-
-    async def ajoin(self, timeout: float | None = None) -> Operation:
-        """The same for asyncio."""
-        for seconds in self._waits(timeout):
-            await asyncio.sleep(seconds)
-            await self.arefresh()
-        return self
-
-    def run(self) -> Operation:
-        """Perform it here, where no worker is to do it; returns itself when it is over."""
-        return self._hub.perform(self._run())
-
-    async def arun(self) -> Operation:
-        """The same for asyncio."""
-        return await self._hub.aperform(self._run())
-
-    def undo(self, *, by: str = "") -> Operation:
-        """Put back what it has deleted and is still in the trash, as an operation of its own.
-
-        Members and callbacks of batches stay deleted, as their batches were told so; they are
-        counted as refused. Raises ConfigError where it has not deleted anything: what was retried
-        or killed can't be undone.
-        """
-        return self._hub.perform(self._undo(by))
-
-    async def aundo(self, *, by: str = "") -> Operation:
-        """The same for asyncio."""
-        return await self._hub.aperform(self._undo(by))
-
-    def _become(self, fields: Fields) -> Operation:
-        if not fields:
-            raise _not_found(self.reading.id)
-        self.reading = reading(fields)
-        return self
-
-    def _refresh(self) -> Flow[Operation]:
-        return self._become((yield store.read(self._hub.keys, self.reading.id)))
-
-    def _cancel(self) -> Flow[Operation]:
-        return self._become((yield store.halt(self._hub.keys, id=self.reading.id, now=now_ms())))
-
-    def _run(self) -> Flow[Operation]:
-        driver = random_id()
-        while not (yield from self._refresh()).is_over:
-            yield from drive(self._hub.keys, self.reading.id, driver)
-        return self
-
-    def _undo(self, by: str) -> Flow[Operation]:
-        if self.reading.verb != "delete":
-            raise ConfigError(
-                f"operation {self.reading.id} can't be undone: it is to {self.reading.verb}, and "
-                "only what was deleted can go back"
-            )
-        if not (yield from self._refresh()).is_over:
-            raise ConfigError(f"operation {self.reading.id} still runs: cancel it first, or wait")
-        wish = Wish("undo", self.reading.filter, None, now_ms(), None, by, self.reading.id)
-        return Operation(self._hub, (yield from begin(self._hub, wish)))
-
-    def _waits(self, timeout: float | None) -> Generator[float, None, None]:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        polls = iter(POLLS)
-        while not self.is_over:
-            left = POLLS[-1] if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{self!r} is not over after {timeout} s")
-            yield min(next(polls, POLLS[-1]), left)
 
 
 class OperationPage(NamedTuple):
@@ -167,7 +53,7 @@ class Operations:
         more with the same `key`, it is not begun again. `by` says who did it. Raises FilterError,
         and ConfigError for a wrong option or a key that was used for something else.
         """
-        return self._hub.perform(self._start(wished(verb, filter, expect, as_of, key, by)))
+        return self._hub.perform(self._start(_wish(verb, filter, expect, as_of, key, by)))
 
     async def astart(
         self,
@@ -180,7 +66,7 @@ class Operations:
         by: str = "",
     ) -> Operation:
         """The same for asyncio."""
-        return await self._hub.aperform(self._start(wished(verb, filter, expect, as_of, key, by)))
+        return await self._hub.aperform(self._start(_wish(verb, filter, expect, as_of, key, by)))
 
     def get(self, id: str) -> Operation | None:
         """The operation of this id; None when it is unknown, or forgotten: a week after its end."""
@@ -193,13 +79,12 @@ class Operations:
     def __getitem__(self, id: str) -> Operation:
         found = self.get(id)
         if found is None:
-            raise _not_found(id)
+            raise not_found(id)
         return found
 
     def page(self, limit: int = PAGE, after: str | None = None) -> OperationPage:
-        """Up to `limit` operations, the newest first; `after` is the `next` of the page before.
-
-        A page has 200 at most.
+        """Up to `limit` operations (MOST at most), the newest first; `after` is the `next` of the
+        page before.
         """
         return self._hub.perform(self._page(limit, after))
 
@@ -228,12 +113,31 @@ class Operations:
         return Operation(self._hub, fields) if fields else None
 
     def _page(self, limit: int, after: str | None) -> Flow[OperationPage]:
-        found: Recent = yield store.recent(
-            self._hub.keys, after=after or "", count=min(max(1, limit), MOST)
+        found: store.Recent = yield store.recent(
+            self._hub.keys, after=after or "", count=min(positive_number("limit", limit), MOST)
         )
         operations = [Operation(self._hub, fields) for fields in found.operations]
-        return OperationPage(operations, found.next)
+        return OperationPage(operations, found.after)
 
 
-def _not_found(id: str) -> OperationNotFound:
-    return OperationNotFound(f"operation {id} is unknown: it never was, or ended over a week ago")
+def _wish(
+    verb: Verb,
+    filter: str,
+    expect: int | None,
+    as_of: datetime | None,
+    key: str | None,
+    by: str,
+) -> Wish:
+    if verb not in VERBS or verb == "undo":
+        raise ConfigError(f"an operation is to delete, retry or kill, not {verb!r}")
+    if not parse(filter).terms:
+        raise ConfigError("an operation needs a filter; job:* means all jobs")
+    if expect is not None and (type(expect) is not int or expect < 0):
+        raise ConfigError(f"expect must be a number of jobs, not {expect!r}")
+    if as_of is not None and getattr(as_of, "tzinfo", None) is None:
+        raise ConfigError(f"as_of must be an aware datetime (one with a time zone), not {as_of!r}")
+    for name, value in (("key", "" if key is None else key), ("by", by)):
+        if type(value) is not str:
+            raise ConfigError(f"{name} must be a text, not {value!r}")
+    when = now_ms() if as_of is None else int(as_of.timestamp() * 1000)
+    return Wish(verb, filter, expect, when, key, by)

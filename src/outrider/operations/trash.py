@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +12,13 @@ from outrider.clock import now_ms, utc
 from outrider.errors import CursorError, NotRestorable
 from outrider.hub import Flow, Hub
 from outrider.inspection.record import JobRecord, decode, read
+from outrider.options import positive_number
 from outrider.store import trash as store
 from outrider.store.place import Place
 from outrider.store.trash import LIFE, SLICE, Restored, Rummaged, Trashed
 
 PAGE = 50
+_CURSOR = re.compile("[0-9]{1,17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Trash:
         return await self._hub.aperform(store.size(self._hub.keys))
 
     def page(self, limit: int = PAGE, after: str | None = None) -> TrashPage:
-        """Up to `limit` jobs; `after` is the `next` of the page before."""
+        """Up to `limit` jobs (SLICE at most); `after` is the `next` of the page before."""
         return self._hub.perform(self._page(limit, after))
 
     async def apage(self, limit: int = PAGE, after: str | None = None) -> TrashPage:
@@ -122,10 +125,11 @@ class Trash:
         return await self._hub.aperform(self._empty())
 
     def _page(self, limit: int, after: str | None) -> Flow[TrashPage]:
-        if after and after != "+inf" and not (after.isascii() and after.isdigit()):
-            raise CursorError(f"{after[:100]!r} is no cursor of the trash")
+        if after not in (None, "+inf") and not _CURSOR.fullmatch(after or "+"):
+            raise CursorError(f"{(after or '')[:100]!r} is no cursor of the trash")
+        count = min(positive_number("limit", limit), SLICE)
         page: Rummaged = yield store.rummage(
-            self._hub.keys, before=after or "+inf", count=min(max(1, limit), SLICE), operation=""
+            self._hub.keys, before=after or "+inf", count=count, operation=""
         )
         return TrashPage([_shown(one) for one in page.jobs], page.before)
 

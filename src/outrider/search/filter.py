@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from outrider.inspection.record import STATES, JobRecord
-from outrider.search.seen import ALL_STATES, KINDS, Seen, is_ruled_out, seen_of
-from outrider.search.terms import Needles, OneOf, Term
+from outrider.search.seen import ALL_STATES, KINDS, ODD_NUMBER, Seen, is_ruled_out, seen_of
+from outrider.search.terms import Argument, Needles, OneOf, Term
 from outrider.store.place import Place
 
 
@@ -42,12 +42,18 @@ class Filter:
 
         They may be one payload, or many in a row.
         """
-        return not (self.needles and is_ruled_out(payload, *self.needles))
+        if not self.needles or not is_ruled_out(payload, *self.needles):
+            return True
+        return self._has_numbers and ODD_NUMBER.search(payload) is not None
 
     @cached_property
     def needles(self) -> tuple[Needles, ...]:
         """Of each of these, a payload without escapes holds one when put in small letters."""
         return tuple(term.needles for term in self.terms if term.needles)
+
+    @cached_property
+    def _has_numbers(self) -> bool:
+        return any(isinstance(term, Argument) and term.has_numbers for term in self.terms)
 
     @cached_property
     def states(self) -> frozenset[str]:

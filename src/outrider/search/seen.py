@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from outrider.inspection.record import STATES, JobRecord, State, decode, moment, texts
+from outrider.inspection.record import STATES, JobRecord, State, decode, seconds, texts
 from outrider.inspection.work import RunRecord
 from outrider.store.place import Kind
 
@@ -19,9 +19,23 @@ ALL_STATES: tuple[State, ...] = ("running", *(STATES[kind] for kind in KINDS))
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _RUN = re.compile(r"[ -~]+")
+# Numbers whose digits need not be those of a whole number that they are: 1.5e3, 4.9999999999999999.
+ODD_NUMBER = re.compile(rb"\.\d+[eE]|\.\d{15}")
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # Packed by zlib, and random to who reads it as text.
 _PACKED = "error_backtrace"
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What tells the times and attempts of a job: to read no more takes a third of the time."""
+
+    created_at: Any = None
+    enqueued_at: Any = None
+    failed_at: Any = msgspec.UNSET
+    retry_count: Any = None
+
+
+_head = msgspec.json.Decoder(_Head)
 
 
 @dataclass(slots=True)
@@ -36,6 +50,7 @@ class Seen:
     lies_in: str | None = None
     at: float | None = None
     _fields: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
+    _head: _Head | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -43,6 +58,16 @@ class Seen:
         if self._fields is None:
             self._fields = decode(self.payload)
         return self._fields
+
+    @property
+    def head(self) -> _Head:
+        """Its times and attempts; none, when it is no job."""
+        if self._head is None:
+            try:
+                self._head = _head.decode(self.payload)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                self._head = _Head()
+        return self._head
 
     def text(self, name: str) -> str:
         """A field that is a text; "" for all others."""
@@ -62,18 +87,18 @@ class Seen:
     @property
     def attempts(self) -> int:
         """How many it has had, one that runs included."""
-        count = self.fields.get("retry_count")
+        count = self.head.retry_count
         if isinstance(count, int) and not isinstance(count, bool):
             had = max(0, count + 1)
         else:
-            had = 1 if "failed_at" in self.fields else 0
+            had = 0 if self.head.failed_at is msgspec.UNSET else 1
         return had + (self.state == "running")
 
     def time(self, *names: str) -> float | None:
         """The first of these times that it has, in seconds."""
         for name in names:
-            if then := moment(self.fields.get(name)):
-                return then.timestamp()
+            if (then := seconds(getattr(self.head, name))) is not None:
+                return then
         return None
 
     def words(self) -> Iterator[str]:

@@ -25,6 +25,7 @@ UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 _PLAIN_WORD = re.compile(r"(?!arg\.)\w[\w.@/*-]*")
 _PLAIN_VALUE = re.compile(r"[\w.@/*:+-]+")
+_WHOLE = re.compile(r"-?[1-9]\d{0,14}")
 _PLAIN_STEP = re.compile(r"[\w-]+")
 
 
@@ -149,6 +150,11 @@ class Argument(Term):
     path: tuple[str, ...]
     values: tuple[str, ...]
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether it asks for a whole number, which may be spelled in many ways."""
+        return any(map(_WHOLE.fullmatch, self.values))
+
     def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
         first = self.path[0]
         inside: Any = seen.fields.get("args" if _index(first) is not None else "kwargs")
@@ -176,9 +182,11 @@ _NOTHING = object()
 
 
 def _needle_of(value: str) -> bytes:
-    """Of a number there is none, as 5 may be written 5.0 or 50e-1, and of lists and objects."""
+    """There is none of lists and objects, nor of fractions, as 1.5 may be written 15e-1."""
     if value in ("true", "false", "null"):
         return value.encode()
+    if _WHOLE.fullmatch(value):
+        return value.strip("-").rstrip("0").encode()
     try:
         msgspec.json.decode(value)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
@@ -25,6 +25,13 @@ class Aim(NamedTuple):
     changed: int
     at: int
     note: str
+
+
+class Recent(NamedTuple):
+    """A page of operations, and the id that the next one begins after; None at the end."""
+
+    after: str | None
+    operations: list[Fields]
 
 
 def _fields(answer: list[bytes]) -> Fields:
@@ -73,19 +80,7 @@ def read(keys: Keys, id: str) -> Call[Fields]:
     return command("HGETALL", keys("operation", id), decode=_fields)
 
 
-class Recent(NamedTuple):
-    """A page of operations, and after which of them the next one begins; None at the end."""
-
-    next: str | None
-    operations: list[Fields]
-
-
-def _recent(answer: list[Any]) -> Recent:
-    after, *found = answer
-    return Recent(after.decode() or None, [_fields(one) for one in found])
-
-
-@script(decode=_recent)
+@script(decode=lambda answer: Recent(answer[0].decode() or None, [*map(_fields, answer[1:])]))
 def recent(keys: Keys, *, after: str, count: int) -> Recent:
     """A page of operations, the newest first, that were begun before this one ("": any)."""
     raise NotImplementedError

@@ -66,9 +66,10 @@ class Prepared(msgspec.Struct, gc=False):
         """Seconds since it began."""
         return time.perf_counter() - self.started
 
-    def event(self, name: str, now: int, **more: Any) -> JobEvent:
+    def event(self, name: str, now: int) -> JobEvent:
         """What happens to it; `now` in ms."""
-        return made(name, self.job, self.token, now, self.elapsed(), self.code.shown, **more)
+        elapsed = time.perf_counter() - self.started
+        return made(name, self.job, self.token, now, elapsed, self.code.shown)
 
     def facts(self, now: int) -> dict[str, Any]:
         """What a log line carries of it."""

@@ -271,7 +271,7 @@ class Performer:
         name = end_of(outcome, cancelled=cancelled)
         due = outcome.at / 1000 if name in ("job.failed", "job.snoozed") else None
         kept = outcome.kind == "dead" and not cancelled
-        event = made(name, job, token, now, elapsed, shown, error=error, due=due, kept=kept)
+        event = made(name, job, token, now, elapsed, shown, error, due, kept)
         self.app.events.tell(event)
         if outcome.kind in ("dead", "gone") and not cancelled:
             for handler in self.app.death_handlers:

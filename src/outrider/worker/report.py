@@ -32,27 +32,35 @@ def made(
     now: int,
     elapsed: float,
     shown: Shown | None = None,
-    **more: Any,
+    error: BaseException | None = None,
+    due: float | None = None,
+    kept: bool = False,
 ) -> JobEvent:
     """An event of a job that runs here; `now` in ms, `elapsed` in seconds.
 
-    Of the arguments it has what `shown` lets through, when the run has ended or begins.
+    Of the arguments it has what `shown` lets through.
     """
-    count = job.retry_count
-    # Others may have written names of any length.
+    # One is made for each run, so this is kept quick: no keyword, and no call without need.
+    jid, job_name, queue, bid, count = job.jid, job.name, job.queue, job.bid, job.retry_count
+    if len(jid) + len(job_name) + len(queue) + len(bid or "") > MAX_NAME:
+        # Others may have written names of any length.
+        jid, job_name, queue = jid[:MAX_NAME], job_name[:MAX_NAME], queue[:MAX_NAME]
+        bid = bid and bid[:MAX_NAME]
     return JobEvent(
         name,
         now / 1000,
-        job.jid[:MAX_NAME],
-        job.name[:MAX_NAME],
-        job.queue[:MAX_NAME],
-        job.bid and job.bid[:MAX_NAME],
+        jid,
+        job_name,
+        queue,
+        bid,
         1 if count is None else count + 2,
         token,
         waited(job, now / 1000 - elapsed),
         elapsed,
-        arguments=None if shown is None else shown(job.args, job.kwargs or {}),
-        **more,
+        error,
+        due,
+        kept,
+        None if shown is None else shown(job.args, job.kwargs or {}),
     )
 
 

@@ -291,9 +291,9 @@ settle_all(now)
         ("for rank = #marks, 1, -1 do", "for rank = math.min(#marks, 1), 1, -1 do")
     ],
     "page begins with the last job again": [
-        ("= rank, base + i + marks[rank][2]", "= rank, base + i - 1 + marks[rank][2]")
+        ("= rank, at + 1 + marks[rank][2]", "= rank, at + marks[rank][2]")
     ],
-    "jobs without an id shown again": [("= rank, base + i + marks[rank][2]", "= rank, base + i")],
+    "jobs without an id shown again": [("= rank, at + 1 + marks[rank][2]", "= rank, at + 1")],
     "page sought where the line was as long": [
         ("local shifted, before = start + total - length,", "local shifted, before = start,")
     ],

@@ -73,8 +73,6 @@ class Recent(Message):
             [model.operations[id].state for id in newest],
             [one["state"] for one in answer.operations],
         )
-        more = len(listed) > self.count
-        same("the next page of operations", newest[-1] if more else None, answer.next)
 
 
 @dataclass
