@@ -34,7 +34,9 @@ OPERATING: Faults = {
     ],
     # -- jobs ------------------------------------------------------------------------------
     "operation leaves the job": [("take_all(place, name, key, going, id .. ':' .. step)\n", "")],
-    "operation looks where jobs were": [("return index - jobs[i].at end", "return 0 end")],
+    "operation looks where jobs were": [
+        ("return first + #lying - i - at[payload] end", "return 0 end")
+    ],
     "operation cuts off neighbours": [("jobs[#jobs].index == #jobs - 1", "jobs[1].index == 0")],
     "operation leaves marks in a line": [("from_tail and -#jobs or #jobs, mark", "1, mark")],
     "emptied held list still known": [
