@@ -96,6 +96,15 @@ def test_a_server_that_is_away_costs_no_number(app: App, away: App, proxy: Proxy
     assert counted(app) == {"a": 5}
 
 
+def test_times_without_measure_hurt_nobody(app: App, away: App) -> None:
+    """What others write of when a job was enqueued may add up to more than can be sent."""
+    measures = Measures(away)
+    for _ in range(10_400):
+        measures.add(event(waited=1.8e9))
+    assert flush(measures) == math.inf
+    assert counted(app) == {"a": 10_400}
+
+
 def test_measuring_holds_no_connection(away: App, proxy: Proxy) -> None:
     """While jobs run, in however many threads, nothing is sent, and nobody waits (P208)."""
     measures = Measures(away)

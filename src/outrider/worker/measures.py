@@ -26,6 +26,8 @@ log = logging.getLogger("outrider.worker")
 PERIOD = 5.0
 MOST = 5_000
 """Where so much waits to be sent, what comes is counted in the newest minute that waits."""
+EXACT = 1 << 53
+"""More than a script can add up: jobs of others may say that they have waited since 1970."""
 COUNTED = tuple(name for name in ENDS if name not in ("job.snoozed", "job.released"))
 FAILED = ("job.failed", "job.died")
 LAST = 0.5
@@ -135,4 +137,7 @@ def _has_failed(event: JobEvent) -> bool:
 def _packed(sums: Numbers) -> Numbers:
     """The same with pairs instead of bins: most are empty."""
     pairs = ((place, count) for place, count in enumerate(sums[SUMS:]) if count)
-    return [*sums[:SUMS], *(number for pair in pairs for number in pair)]
+    return [
+        *(min(one, EXACT) for one in sums[:SUMS]),
+        *(number for pair in pairs for number in pair),
+    ]
