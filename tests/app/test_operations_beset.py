@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from outrider import App, ConfigError
-from outrider.clock import utc
+from outrider.clock import now_ms, utc
 from outrider.operations import driving
 from tests.app.conftest import Way
 from tests.app.hands import Hands, listed, put, raw
@@ -70,3 +71,24 @@ def test_pages_of_any_number(way: Way, app: App) -> None:
     raw(app, "DEL", *(app.keys("operation", one.id) for one in known[::2]))
     assert len([*app.operations]) == 102
     assert way(app.operations, "page", 205, "unknown") == ([], None)
+
+
+@pytest.mark.parametrize("behind", [0, 5000])
+def test_callbacks_that_it_causes_stay(
+    app: App, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    """They came later, however quick it is, and if the clock of who performs it is behind."""
+    began = now_ms()
+    monkeypatch.setattr(driving, "now_ms", lambda: began - behind)
+    raw(app, "SADD", app.keys("queues"), "later")
+    batch = app.batch(callback_queue="later")
+    batch.on("complete", app.job(name="called")(lambda status: None))
+    with batch.jobs():
+        for number in range(3):
+            app.enqueue("member", [number])
+    earlier = [re.sub('"enqueued_at":[0-9.]+', '"enqueued_at":1.5', text) for text in listed(app)]
+    raw(app, "DEL", app.keys("queue", "default"))
+    put(app, "default", *earlier)
+    operation = app.operations.start("delete", "job:*", as_of=utc(began / 1000)).run()
+    assert (operation.state, operation.done) == ("done", 3)
+    assert [one.job for one in app.queues["later"]] == ["called"]

@@ -33,6 +33,8 @@ from outrider.walk import Walk
 BYTES = 1 << 18
 SILENCE = 0.2
 """For how many seconds nothing is said where nothing matches: so long a cancelling is not heard."""
+BEHIND = 60_000
+"""By how many ms the clock of who performs one may be behind that of who began it."""
 DEPTH, FEWEST = 5_000_000, 25
 _BATCH = re.compile(rb'"(?:bid|cb)":"([^"]+)"')
 NOWHERE = Place("dead")
@@ -269,9 +271,14 @@ class _Course:
             payloads=payloads,
             fields=self._counts(),
             ends=ends,
-            now=now_ms(),
+            now=self._now(),
         )
         self._heed(fields)
+
+    def _now(self) -> int:
+        """Callbacks that a step causes come later than all jobs that it is for."""
+        now, later = now_ms(), round(self._operation.as_of.timestamp() * 1000) + 1
+        return later if now < later <= now + BEHIND else now
 
     def _counts(self) -> list[str | int]:
         fields = {**self._fields, "scanned": self._scanned, "matched": self._matched}
