@@ -50,7 +50,7 @@ def results(operation: Operation) -> tuple[Any, ...]:
 
 def steps(app: App, operation: Operation, driver: str = "one") -> Iterator[None]:
     """Perform it request by request; each stop may be the last."""
-    flow: Flow[None] = drive(app.keys, operation.id, driver)
+    flow: Flow[None] = drive(app.keys, operation.id, driver, now_ms)
     try:
         call = next(flow)
         while True:
@@ -349,7 +349,7 @@ def test_a_worker_performs_it(app: App, hands: Hands) -> None:
     """Several take turns, and each is ended."""
     put(app, "default", *texts(*range(700)))
     operations = [app.operations.start("delete", f"job:app.job -tag:{n}") for n in range(3)]
-    operator = Operator(app.executor, app.keys, "host:1:ab")
+    operator = Operator(app.executor, app.keys, "host:1:ab", now_ms)
     operator.add([one.id for one in operations])
     operator.add(["unknown", operations[0].id])
     while operator.tick() == 0.0:

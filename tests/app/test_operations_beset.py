@@ -10,6 +10,7 @@ import pytest
 from outrider import App, ConfigError
 from outrider.clock import now_ms, utc
 from outrider.operations import driving
+from outrider.worker.operating import Operator
 from tests.app.conftest import Way
 from tests.app.hands import Hands, listed, put, raw
 from tests.app.test_operations import jid, numbers, results, steps, texts
@@ -79,7 +80,7 @@ def test_callbacks_that_it_causes_stay(
 ) -> None:
     """They came later, however quick it is, and if the clock of who performs it is behind."""
     began = now_ms()
-    monkeypatch.setattr(driving, "now_ms", lambda: began - behind)
+    monkeypatch.setattr("outrider.operations.operation.now_ms", lambda: began - behind)
     raw(app, "SADD", app.keys("queues"), "later")
     batch = app.batch(callback_queue="later")
     batch.on("complete", app.job(name="called")(lambda status: None))
@@ -92,3 +93,19 @@ def test_callbacks_that_it_causes_stay(
     operation = app.operations.start("delete", "job:*", as_of=utc(began / 1000)).run()
     assert (operation.state, operation.done) == ("done", 3)
     assert [one.job for one in app.queues["later"]] == ["called"]
+
+
+def test_workers_go_by_the_clock_of_the_server(app: App) -> None:
+    """Not by that of their host: by the server's time others judge whether anybody is at it."""
+    put(app, "default", *texts(*range(10)))
+    operation = app.operations.start("delete", "job:app.job")
+    ahead = now_ms() + 7_200_000
+    operator = Operator(app.executor, app.keys, "host:1:ab", lambda: ahead)
+    operator.add([operation.id])
+    while not operation.refresh().done:
+        operator.tick()
+    assert raw(app, "ZSCORE", app.keys("operating"), operation.id) == b"%d" % (ahead + 5000)
+    while operator.tick() == 0.0:
+        pass
+    assert operation.refresh().ended_at == utc(ahead / 1000)
+    assert app.trash.page().jobs[-1].deleted_at == utc(ahead / 1000)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from outrider import payload
-from outrider.clock import now_ms
 from outrider.errors import StoreFull, StoreUnavailable
 from outrider.hub import Flow
 from outrider.inspection.collection import note
@@ -60,16 +59,16 @@ class _Mark(msgspec.Struct):
     refused: int = 0
 
 
-def drive(keys: Keys, id: str, driver: str) -> Flow[None]:
+def drive(keys: Keys, id: str, driver: str, now: Callable[[], int]) -> Flow[None]:
     """Perform an operation until it is over, or somebody else does it.
 
-    `driver` is a name for who does. What fails for other reasons than that the server is away or
-    full ends it as failed.
+    `driver` is a name for who does, `now` his clock, in ms. What fails for other reasons than that
+    the server is away or full ends it as failed.
     """
     fields: Fields = yield store.read(keys, id)
     if fields.get("state") != "running":
         return
-    course = _Course(keys, driver, fields)
+    course = _Course(keys, driver, now, fields)
     try:
         yield from course.run()
     except _Over:
@@ -83,9 +82,10 @@ def drive(keys: Keys, id: str, driver: str) -> Flow[None]:
 class _Course:
     """An operation under way, as one driver sees it."""
 
-    def __init__(self, keys: Keys, driver: str, fields: Fields) -> None:
+    def __init__(self, keys: Keys, driver: str, now: Callable[[], int], fields: Fields) -> None:
         self._keys = keys
         self._driver = driver
+        self._clock = now
         self._step = int(fields["step"])
         self._operation = reading(fields)
         self._mark = msgspec.json.decode(fields.get("mark") or "{}", type=_Mark)
@@ -175,7 +175,7 @@ class _Course:
             aims, words = [], bytearray()
             for entry in some:
                 becomes = self._changed(place, entry.payload)
-                text = note(read(entry.payload), now_ms()) if self._is_kill else ""
+                text = note(read(entry.payload), self._now()) if self._is_kill else ""
                 # Those of this page that were taken before lay in front of it.
                 aims.append(Aim(len(entry.payload), len(becomes), entry.at - taken, text))
                 words += entry.payload + becomes
@@ -246,7 +246,7 @@ class _Course:
                 entries=[one.at for one in page.jobs],
                 fields=self._counts(),
                 ends="" if before else "done",
-                now=now_ms(),
+                now=self._now(),
             )
             self._heed(restored.fields)
 
@@ -277,7 +277,7 @@ class _Course:
 
     def _now(self) -> int:
         """Callbacks that a step causes come later than all jobs that it is for."""
-        now, later = now_ms(), round(self._operation.as_of.timestamp() * 1000) + 1
+        now, later = self._clock(), round(self._operation.as_of.timestamp() * 1000) + 1
         return later if now < later <= now + BEHIND else now
 
     def _counts(self) -> list[str | int]:

@@ -122,7 +122,7 @@ class Operation:
     def _run(self) -> Flow[Operation]:
         driver = _random_id()
         while not (yield from self._refresh()).is_over:
-            yield from drive(self._hub.keys, self.reading.id, driver)
+            yield from drive(self._hub.keys, self.reading.id, driver, now_ms)
         return self
 
     def _undo(self, by: str) -> Flow[Operation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from outrider.errors import StoreError
@@ -19,10 +20,13 @@ class Operator:
     One that fails, since the server is away, is handed over anew after some seconds.
     """
 
-    def __init__(self, executor: Executor, keys: Keys, identity: str) -> None:
+    def __init__(
+        self, executor: Executor, keys: Keys, identity: str, now: Callable[[], int]
+    ) -> None:
         self._executor = executor
         self._keys = keys
         self._identity = identity
+        self._now = now
         self._new: deque[str] = deque()
         self._flows: dict[str, tuple[Flow[None], Any]] = {}
 
@@ -35,7 +39,10 @@ class Operator:
         while self._new:
             id = self._new.popleft()
             if id not in self._flows:
-                self._flows[id] = drive(self._keys, id, self._identity), None
+                self._flows[id] = (
+                    drive(self._keys, id, self._identity, self._now),
+                    None,
+                )
         if not self._flows:
             return IDLE
         id = next(iter(self._flows))

@@ -175,7 +175,7 @@ class Supervisor:
         self._canceller = Canceller(self._executor, self._keys)
         audit = Audit(self._executor, self._keys, identity, now)
         sampler = Sampler(self._executor, self._keys, now)
-        self._operator = Operator(self._executor, self._keys, identity)
+        self._operator = Operator(self._executor, self._keys, identity, now)
         slow: list[Loop] = [audit, sampler, self._canceller, self._operator]
         self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
         log.info(
