@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from outrider import App
 from outrider.script import command
+from outrider.web import veil
 from outrider.web.showing import HIDDEN, LISTED, Redaction, Show
 from outrider.web.veil import sought
 from outrider.web.visit import Act
@@ -159,6 +160,19 @@ def test_what_is_hidden_is_not_found(app: App, filter: str) -> None:
     assert len(reader.get("/jobs", filter="job:x user")["jobs"]) == 1
     assert len(all_rights.get("/jobs", filter=filter)["jobs"]) == 1
     assert all_rights.get("/jobs", filter=f"-{filter}")["jobs"] == []
+
+
+def test_what_is_never_hidden_takes_no_veil(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Covering a MiB takes long: not for a job that another term, or all that is asked, tells."""
+    bury(app, "password")
+    reader = Site(app, auth=lambda _: READER)
+    covered: list[bytes] = []
+    monkeypatch.setattr(veil, "_shown", lambda *given: covered.append(given[2]) or b"{}")
+    assert len(reader.get("/jobs", filter="job:x state:dead jid:a1")["jobs"]) == 1
+    assert reader.get("/jobs", filter="job:y word")["jobs"] == []
+    assert covered == []
+    assert reader.get("/jobs", filter="job:x word")["jobs"] == []
+    assert len(covered) == 1
 
 
 def test_operations_do_not_tell_what_is_hidden(app: App) -> None:
