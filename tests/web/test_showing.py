@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider import App
+from outrider.hub import Hub
 from outrider.script import command
 from outrider.web import veil
 from outrider.web.showing import HIDDEN, LISTED, Redaction, Show
@@ -167,7 +168,12 @@ def test_what_is_never_hidden_takes_no_veil(app: App, monkeypatch: pytest.Monkey
     bury(app, "password")
     reader = Site(app, auth=lambda _: READER)
     covered: list[bytes] = []
-    monkeypatch.setattr(veil, "_shown", lambda *given: covered.append(given[2]) or b"{}")
+
+    def shown(hub: Hub, redaction: Redaction, payload: bytes) -> bytes:
+        covered.append(payload)
+        return b"{}"
+
+    monkeypatch.setattr(veil, "_shown", shown)
     assert len(reader.get("/jobs", filter="job:x state:dead jid:a1")["jobs"]) == 1
     assert reader.get("/jobs", filter="job:y word")["jobs"] == []
     assert covered == []
