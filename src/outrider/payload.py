@@ -94,15 +94,18 @@ def decode(payload: bytes, max_bytes: int | None = None) -> Job:
         raise UnreadablePayload(f"not a job: {error}") from None
 
 
-def waited(job: Job, began: float) -> float | None:
+def waited(enqueued_at: msgspec.Raw, began: float) -> float | None:
     """For how many seconds it lay on its queue until it `began`; None where that is not known."""
     try:
-        at = float(job.enqueued_at)
+        at = float(enqueued_at)
     except ValueError:
         return None
     # Sidekiq 8 writes milliseconds, earlier versions and we seconds.
-    at = at if at < YEAR_5000 else at / 1000
-    return max(0.0, began - at) if 0 < at < YEAR_5000 else None
+    if at >= YEAR_5000:
+        at /= 1000
+    if 0 < at < YEAR_5000:
+        return began - at if began > at else 0.0
+    return None
 
 
 def encode(

@@ -49,7 +49,7 @@ def made(
         job.bid and job.bid[:MAX_NAME],
         1 if count is None else count + 2,
         token,
-        waited(job, now / 1000 - elapsed),
+        waited(job.enqueued_at, now / 1000 - elapsed),
         elapsed,
         arguments=None if shown is None else shown(job.args, job.kwargs or {}),
         **more,
