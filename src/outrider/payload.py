@@ -94,10 +94,10 @@ def decode(payload: bytes, max_bytes: int | None = None) -> Job:
         raise UnreadablePayload(f"not a job: {error}") from None
 
 
-def waited(job: Job, began: float) -> float | None:
+def waited(enqueued_at: msgspec.Raw, began: float) -> float | None:
     """For how many seconds it lay on its queue until it `began`; None where that is not known."""
     try:
-        at = float(job.enqueued_at)
+        at = float(enqueued_at)
     except ValueError:
         return None
     if at >= YEAR_5000:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from outrider import App
 from outrider.clock import now_ms
@@ -24,9 +25,9 @@ class Ran:
 class Runs(Hands):
     """One child that runs jobs one after the other, the oldest first."""
 
-    def __init__(self, app: App, identity: str = IDENTITY) -> None:
+    def __init__(self, app: App, identity: str = IDENTITY, **told: Any) -> None:
         super().__init__(app, identity, now=now_ms())
-        self.performer = Performer(app, f"{identity}:0")
+        self.performer = Performer(app, f"{identity}:0", **told)
 
     def run_all(self, *queues: str, most: int = 1000) -> list[Ran]:
         """Run all that lies on these queues, also what is pushed meanwhile."""

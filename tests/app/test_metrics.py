@@ -25,7 +25,7 @@ def run(app: App, bodies: dict[str, Callable[[], None]]) -> None:
     measures = Measures(app)
     for name, body in bodies.items():
         app.job(name=name, retry=1)(_plain(body)).enqueue()
-    Runs(app).run_all()
+    Runs(app, done=measures.done).run_all()
     measures.end()
 
 
@@ -89,7 +89,7 @@ def test_callbacks_are_measured(app: App) -> None:
     batch = app.batch().on("complete", "told")
     with batch.jobs():
         app.registry.get("good").enqueue()  # type: ignore[union-attr]
-    Runs(app).run_all()
+    Runs(app, done=measures.done).run_all()
     measures.end()
     assert {name: one.count for name, one in app.metrics.totals().items()} == {"good": 1, "told": 1}
 

@@ -136,6 +136,17 @@ def test_others_of_one_time(way: Way, app: App, name: str, limit: int) -> None:
     assert found == sorted([*texts, *ours])
 
 
+@pytest.mark.parametrize("name", ["scheduled", "dead"])
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_jobs_that_speak_of_others(way: Way, app: App, name: str, limit: int) -> None:
+    """An id in another's arguments, or before it, is not that job; a copy has its own place."""
+    spoken = [f'{{"args":["r{8 - at}"],"jid":"r{at}"}}' for at in range(9)]
+    copies = [f'{{"args":[{at}],"jid":"twice"}}' for at in range(4)]
+    fill(app, name, *spoken, *copies, score=5.0)
+    found = [record.text for page in through(way, of(app, name), limit) for record in page.records]
+    assert found == sorted([*spoken, *copies])
+
+
 def test_large_jobs_make_short_pages(way: Way, app: App) -> None:
     """A page is what one script may read; the next goes on."""
     texts = [write(f"{at:024x}", pad="x" * 100_000) for at in range(12)]

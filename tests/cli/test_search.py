@@ -14,7 +14,7 @@ def test_jobs_are_shown_where_they_lie(tmp_path: Path, app: App) -> None:
     """One line each; how many of how many were looked at is said apart."""
     failed = {"error_class": "TimeoutError", "error_message": "late\x1b[2J", "retry_count": 0}
     raw(app, "ZADD", "dead", 5.5, write("a" * 24, "low", args=["x" * 500], **failed))
-    put(app, "low", write("b" * 24, "low", args=[5], kwargs={"to": [1, 2]}), "no job\n")
+    put(app, "low", write("b" * 24, "low", args=[5], kwargs={"to": [1, 2]}), "some\ntext")
     ran = outrider(tmp_path, "search", "job:app.job", "--url", app.url)
     assert (ran.returncode, ran.stderr) == (0, "2 jobs found, 3 of 3 looked at\n")
     dead, queued = ran.stdout.splitlines()
@@ -23,7 +23,7 @@ def test_jobs_are_shown_where_they_lie(tmp_path: Path, app: App) -> None:
     assert len(dead) < 200
     assert queued == f"{'b' * 24}  queued  low  app.job(5, to=[1, 2])"
     ran = outrider(tmp_path, "search", "-job:app.job", "--url", app.url)
-    assert (ran.returncode, ran.stdout) == (0, "-  queued  default  ()\n")
+    assert (ran.returncode, ran.stdout) == (0, "-  queued  no job: some\ufffdtext\n")
 
 
 def test_it_goes_on_until_enough_is_found(tmp_path: Path, app: App) -> None:

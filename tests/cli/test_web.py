@@ -52,6 +52,13 @@ def test_it_serves_this_machine_and_stops_in_good_order(
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_the_address_that_it_tells_is_answered(tmp_path: Path, work: ModuleType) -> None:
+    """Each of 127.0.0.0/8 is this machine."""
+    with web(tmp_path, "--host", "127.0.0.2") as (address, _):
+        assert address.startswith("http://127.0.0.2:")
+        assert httpx.get(f"{address}/api/v1/health").status_code == 200
+
+
 def test_a_token_closes_it(tmp_path: Path, work: ModuleType) -> None:
     """With OUTRIDER_WEB_TOKEN only who has it is let in."""
     token = "a-token-of-some-length"

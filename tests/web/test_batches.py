@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from outrider import App
+from outrider.clock import now
 from outrider.job import Job
 from outrider.script import command
+from outrider.store import metrics
 from tests.app.hands import Hands
 from tests.web.site import Site, path_of
 
@@ -109,6 +111,15 @@ def test_metrics_and_marks(site: Site, job: Job[..., None]) -> None:
     assert site.post("/marks", {"label": "v1.2"})["label"] == "v1.2"
     assert [mark["label"] for mark in site.get("/marks")["marks"]] == ["v1.2"]
     assert site.refused("POST", "/marks", json={"label": "\n"}) == (400, "wrong-request")
+
+
+def test_a_queue_that_was_looked_at(site: Site, app: App) -> None:
+    """Each time has a point."""
+    minute = int(now()) // 60
+    app.perform(metrics.sample(app.keys, minute=minute, queues=[("low", 10, 4000)]))
+    [one] = site.get("/metrics/queues", minutes=5)["queues"]
+    point = {"at": minute * 60.0, "size": 10.0, "largest": 10, "latency": 4.0, "longest": 4.0}
+    assert one == {"name": "low", "step": 60, "points": [point]}
 
 
 def test_nobody_works(site: Site) -> None:

@@ -177,7 +177,7 @@ def test_basic_passwords(app: App) -> None:
         answer = site.ask("GET", f"{API}/me", auth=credentials)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic")
-    for wrong in ("Basic", "Basic !!", "Basic /w=="):
+    for wrong in (b"Basic", b"Basic !!", b"Basic /w==", b"Basic \xff"):
         answer = site.ask("GET", f"{API}/me", headers={"authorization": wrong})
         assert answer.status_code == 401
     with pytest.raises(ConfigError, match="hash_password"):
@@ -211,12 +211,30 @@ def test_several_ways_to_be_known(app: App) -> None:
     assert site.ask("GET", f"{API}/me", headers={"x-own": "1"}).json()["name"] == "own"
 
 
+@pytest.mark.parametrize("answer", [True, False, "ann"])
+def test_an_auth_that_says_no_principal(
+    app: App, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lets nobody in, and the log says what it has to return."""
+    site = Site(app, auth=lambda _: answer, allow_anonymous=True)
+    assert site.refused("GET", "/me") == (500, "failed")
+    assert f"a Principal or None, not {type(answer).__name__}" in caplog.text
+
+
 def test_a_wrong_permission_is_refused_at_once(app: App) -> None:
     """A word that is no permission would allow nothing, silently."""
     with pytest.raises(ConfigError, match=r"jobs\.retyr"):
         create_app(app, allow_anonymous=["jobs.retyr"])
     with pytest.raises(ConfigError, match="no permission"):
         Principal("x", "everything")
+
+
+def test_lists_are_no_texts(app: App) -> None:
+    """A single text would be taken for its letters: no host would fit, and all names be hidden."""
+    with pytest.raises(ConfigError, match="allowed_hosts must be a list of texts"):
+        create_app(app, allowed_hosts="x.example")
+    with pytest.raises(ConfigError, match="redact must be a list"):
+        create_app(app, redact="plate")
 
 
 def test_what_is_done_and_refused_is_logged(app: App, caplog: pytest.LogCaptureFixture) -> None:

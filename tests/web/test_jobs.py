@@ -10,7 +10,7 @@ from outrider import App
 from outrider.job import Job
 from outrider.script import command
 from tests.app.hands import Hands
-from tests.web.site import Site, path_of
+from tests.web.site import API, Site, path_of
 
 
 def jids(found: dict[str, Any]) -> list[str]:
@@ -75,6 +75,20 @@ def test_acts_on_one_job(site: Site, app: App, job: Job[..., None]) -> None:
     for act in ("retry", "delete", "kill"):
         assert site.refused("POST", f"/jobs/nobody:{act}") == (404, "not-found")
     assert site.refused("POST", "/trash/nobody:restore") == (404, "not-found")
+
+
+def test_one_job_is_looked_for_far(
+    site: Site, job: Job[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Further than one search reads; what is not found so far is told so."""
+    monkeypatch.setattr("outrider.search.scan.BYTES", 1)
+    monkeypatch.setattr("outrider.search.scan.PAGE", 5)
+    last = job.enqueue_many([(n,) for n in range(45)])[-1]
+    found = jids(site.get("/queues/default/jobs"))
+    assert last == found[-1]
+    assert site.get(f"/jobs/{found[39]}")["jid"] == found[39]
+    detail = site.ask("GET", f"{API}/jobs/{last}").json()["detail"]
+    assert detail == f"no job {last!r} lies anywhere or runs among the first 40"
 
 
 def test_what_runs_is_told(site: Site, hands: Hands, job: Job[..., None]) -> None:

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from outrider import App
 from outrider.job import Job
 from outrider.web import create_app
-from tests.app.conftest import closing
+from tests.app.conftest import closing, loop
 from tests.web.site import API, Site
 
 
@@ -94,6 +94,33 @@ def test_bodies_are_read_with_care(
     path = f"/batches/{'0' * 16}:cancel"
     headers = {"content-type": media} if media else {}
     assert site.refused("POST", path, content=body, headers=headers) == expected
+
+
+def test_a_client_that_leaves_is_no_fault(
+    site: Site, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the middle of its body: nothing is done, and the log has no traceback for it."""
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"{API}/marks",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 5000),
+    }
+    come = iter([{"type": "http.request", "body": b'{"la', "more_body": True}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(come, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    loop(app, site.asgi(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert caplog.records == []
+    assert app.metrics.marks() == []
 
 
 def test_an_answer_that_is_known_has_no_body(site: Site) -> None:

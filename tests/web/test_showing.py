@@ -11,11 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider import App
+from outrider.hub import Hub
+from outrider.ids import member_jid
+from outrider.payload import decode
 from outrider.script import command
+from outrider.web import veil
 from outrider.web.showing import HIDDEN, LISTED, Redaction, Show
 from outrider.web.veil import sought
 from outrider.web.visit import Act
-from tests.web.site import READER, Site
+from outrider.worker.outcome import decide
+from tests.app.hands import BID, NOW, Hands, start
+from tests.web.site import API, READER, Site
 
 SECRET = "hunter2-is-secret"
 
@@ -132,6 +138,24 @@ def test_messages_are_without_what_is_hidden_of_arguments(site: Site, app: App) 
     assert SECRET not in str(site.get("/jobs/a1"))
 
 
+def test_messages_of_a_batch_are_for_who_may_see_all(app: App, hands: Hands) -> None:
+    """What they quote of arguments is not known there: the job has them, without that."""
+    start(app, 1)
+    payload = hands.claim().payloads[0]
+    job = json.dumps({**json.loads(payload), "kwargs": {"password": SECRET}}).encode()
+    error = ValueError(f"no such user: {SECRET}")
+    hands.ack(decide(decode(job), job, hands.seen, error, lambda n: 30.0, NOW))
+    jid = member_jid(BID, 0)
+    reader, all_rights = Site(app, auth=lambda _: READER), Site(app, allow_anonymous=True)
+    for path in (f"/batches/{BID}", f"/batches/{BID}/explanation", f"/jobs/{jid}"):
+        assert SECRET not in reader.ask("GET", API + path).text
+    [told] = reader.get(f"/batches/{BID}")["fail_info"]
+    assert (told["error_class"], told["error_message"]) == ("ValueError", HIDDEN)
+    assert reader.get(f"/jobs/{jid}")["error_message"] == f"no such user: {HIDDEN}"
+    [told] = all_rights.get(f"/batches/{BID}")["fail_info"]
+    assert told["error_message"] == f"no such user: {SECRET}"
+
+
 def test_revealing_needs_a_right_and_is_noted(app: App) -> None:
     """Who may, asks for it, and the log says so."""
     acts: list[Act] = []
@@ -159,6 +183,24 @@ def test_what_is_hidden_is_not_found(app: App, filter: str) -> None:
     assert len(reader.get("/jobs", filter="job:x user")["jobs"]) == 1
     assert len(all_rights.get("/jobs", filter=filter)["jobs"]) == 1
     assert all_rights.get("/jobs", filter=f"-{filter}")["jobs"] == []
+
+
+def test_what_is_never_hidden_takes_no_veil(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Covering a MiB takes long: not for a job that another term, or all that is asked, tells."""
+    bury(app, "password")
+    reader = Site(app, auth=lambda _: READER)
+    covered: list[bytes] = []
+
+    def shown(hub: Hub, redaction: Redaction, payload: bytes) -> bytes:
+        covered.append(payload)
+        return b"{}"
+
+    monkeypatch.setattr(veil, "_shown", shown)
+    assert len(reader.get("/jobs", filter="job:x state:dead jid:a1")["jobs"]) == 1
+    assert reader.get("/jobs", filter="job:y word")["jobs"] == []
+    assert covered == []
+    assert reader.get("/jobs", filter="job:x word")["jobs"] == []
+    assert len(covered) == 1
 
 
 def test_operations_do_not_tell_what_is_hidden(app: App) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as some
 from outrider import App, BatchStatus, StoreError, waiting
 from outrider.payload import decode
 from outrider.store.queue import Other
-from outrider.web import batch_status, status_asgi, status_wsgi
+from outrider.web import batch_status, status_asgi, status_viewers, status_wsgi
 from outrider.web.status_events import FAILED, Tale, _resumed
 from outrider.worker.outcome import decide
 from tests.app.hands import BID, NOW, Hands, raw, start
@@ -166,8 +166,13 @@ def test_a_viewer_that_leaves(kind: str, app: App) -> None:
 
 
 def test_a_heartbeat(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing happens, a comment keeps proxies from cutting the stream off."""
-    monkeypatch.setattr(status_asgi, "HEARTBEAT", 0.05)
+    """Where nothing happens, a comment keeps proxies from cutting the stream off.
+
+    The batch is read more often than that, which is no news.
+    """
+    monkeypatch.setattr(status_viewers, "GAP", 0.01)
+    monkeypatch.setattr(status_viewers, "POLL", 0.01)
+    monkeypatch.setattr(status_asgi, "HEARTBEAT", 0.5)
     start(app, 1)
     with serving("alone", app, batch_status(app)) as site, site.stream(BID) as lines:
         found = islice((line for line in lines if line.startswith(":")), 2)

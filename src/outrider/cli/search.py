@@ -83,9 +83,11 @@ def _json(record: JobRecord) -> bytes:
 
 
 def _line(record: JobRecord) -> str:
+    where = f"{record.state} on {record.process}" if isinstance(record, RunRecord) else record.state
+    if not decode(record.raw):
+        return printable(f"-  {where}  no job: {_cut(record.text)}")
     named = (f"{name}={_SHORT.repr(value)}" for name, value in record.kwargs.items())
     given = ", ".join([*map(_SHORT.repr, record.args), *named])
-    where = f"{record.state} on {record.process}" if isinstance(record, RunRecord) else record.state
     told = f"{record.jid or '-'}  {where}  {record.queue}  {record.job}({_cut(given)})"
     if record.error_class:
         told += f"  {record.error_class}: {_cut(record.error_message or '')}"

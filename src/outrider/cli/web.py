@@ -77,7 +77,7 @@ def _site(app: App, host: str, auth: str | None, hosts: tuple[str, ...], is_open
         app,
         auth=first_of(*ways) if ways else None,
         allow_anonymous=is_open or not ways,
-        allowed_hosts=hosts or (LOCAL if _is_local(host) else ("*",)),
+        allowed_hosts=hosts or ((host, *LOCAL) if _is_local(host) else ("*",)),
     )
 
 

@@ -11,13 +11,19 @@ local NEAR, MOST = 300, 1000
 
 local function known_as(key)
   local low, high = redis.call('ZCOUNT', key, '-inf', '(' .. score), redis.call('ZCOUNT', key, '-inf', score)
-  local from = math.max(low + ties - 1 - NEAR, low)
-  local near = redis.call('ZRANGE', key, from, math.min(low + ties - 1 + NEAR, high - 1))
-  for _, one in ipairs(near) do
-    if jid ~= '' and string.find(one, jid, 1, true) then return one end
+  local was = low + ties - 1
+  local from = math.max(was - NEAR, low)
+  local near = redis.call('ZRANGE', key, from, math.min(was + NEAR, high - 1))
+  local found, off = nil, math.huge
+  for i, one in ipairs(near) do
+    -- Others may speak of it, in their arguments; of copies it is the nearest.
+    if jid ~= '' and string.find(one, jid, 1, true) and math.abs(from + i - 1 - was) < off
+      and string.match(one, '"jid"%s*:%s*"([^"\\]*)"') == jid then
+      found, off = one, math.abs(from + i - 1 - was)
+    end
   end
   -- Where it is gone, the one before it is there now; what has no id can't be seen to be gone.
-  return near[math.min(low + ties - from - (jid == '' and 0 or 1), #near)] or ''
+  return found or near[math.min(low + ties - from - (jid == '' and 0 or 1), #near)] or ''
 end
 
 local all, answer = parts(place, ''), {}

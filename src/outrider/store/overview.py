@@ -12,6 +12,7 @@ BEGIN, NOWHERE = "0", ""
 COUNTERS = ("processed", "failed", "expired")
 DAYS = 366
 """How many days are asked for at once."""
+_DIGITS = 20
 
 
 class QueueView(NamedTuple):
@@ -99,5 +100,5 @@ def _by_day(answer: list[bytes | None]) -> list[list[int]]:
 
 
 def _whole(value: bytes | None) -> int:
-    """A counter; 0 where there is none, or where another program has written what is no number."""
-    return int(value) if value and value.isdigit() else 0
+    """A counter; 0 where there is none, or where another program has written what can't be one."""
+    return int(value) if value and len(value) < _DIGITS and value.isdigit() else 0

@@ -21,6 +21,7 @@ from outrider import config
 from outrider.app import App
 from outrider.ids import new_jid
 from outrider.metrics.prometheus import CONTENT_TYPE, render
+from outrider.options import clean_names
 from outrider.web import guard
 from outrider.web.api import ENDPOINTS
 from outrider.web.auth import Auth, Scope
@@ -86,8 +87,10 @@ def create_app(
     permissions = PERMISSIONS if allowed is True else allowed or ()
     anonymous = Principal("anonymous", permissions) if permissions else None
     # Who has to be known is no prey of a page whose name leads here.
-    hosts = allowed_hosts or (("*",) if anonymous is None else guard.LOCAL)
-    desk = Desk(app, auth, anonymous, Redaction(redact), on_act, only_here=is_unsaid)
+    hosts = clean_names("allowed_hosts", allowed_hosts or ())
+    hosts = hosts or (("*",) if anonymous is None else guard.LOCAL)
+    redaction = Redaction(clean_names("redact", redact))
+    desk = Desk(app, auth, anonymous, redaction, on_act, only_here=is_unsaid)
 
     made = Starlette(
         routes=_routes(app, desk),

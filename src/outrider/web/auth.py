@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import inspect
@@ -39,9 +38,12 @@ def peer(scope: Scope) -> str:
 
 
 async def ask(auth: Auth, scope: Scope) -> Principal | None:
-    """What an auth function says, whether it is a coroutine or not."""
+    """What an auth function says, whether it is a coroutine or not; TypeError for nonsense."""
     answer = auth(scope)
-    return await answer if inspect.isawaitable(answer) else answer
+    who = await answer if inspect.isawaitable(answer) else answer
+    if not isinstance(who, Principal | None):
+        raise TypeError(f"auth has to return a Principal or None, not {type(who).__name__}")
+    return who
 
 
 def first_of(*ways: Auth) -> Auth:
@@ -149,6 +151,6 @@ def _credentials(value: str) -> tuple[str, str]:
         return "", ""
     try:
         name, _, password = base64.b64decode(text.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of either: no base64, no UTF-8
         return "", ""
     return name, password

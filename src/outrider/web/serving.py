@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from outrider.web.endpoint import Endpoint
@@ -83,10 +83,13 @@ async def _posted(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struc
     if media != "application/json":
         raise Refusal(415, "wrong-media-type", "post JSON, as application/json")
     text = bytearray()
-    async for chunk in request.stream():
-        text += chunk
-        if len(text) > MOST:
-            raise Refusal(413, "too-large", f"a body has {MOST:,} bytes at most")
+    try:
+        async for chunk in request.stream():
+            text += chunk
+            if len(text) > MOST:
+                raise Refusal(413, "too-large", f"a body has {MOST:,} bytes at most")
+    except ClientDisconnect:  # no fault of ours: nobody is there to read this
+        raise wrong("the body ends too early") from None
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -80,19 +81,22 @@ class Asgi:
         left = asyncio.ensure_future(_leaving(receive))
         try:
             await _say(send, tale.begin())
+            due = time.monotonic() + HEARTBEAT
             with self._viewers.look(tale.status) as look:
                 while not tale.is_over:
                     change = look.change
-                    if news := tale.news(look.latest):
-                        await _say(send, news)
+                    words = tale.news(look.latest)
+                    if words or time.monotonic() >= due:
+                        await _say(send, words or PING)
+                        due = time.monotonic() + HEARTBEAT
                         continue
-                    await asyncio.wait({left, change}, timeout=HEARTBEAT, return_when=FIRST)
+                    # Readings without news come more often than the heartbeat is due.
+                    seconds = max(0.0, due - time.monotonic())
+                    await asyncio.wait({left, change}, timeout=seconds, return_when=FIRST)
                     if left.done():
                         return
                     if change.done():
                         change.result()
-                    else:
-                        await _say(send, PING)
         finally:
             left.cancel()
 

@@ -13,7 +13,7 @@ from outrider.inspection.record import decode, read
 from outrider.search.filter import Filter
 from outrider.search.parse import parse
 from outrider.search.seen import Seen
-from outrider.search.terms import Age, Attempts, Needles, OneOf, When
+from outrider.search.terms import Age, Attempts, Needles, OneOf, Term, When
 from outrider.web.problems import forbidden
 from outrider.web.showing import Redaction, Show, are_hidden, positional
 from outrider.web.visit import Visit
@@ -35,7 +35,20 @@ class Veiled(Filter):
 
     def holds(self, seen: Seen) -> bool:
         """Whether it means this job, going by what is shown of it."""
-        return super().holds(Seen(self._veil(seen), seen.state, seen.lies_in, seen.at))
+        if not self._open.holds(seen):
+            return False
+        if not self._others.terms:
+            return True
+        return self._others.holds(Seen(self._veil(seen), seen.state, seen.lies_in, seen.at))
+
+    @cached_property
+    def _open(self) -> Filter:
+        """Of what is never hidden: this is asked first, as it takes no veil."""
+        return Filter(tuple(filter(_is_open, self.terms)), self.now)
+
+    @cached_property
+    def _others(self) -> Filter:
+        return Filter(tuple(term for term in self.terms if not _is_open(term)), self.now)
 
     @cached_property
     def needles(self) -> tuple[Needles, ...]:
@@ -64,12 +77,18 @@ def check_operation(visit: Visit, text: str) -> None:
     if visit.who.may(REVEAL):
         return
     for term in parse(text).terms:
-        plain = isinstance(term, OneOf) and term.name in _OPEN
-        if not plain and not isinstance(term, Age | Attempts | When):
+        if not _is_open(term):
             raise forbidden(
                 f"{visit.who.name} may not act by {term}: what it counts could tell something that "
                 f"is hidden, so it needs {REVEAL!r}"
             )
+
+
+def _is_open(term: Term) -> bool:
+    """Whether it asks for nothing that could be hidden."""
+    if isinstance(term, OneOf):
+        return term.name in _OPEN
+    return isinstance(term, Age | Attempts | When)
 
 
 def _shown(hub: Hub, redaction: Redaction, payload: bytes) -> bytes:

@@ -16,7 +16,8 @@ from outrider.web.shapes.base import Paged, seconds
 from outrider.web.shapes.batches import Batch, BatchDetail, BatchEvent, FailedJob
 from outrider.web.shapes.jobs import Job, JobPage
 from outrider.web.shapes.places import Queue, Run
-from outrider.web.showing import LISTED, Show, positional, short
+from outrider.web.showing import HIDDEN, LISTED, Show, positional, short
+from outrider.web.veil import REVEAL
 from outrider.web.visit import Visit
 
 FAILURES = 100
@@ -68,12 +69,14 @@ def batch(status: BatchRecord) -> Batch:
 def whole_batch(visit: Visit, status: BatchStatus) -> BatchDetail:
     """A batch by itself."""
     show = Show(visit.redaction, LISTED * FAILURES)
+    # The arguments that a message may quote are not known here.
+    reveals = visit.who.may(REVEAL)
     failures = [
         FailedJob(
             jid=one.jid,
             job=short(one.job),
             error_class=show.words(one.error_class) or "",
-            error_message=show.words(one.error_message) or "",
+            error_message=(show.words(one.error_message) or "") if reveals else HIDDEN,
             failed_at=one.failed_at,
         )
         for one in status.failure_info[:FAILURES]

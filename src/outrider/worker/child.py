@@ -96,7 +96,7 @@ class _Child:
         self._events = app.events
         self._asked = False
         self._stopped = threading.Event()
-        self._measures = Measures(app)
+        self._measures = Measures(app, ledger.now)
         self._pump = Pump(
             app.executor,
             app.keys,
@@ -110,7 +110,9 @@ class _Child:
             flush=self._measures.keep_up,
             max_jobs=start["max_jobs"],
         )
-        performer = Performer(app, f"{identity}:{child}", ledger.now, table.limit)
+        performer = Performer(
+            app, f"{identity}:{child}", ledger.now, table.limit, self._measures.done
+        )
         self._runner = Runner(performer, slots, table, self._pump.notify)
 
     def run(self, messages: Iterator[Message]) -> NoReturn:

@@ -1,7 +1,9 @@
 """What the runs of one child came to, added up by job and minute until the server has it.
 
-A flush has a ticket of its own, and is sent with it until it is answered: what failed, or whose
-answer was lost, is neither lost nor counted twice. Whatever is wrong with it hurts no job.
+Most runs end well. Of these no event is made for this, which would cost more than their counting;
+they are added up between requests, many at a time. A flush has a ticket of its own, and is sent
+with it until it is answered: what failed, or whose answer was lost, is neither lost nor counted
+twice. Whatever is wrong with it hurts no job.
 """
 
 from __future__ import annotations
@@ -10,14 +12,20 @@ import logging
 import math
 import threading
 import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
+from outrider import clock
 from outrider.errors import BatchCancelled, ConfigError, StoreError
 from outrider.events import ENDS, JobEvent
 from outrider.hub import Hub
 from outrider.io.exchange import Lane, take_ticket
 from outrider.metrics.measured import BINS, SUMS, bin_of
+from outrider.payload import Job, waited
 from outrider.script import Call
 from outrider.store import metrics as store
 from outrider.store.metrics import Numbers
@@ -28,16 +36,24 @@ MOST = 5_000
 """Where so much waits to be sent, what comes is counted in the newest minute that waits."""
 EXACT = 1 << 53
 """More than a script can add up: jobs of others may say that they have waited since 1970."""
-COUNTED = tuple(name for name in ENDS if name not in ("job.snoozed", "job.released"))
+COUNTED = tuple(
+    name for name in ENDS if name not in ("job.succeeded", "job.snoozed", "job.released")
+)
 FAILED = ("job.failed", "job.died")
 LAST = 0.5
 
 
 class Measures:
-    """Adds up, on any thread; sends on one. The app is asked which jobs there are."""
+    """Is told on any thread; sends on one. The app is asked which jobs there are.
 
-    def __init__(self, app: Hub) -> None:
+    `now` is the server's time in ms.
+    """
+
+    def __init__(self, app: Hub, now: Callable[[], int] = clock.now_ms) -> None:
         self._app = app
+        self._now = now
+        # By name: those that are registered, so there are few. When it was pushed, began, ended.
+        self._done = defaultdict[str, deque[tuple[msgspec.Raw, float, float]]](deque)
         self._lock = threading.Lock()
         self._sums: dict[tuple[int, str], Numbers] = {}
         self._newest = 0
@@ -47,20 +63,20 @@ class Measures:
         self._failures = 0
         app.events.on(*COUNTED)(self.add)
 
+    def done(self, job: Job, started: float) -> None:
+        """Note a run that has ended well now, and `started` then, by `time.perf_counter`."""
+        self._done[job.name].append((job.enqueued_at, started, time.perf_counter()))
+
     def add(self, event: JobEvent) -> None:
-        """Count a run that has ended."""
+        """Count a run that has ended otherwise."""
         name, minute = self._name(event.job), int(event.at // 60)
         with self._lock:
-            sums = self._sums.get((minute, name)) or self._place(minute, name)
-            sums[0] += 1
+            sums = self._count(minute, name, [event.elapsed], [event.waited])
             sums[1] += _has_failed(event)
-            for at, seconds in ((0, event.elapsed), (1, event.waited)):
-                if seconds is not None:
-                    sums[2 + at] += int(seconds * 1e6)
-                    sums[SUMS + 2 * bin_of(seconds) + at] += 1
 
     def keep_up(self) -> float:
         """Send a slice when it is time; in how many seconds to come again, if no job ends."""
+        self._gather()
         left = self._due - time.monotonic()
         if left <= 0 and not self._is_empty():
             more = self._send() and not self._is_empty()
@@ -70,12 +86,39 @@ class Measures:
 
     def end(self) -> None:
         """Send all of it: the child leaves. What the server does not take now is lost."""
+        self._gather()
         while not self._is_empty():
             if not self._send(LAST):
                 log.warning("the last metrics of this child are lost: the server takes none")
                 return
 
     # -- adding -----------------------------------------------------------------------------------
+
+    def _gather(self) -> None:
+        """Count what has ended well, most of it just now, without a loop that goes run by run."""
+        now = self._now()
+        ahead = now / 1000 - time.perf_counter()
+        for name, line in [*self._done.items()]:
+            runs = [line.popleft() for _ in range(len(line))]
+            if not runs:
+                continue
+            ran = [ended - started for _, started, ended in runs]
+            waits = [waited(since, ahead + started) for since, started, _ in runs]
+            with self._lock:
+                self._count(now // 60_000, name, ran, waits)
+
+    def _count(
+        self, minute: int, name: str, ran: Sequence[float | None], waits: Sequence[float | None]
+    ) -> Numbers:
+        """Count runs of one name and minute; what is there of them now."""
+        sums = self._sums.get((minute, name)) or self._place(minute, name)
+        sums[0] += len(ran)
+        for at, times in ((0, ran), (1, waits)):
+            known = [one for one in times if one is not None]
+            sums[2 + at] += int(sum(known) * 1e6)
+            for number, count in Counter(map(bin_of, known)).items():
+                sums[SUMS + 2 * number + at] += count
+        return sums
 
     def _name(self, job: str) -> str:
         """Of jobs that are not the app's there may be any number."""

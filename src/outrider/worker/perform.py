@@ -52,7 +52,8 @@ REFUSED = 60.0
 class Performer:
     """Runs the jobs of one app. `owner` is identity:child, under which they are claimed.
 
-    `now` is the server's time in ms: the clocks of hosts differ. `limit` notes deadlines.
+    `now` is the server's time in ms: the clocks of hosts differ. `limit` notes deadlines, `done`
+    runs that have ended well.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Performer:
         owner: str,
         now: Callable[[], int] = clock.now_ms,
         limit: Limit = lambda _slot, _deadline: None,
+        done: Callable[[Job, float], None] = lambda _job, _started: None,
     ) -> None:
         self.app = app
+        self._done = done
         self._owner = owner
         self._now = now
         self._caller = Caller(app, owner, limit)
@@ -126,7 +129,7 @@ class Performer:
                 return self.app.perform(self._deliver(prepared, outbox))
         except BaseException as error:
             return self._failure(prepared, error)
-        self._tell("job.succeeded", prepared)
+        self._tell_success(prepared)
         return prepared.token
 
     async def arun(self, prepared: Prepared) -> Outcome:
@@ -155,7 +158,7 @@ class Performer:
                 with suppress(StoreError):
                     cancelled = await self.app.aperform(call)
             return self._raised(prepared, error, elapsed, cancelled=cancelled)
-        self._tell("job.succeeded", prepared)
+        self._tell_success(prepared)
         return prepared.token
 
     def _deliver(
@@ -174,7 +177,7 @@ class Performer:
             again = partial(self._again, prepared, outbox, doubt=doubt)
             return Unsent(prepared.token, error, again)
         if stood or doubt:
-            self._tell("job.succeeded", prepared)
+            self._tell_success(prepared)
         else:
             report_late([prepared.token])
             self._tell("job.released", prepared)
@@ -284,6 +287,10 @@ class Performer:
     def _tell_start(self, prepared: Prepared) -> None:
         if prepared.condemned is None:
             self._tell("job.started", prepared)
+
+    def _tell_success(self, prepared: Prepared) -> None:
+        self._done(prepared.job, prepared.started)
+        self._tell("job.succeeded", prepared)
 
     def _tell(self, name: str, prepared: Prepared) -> None:
         # Hardly any job is worth an event that nobody wants.

@@ -55,7 +55,7 @@ def made(
         bid,
         1 if count is None else count + 2,
         token,
-        waited(job, now / 1000 - elapsed),
+        waited(job.enqueued_at, now / 1000 - elapsed),
         elapsed,
         error,
         due,

@@ -298,7 +298,7 @@ settle_all(now)
         ("local shifted, before = start + total - length,", "local shifted, before = start,")
     ],
     "page of a set goes by place alone": [
-        ("    if jid ~= '' and string.find(one, jid, 1, true) then return one end\n", "")
+        ("      found, off = one, math.abs(from + i - 1 - was)\n", "")
     ],
     "page of a set said to be the last": [
         ("answer[i] = { left > count and 1 or 0,", "answer[i] = { 0,")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict
 
 from outrider.metrics.measured import BOUNDS
 from outrider.metrics.measured import Measured as Found

@@ -14,7 +14,11 @@ class BatchEvent(msgspec.Struct, kw_only=True):
 
 
 class FailedJob(msgspec.Struct, kw_only=True):
-    """A member that is failing or dead now."""
+    """A member that is failing or dead now.
+
+    Its message may quote arguments, which are not known here: who has no `jobs.reveal` finds it,
+    without what is hidden of them, where the job is shown by itself.
+    """
 
     jid: str
     job: str
