@@ -138,6 +138,17 @@ def test_messages_are_without_what_is_hidden_of_arguments(site: Site, app: App) 
     assert SECRET not in str(site.get("/jobs/a1"))
 
 
+def test_messages_are_without_any_part_of_what_is_hidden() -> None:
+    """Texts inside it, numbers, and one that is the beginning of another."""
+    show = Show(Redaction(), LISTED)
+    found = show.value(
+        {"credentials": {"pin": "12ab", "old": ["12abcd", None, True]}, "cardnumber": 4111111111}
+    )
+    assert found == {"credentials": HIDDEN, "cardnumber": HIDDEN}
+    told = show.words("was 12abcd, is 12ab; card 4111111111 is None or True")
+    assert told == f"was {HIDDEN}, is {HIDDEN}; card {HIDDEN} is None or True"
+
+
 def test_messages_of_a_batch_are_for_who_may_see_all(app: App, hands: Hands) -> None:
     """What they quote of arguments is not known there: the job has them, without that."""
     start(app, 1)
