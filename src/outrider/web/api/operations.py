@@ -67,8 +67,8 @@ async def start_operation(visit: Visit, body: Start) -> Operation:
             body.filter,
             expect=body.expect,
             as_of=None if body.as_of is None else datetime.fromtimestamp(body.as_of, UTC),
-            # Keys of two people may be equal, and mean two things.
-            key=f"{visit.who.name}:{visit.key}" if visit.key else None,
+            # Keys of two people may be equal, and mean two things. No key has a blank in it.
+            key=f"{visit.key} {visit.who.name}" if visit.key else None,
             by=visit.who.name,
         )
     except ConfigError as error:
