@@ -238,6 +238,16 @@ def test_operations_do_not_tell_what_is_hidden(app: App) -> None:
     assert cleaner.refused("POST", "/operations", json=wish) == (403, "forbidden")
 
 
+def test_filters_of_operations_are_shown_without_secrets(app: App) -> None:
+    """Who may see them may act by them; who may only read sees that somebody did."""
+    begun = app.operations.start("delete", f"job:x arg.password={SECRET}")
+    reader, all_rights = Site(app, auth=lambda _: READER), Site(app, allow_anonymous=True)
+    for path in ("/operations", f"/operations/{begun.id}"):
+        assert SECRET not in reader.ask("GET", API + path).text
+        assert f"job:x arg.password={HIDDEN}" in reader.ask("GET", API + path).text
+        assert SECRET in all_rights.ask("GET", API + path).text
+
+
 def test_a_veiled_filter_matches_as_any_other(app: App) -> None:
     """Where nothing is hidden the two judge alike."""
     from outrider.web.visit import Visit
