@@ -102,6 +102,17 @@ def test_what_it_refuses(
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+def test_what_is_missing_is_one_clear_line(tmp_path: Path, work: ModuleType, package: str) -> None:
+    """Whatever of the extra is not installed."""
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
+    ran = outrider(tmp_path, "web", "work", "--port", "0")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"outrider: the web application needs {package}: pip install 'outrider[web]'\n"
+    )
+
+
 def test_a_server_that_is_away_is_told_at_the_start(tmp_path: Path, app: App) -> None:
     """One clear line and a non-zero status."""
     (tmp_path / "away.py").write_text(

@@ -9,6 +9,7 @@ import pytest
 from outrider import App
 from outrider.job import Job
 from outrider.script import command
+from outrider.web.principals import Principal
 from tests.app.hands import Hands
 from tests.web.site import API, Site, path_of
 
@@ -134,6 +135,17 @@ def test_an_operation_and_its_undo(site: Site, app: App, job: Job[..., None]) ->
     assert site.refused(
         "POST", "/operations", json=wish, headers={"Idempotency-Key": "a key with blanks"}
     ) == (400, "wrong-request")
+
+
+def test_keys_are_of_one_person(app: App) -> None:
+    """Whatever he is called: the same key of another is another key."""
+    wish = {"verb": "delete", "filter": "state:queued"}
+    begun = set()
+    for name, key in (("ann", "x:y"), ("ann:x", "y"), ("x:ann", "y"), ("ann", "x:y")):
+        person = Principal(name)
+        site = Site(app, auth=lambda _, person=person: person)
+        begun.add(site.post("/operations", wish, **{"Idempotency-Key": key})["id"])
+    assert len(begun) == 3
 
 
 def test_an_operation_is_cancelled(site: Site, app: App, job: Job[..., None]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from outrider import App
 from outrider.job import Job
 from outrider.web import auth
@@ -15,6 +19,16 @@ def test_prometheus_reads_numbers(site: Site, job: Job[..., None]) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert 'outrider_queue_jobs{queue="default"} 3.0' in answer.text
+
+
+def test_what_is_not_installed_is_no_fault_of_who_asks(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what to install."""
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    answer = site.ask("GET", "/metrics")
+    assert answer.status_code == 501
+    assert "pip install 'outrider[prometheus]'" in answer.json()["detail"]
 
 
 def test_prometheus_needs_the_right_to_read(app: App) -> None:

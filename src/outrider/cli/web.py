@@ -57,6 +57,8 @@ def web(
 
 def _site(app: App, host: str, auth: str | None, hosts: tuple[str, ...], is_open: bool) -> Any:
     try:
+        import uvicorn  # noqa: F401 - said here when it is missing, not after all else is done
+
         from outrider.web.application import create_app
         from outrider.web.auth import bearer, first_of
         from outrider.web.guard import LOCAL

@@ -22,6 +22,7 @@ class Filter:
 
     terms: tuple[Term, ...]
     now: float = field(compare=False)
+    effort = 1  # a search reads so many times less: what it takes to judge a byte
 
     def __str__(self) -> str:
         return " ".join(map(str, self.terms))

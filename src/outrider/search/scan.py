@@ -66,7 +66,8 @@ class _Scan:
 
     @property
     def _is_over(self) -> bool:
-        return len(self.records) >= self._limit or self.scanned >= self._most or self._size >= BYTES
+        is_enough = len(self.records) >= self._limit or self.scanned >= self._most
+        return is_enough or self._size * self._meant.effort >= BYTES
 
     def run(self, mark: _Mark) -> Flow[None]:
         sizes = yield from self._sizes()

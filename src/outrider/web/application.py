@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from outrider import config
 from outrider.app import App
+from outrider.errors import ConfigError
 from outrider.ids import new_jid
 from outrider.metrics.prometheus import CONTENT_TYPE, render
 from outrider.options import clean_names
@@ -106,7 +107,11 @@ def _routes(app: App, desk: Desk) -> list[Route]:
     async def measured(request: Request) -> Response:
         visit = await desk.welcome(request, "read")
         visit.require("read")
-        text = render(await app.stats.aread(), await app.metrics.atotals())
+        stats, totals = await app.stats.aread(), await app.metrics.atotals()
+        try:
+            text = render(stats, totals)
+        except ConfigError as error:
+            raise Refusal(501, "not-installed", str(error)) from None
         return Response(text, media_type=CONTENT_TYPE)
 
     routes = [Route("/", _front), Route("/metrics", _Methods({"GET": measured}), methods=["GET"])]

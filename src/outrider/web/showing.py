@@ -29,6 +29,7 @@ FULL = 256 << 10
 _SAFE = (1 << 53) - 1
 _DEEPEST = 32
 _MARGIN = 1 << 10
+_QUOTED = 100
 _PUNCTUATION = re.compile(r"[\W_]+")
 _CREDENTIALS = ("bearer", "basic")
 _USER = re.compile(r"(?<=://)[^/\s@:]{0,200}:[^/\s@]{0,1000}(?=@)")
@@ -81,10 +82,22 @@ class Show:
     def named(self, name: str, value: Any, depth: int = 0) -> Any:
         """A value that has a name."""
         if self._redaction is not None and self._redaction.hides(name):
-            if isinstance(value, str) and len(value) >= 4:
-                self._secrets.append(value)
+            self._note(value)
             return HIDDEN
         return self.value(value, depth)
+
+    def _note(self, value: Any) -> None:
+        """Remember the texts and numbers of what is hidden: messages may quote them."""
+        parts = [value]
+        while parts and len(self._secrets) < _QUOTED:
+            part = parts.pop()
+            if isinstance(part, dict):
+                parts += part.values()
+            elif isinstance(part, list):
+                parts += part
+            elif isinstance(part, str | int) and not isinstance(part, bool):
+                text = part if isinstance(part, str) else _digits(part)
+                self._secrets += [text] if len(text) >= 4 else []
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """A value of JSON."""
@@ -112,7 +125,7 @@ class Show:
         if text is None:
             return None
         text = self._safe(text)
-        for secret in self._secrets[:100]:
+        for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return self._text(text)
 

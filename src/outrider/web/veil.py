@@ -32,6 +32,7 @@ class Veiled(Filter):
 
     hub: Hub
     redaction: Redaction
+    effort = 8
 
     def holds(self, seen: Seen) -> bool:
         """Whether it means this job, going by what is shown of it."""

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from outrider.standing import not_found
 from outrider.status import BatchStatus
 from outrider.store import look
 from outrider.web import views
 from outrider.web.endpoint import endpoint
-from outrider.web.problems import not_there
 from outrider.web.shapes.base import Asked, Done, Paged
 from outrider.web.shapes.batches import BatchDetail, BatchPage, Explanation
 from outrider.web.visit import Visit
@@ -104,7 +104,7 @@ async def delete_batch(visit: Visit, ask: OneBatch, body: Forgetting) -> Done:
 async def _status(visit: Visit, bid: str) -> BatchStatus:
     status = await visit.app.batches.aget(bid)
     if status is None:
-        raise not_there(f"no batch {bid}: it never was, has expired, or was deleted")
+        raise not_found(bid)
     return status
 
 

@@ -17,7 +17,7 @@ from outrider.web.endpoint import endpoint
 from outrider.web.problems import Refusal, not_there
 from outrider.web.shapes.base import Asked, Done, Paged, seconds
 from outrider.web.shapes.jobs import Operation, OperationPage, TrashedJob, TrashPage
-from outrider.web.veil import check_operation
+from outrider.web.veil import REVEAL, check_operation
 from outrider.web.visit import Visit
 
 
@@ -67,32 +67,32 @@ async def start_operation(visit: Visit, body: Start) -> Operation:
             body.filter,
             expect=body.expect,
             as_of=None if body.as_of is None else datetime.fromtimestamp(body.as_of, UTC),
-            # Keys of two people may be equal, and mean two things.
-            key=f"{visit.who.name}:{visit.key}" if visit.key else None,
+            # Keys of two people may be equal, and mean two things. No key has a blank in it.
+            key=f"{visit.key} {visit.who.name}" if visit.key else None,
             by=visit.who.name,
         )
     except ConfigError as error:
         raise Refusal(409, "key-used", str(error)) if visit.key else error from None
-    return _shown(started)
+    return _shown(visit, started)
 
 
 @endpoint("GET", "/operations")
 async def operations(visit: Visit, ask: Paged) -> OperationPage:
     """Operations of the last days, the newest first."""
     page = await visit.app.operations.apage(ask.limit, ask.after or None)
-    return OperationPage(operations=[_shown(one) for one in page.operations], next=page.next)
+    return OperationPage(operations=[_shown(visit, one) for one in page.operations], next=page.next)
 
 
 @endpoint("GET", "/operations/{id}", problems=(404,))
 async def operation(visit: Visit, ask: OneOperation) -> Operation:
     """How an operation stands."""
-    return _shown(await _found(visit, ask.id))
+    return _shown(visit, await _found(visit, ask.id))
 
 
 @endpoint("POST", "/operations/{id}:cancel", needs="operations.cancel", problems=(404,))
 async def cancel_operation(visit: Visit, ask: OneOperation) -> Operation:
     """Do no more of it; what is done stays done."""
-    return _shown(await (await _found(visit, ask.id)).acancel())
+    return _shown(visit, await (await _found(visit, ask.id)).acancel())
 
 
 @endpoint(
@@ -104,7 +104,7 @@ async def cancel_operation(visit: Visit, ask: OneOperation) -> Operation:
 )
 async def undo_operation(visit: Visit, ask: OneOperation) -> Operation:
     """Put back what it has deleted and is still in the trash, as an operation of its own."""
-    return _shown(await (await _found(visit, ask.id)).aundo(by=visit.who.name))
+    return _shown(visit, await (await _found(visit, ask.id)).aundo(by=visit.who.name))
 
 
 @endpoint("GET", "/trash")
@@ -141,8 +141,10 @@ async def _found(visit: Visit, id: str) -> Found:
     return found
 
 
-def _shown(found: Found) -> Operation:
+def _shown(visit: Visit, found: Found) -> Operation:
     shown = asdict(found.reading)
+    if not visit.who.may(REVEAL):  # who may search for what is hidden may have done so
+        shown["filter"] = visit.redaction.text(shown["filter"])
     for name in ("as_of", "started_at", "ended_at"):
         shown[name] = seconds(shown[name])
     return Operation(**shown)
