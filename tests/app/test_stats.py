@@ -144,7 +144,11 @@ def test_many_queues_and_workers(way: Way, app: App) -> None:
 def test_large_jobs_say_since_when_they_wait(way: Way, app: App) -> None:
     """One answer is not to hold a mebibyte for each queue: of them only that is sent."""
     for number in range(4):
-        words = {"text": '"enqueued_at":5', "pad": "x" * 300_000, "enqueued_at": now() - 100}
+        words: dict[str, Any] = {
+            "text": '"enqueued_at":5',
+            "pad": "x" * 300_000,
+            "enqueued_at": now() - 100,
+        }
         put(app, f"large{number}", write("a", **words))
     put(app, "small", write("b", enqueued_at=now() - 50))
     with counted() as sent:

@@ -298,7 +298,7 @@ settle_all(now)
         ("local shifted, before = start + total - length,", "local shifted, before = start,")
     ],
     "page of a set goes by place alone": [
-        ("    if jid ~= '' and string.find(one, jid, 1, true) then return one end\n", "")
+        ("return found or near[math.min(low + ties", "return near[math.min(low + ties")
     ],
     "page of a set said to be the last": [
         ("answer[i] = { left > count and 1 or 0,", "answer[i] = { 0,")
