@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -98,15 +98,16 @@ class Handlers:
 
         A pattern is a name, `job.*` or `*`. The function runs where the event comes about, in
         threads and event loops of jobs too, so it must be quick and safe for threads. What it
-        raises is logged. One that is registered twice is called once. Raises ConfigError for a
-        pattern that no event has, and for a coroutine.
+        raises is logged. One that is registered twice is called once. Raises ConfigError for no
+        pattern, for one that no event has, and for what is no plain function.
         """
-        names = [name for name in NAMES if any(fnmatchcase(name, one) for one in patterns)]
-        for one in patterns:
-            if not any(fnmatchcase(name, one) for name in NAMES):
-                raise ConfigError(f"no event {one!r}: there are {', '.join(NAMES)}, job.*, batch.*")
+        names = meant(patterns, NAMES)
+        if not names:
+            raise ConfigError('no event is given: say which, as in app.events.on("job.*")')
 
         def register(function: H) -> H:
+            if not callable(function):
+                raise ConfigError(f"{function!r} is no function that can be told of events")
             if _is_coroutine(function):
                 raise ConfigError(
                     f"{function!r} is a coroutine: a handler of events is a plain def"
@@ -129,6 +130,18 @@ class Handlers:
                 if isinstance(error, KeyboardInterrupt) and here is threading.main_thread():
                     raise
                 log.exception("a handler of %s failed: %r", event.name, handler)
+
+
+def meant(patterns: Iterable[object], names: Sequence[str]) -> list[str]:
+    """Those of these names that any of the patterns means; ConfigError for one that means none."""
+    found: set[str] = set()
+    for one in patterns:
+        means = {name for name in names if isinstance(one, str) and fnmatchcase(name, one)}
+        if not means:
+            known = f"there are {', '.join(names)}, and batch.* for all like that"
+            raise ConfigError(f"no event {one!r} here: {known}")
+        found |= means
+    return [name for name in names if name in found]
 
 
 def _is_coroutine(function: Handler) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from outrider import clock
-from outrider.errors import ConfigError
-from outrider.events import BATCH, BEGAN, BatchChange, Handlers
+from outrider.events import BATCH, BEGAN, BatchChange, Handlers, meant
 from outrider.hub import Hub
 from outrider.io.listener import ANEW, Heard
 
@@ -60,9 +58,4 @@ class Events(Handlers):
 
 
 def _wanted(patterns: Sequence[str]) -> frozenset[str]:
-    names = (*BATCH, BEGAN)
-    for one in patterns:
-        if not any(fnmatchcase(name, one) for name in names):
-            raise ConfigError(f"{one!r} can't be watched: there are {', '.join(names)}, batch.*")
-    asked = patterns or ("batch.*",)
-    return frozenset(name for name in names if any(fnmatchcase(name, one) for one in asked))
+    return frozenset(meant(patterns or ("batch.*",), (*BATCH, BEGAN)))

@@ -14,6 +14,7 @@ from outrider import App
 from outrider.io import Address, Executor
 from outrider.script import Call, command
 from outrider.store import process
+from outrider.worker import pump as module
 from outrider.worker.ledger import Ledger
 from outrider.worker.order import QueueOrder
 from outrider.worker.perform import Performer
@@ -61,8 +62,14 @@ def notes() -> list[str]:
 
 
 @pytest.fixture
-def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], None]]:
+def pump(made: tuple[Pump, Callable[[], None]]) -> Callable[[], None]:
     """Starts a child's pump and runner, of two slots, in this process."""
+    return made[1]
+
+
+@pytest.fixture
+def made(app: App, notes: list[str], tmp_path: Any) -> Iterator[tuple[Pump, Callable[[], None]]]:
+    """The pump, and what starts it."""
     live(app, IDENTITY)
     assert app.perform(process.enlist(app.keys, identity=IDENTITY, child="0"))
     with (tmp_path / "slots").open("w+b") as memory:
@@ -84,7 +91,7 @@ def pump(app: App, notes: list[str], tmp_path: Any) -> Iterator[Callable[[], Non
     )
     performer = Performer(app, f"{IDENTITY}:0", ledger.now, table.limit)
     thread = threading.Thread(target=pump.run, args=[Runner(performer, SLOTS, table, pump.notify)])
-    yield thread.start
+    yield pump, thread.start
     pump.stop(PATIENCE)
     thread.join(PATIENCE)
     assert not thread.is_alive()
@@ -115,6 +122,21 @@ def test_what_goes_back_is_not_claimed_again_by_who_is_busy(
         assert "claim" not in after[after.index("release") :]
     gate.set()
     until(lambda: app.stats.processed == 1050 + SLOTS)
+
+
+def test_who_is_woken_all_the_time_claims_too(
+    made: tuple[Pump, Callable[[], None]], notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs may end one after the other for minutes: a child is well only while it claims (O60)."""
+    monkeypatch.setattr(module, "FALLBACK", 0.5)
+    pump, start = made
+
+    def woken() -> bool:
+        pump.notify()
+        return notes.count("claim") > 5
+
+    start()
+    until(woken)
 
 
 def test_a_rate_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

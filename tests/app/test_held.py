@@ -76,7 +76,11 @@ def test_by_name(way: Way, app: App) -> None:
     assert Hands(app).work() == []
     way(held, "resume")
     app.held["a.job"].resume()
-    assert (list(app.held), "some.job" in app.held) == (["some.job"], True)
+    assert (list(app.held), "some.job" in app.held, "a.job" in app.held) == (
+        ["some.job"],
+        True,
+        False,
+    )
     assert repr(held) == "<Held some.job>"
     assert held.clear() == 1
     assert list(app.held) == []

@@ -117,12 +117,14 @@ def test_queues_are_a_mapping(way: Way, app: App) -> None:
             app.enqueue("some.job", queue=name)
     assert (list(app.queues), len(app.queues)) == (["default", "low"], 2)
     assert {name: queue.size for name, queue in app.queues.items()} == {"default": 3, "low": 1}
-    assert "low" in app.queues
+    assert ("low" in app.queues, "never" in app.queues) == (True, False)
     assert (app.queues["never"].size, app.queues["never"].name) == (0, "never")
     assert len(app.queues["default"]) == 3
     app.held["some.job"].pause()
     if way.is_async:
         assert loop(app, app.queues["default"].asize()) == 3
+        assert loop(app, app.queues.asize()) == app.queues.size == 2
+        assert loop(app, app.held.asize()) == app.held.size == 1
         assert loop(app, gathered(app.queues)) == ["default", "low"]
         assert loop(app, gathered(app.held)) == ["some.job"]
 

@@ -141,16 +141,36 @@ def test_many_queues_and_workers(way: Way, app: App) -> None:
     assert (found.processes, found.busy) == (700, 2100)
 
 
-def test_a_large_job_is_asked_for_by_itself(way: Way, app: App) -> None:
-    """One answer is not to hold a mebibyte for each queue; the latency is right all the same."""
-    large = write("a", pad="x" * 500_000, enqueued_at=now() - 100)
-    put(app, "large", large)
+def test_large_jobs_say_since_when_they_wait(way: Way, app: App) -> None:
+    """One answer is not to hold a mebibyte for each queue: of them only that is sent."""
+    for number in range(4):
+        words: dict[str, Any] = {
+            "text": '"enqueued_at":5',
+            "pad": "x" * 300_000,
+            "enqueued_at": now() - 100,
+        }
+        put(app, f"large{number}", write("a", **words))
     put(app, "small", write("b", enqueued_at=now() - 50))
     with counted() as sent:
         found = way(app.stats, "read")
+    assert sent == ["overview"]
+    waits = [queue.latency for queue in found.queues.values()]
+    assert waits == pytest.approx([100] * 4 + [50], abs=10)
+
+
+def test_who_is_not_seen_is_asked_for_by_itself(way: Way, app: App) -> None:
+    """It says so too early in a large text; or so much was read that others would have to wait."""
+    put(app, "early", write("a", enqueued_at=now() - 70, pad="x" * 300_000))
+    with counted() as sent:
+        assert way(app.stats, "read").latency == pytest.approx(70, abs=10)
     assert sent == ["overview", "queued"]
-    waits = {name: queue.latency for name, queue in found.queues.items()}
-    assert waits == pytest.approx({"large": 100, "small": 50}, abs=10)
+    for number in range(6):
+        put(app, f"huge{number}", write("a", pad="x" * 1_000_000, enqueued_at=now() - 90))
+    with counted() as sent:
+        found = way(app.stats, "read")
+    assert 1 <= sent.count("queued") <= 3
+    waits = {name: queue.latency for name, queue in found.queues.items() if name != "early"}
+    assert waits == pytest.approx({f"huge{number}": 90 for number in range(6)}, abs=10)
 
 
 def test_what_others_wrote_is_no_reason_to_fail(way: Way, app: App) -> None:

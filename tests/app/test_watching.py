@@ -131,7 +131,7 @@ def test_what_can_not_be_watched_is_refused(way: Way, app: App, pattern: str) ->
     with Watcher(app, way, pattern, last="") as watcher:
         pass
     assert isinstance(watcher.error, ConfigError)
-    assert "can't be watched: there are batch.progress" in str(watcher.error)
+    assert " here: there are batch.progress" in str(watcher.error)
 
 
 @pytest.mark.parametrize("prefix", ["", "a*[b]?:", "back\\slash:"])

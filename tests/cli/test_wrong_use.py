@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -101,6 +103,12 @@ COMMANDS = {
     ("batch", "0" * 16, "--url", "redis://localhost:port"): "port",
     ("batch", "0" * 16, "--url", "nonsense"): "nonsense",
     ("batch", "0" * 16, "--nothing"): "--nothing",
+    ("alive",): "PORT",
+    ("alive", "9" * 5000): "say HOST:PORT",
+    ("alive", "nobody.invalid:7434"): "no worker answers",
+    ("queue", "pause", "", "--url", NOWHERE): "does not answer",
+    ("mark", "", "--url", NOWHERE): "label",
+    ("worker", "work", "--health", "soon"): "say HOST:PORT",
 }
 
 
@@ -135,6 +143,53 @@ def test_a_wrong_command(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Commands that there are not, or that miss what they need."""
     refused(tmp_path, words, COMMANDS[words])
     assert not (tmp_path / ".outrider").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("queue", "pause", ""), "'' is no queue name"),
+        (("queue", "pause", "a b"), "'a b' is no queue name"),
+        (("queue", "resume", "\udcff"), "'\\udcff' can't be written as utf-8"),
+        (("batch", "\udcff"), "'\\udcff' can't be written as utf-8"),
+    ],
+)
+def test_a_name_that_none_can_have(
+    tmp_path: Path, app: App, words: tuple[str, ...], says: str
+) -> None:
+    """An empty variable of a shell, or another encoding."""
+    refused(tmp_path, (*words, "--url", app.url), says)
+    assert ask(app, "EXISTS", "paused") == 0
+
+
+def test_a_queue_of_another_program(tmp_path: Path, app: App) -> None:
+    """It is there, whatever it is called."""
+    ask(app, "SADD", "queues", "a b")
+    ran = outrider(tmp_path, "queue", "pause", "a b", "--url", app.url)
+    assert (ran.stdout, ran.returncode) == ("a b is paused\n", 0)
+
+
+ANSWERS = [b'{"detail":"no"}', b"[]", b'{"troubles":5}', b"<html>", b"", b"[" * 100_000, b"\xff"]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("content", ANSWERS, ids=range(len(ANSWERS)))
+def test_what_answers_is_no_worker(tmp_path: Path, status: int, content: bytes) -> None:
+    """The port of the API, say, is no worker that lives."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer, args=(server, status, content))
+        thread.start()
+        port = str(server.getsockname()[1])
+        refused(tmp_path, ("alive", port), f"what answers at 127.0.0.1:{port} is no worker's")
+        thread.join()
+
+
+def _answer(server: socket.socket, status: int, content: bytes) -> None:
+    line, _ = server.accept()
+    with line:
+        line.recv(1000)
+        line.sendall(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n" % (status, len(content)))
+        line.sendall(content)
 
 
 @pytest.mark.parametrize("bid", ["0" * 16, "nonsense", "", "*", "x y\nz"])

@@ -31,7 +31,6 @@ def told(handlers: Handlers) -> list[str]:
         (["batch.*", "batch.death", "*.death"], BATCH),
         (["*"], NAMES),
         ([BEGAN], (BEGAN,)),
-        ([], ()),
     ],
 )
 def test_a_pattern_is_a_name_or_many(patterns: list[str], names: tuple[str, ...]) -> None:
@@ -48,12 +47,23 @@ def test_a_pattern_is_a_name_or_many(patterns: list[str], names: tuple[str, ...]
     assert heard == list(names)
 
 
-@pytest.mark.parametrize("pattern", ["job.exploded", "jobs.*", "", "Job.died"])
-def test_a_pattern_without_events_is_refused(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", ["job.exploded", "jobs.*", "", "Job.died", len, 5])
+def test_a_pattern_without_events_is_refused(pattern: Any) -> None:
     """Nobody waits in vain for a name that is spelled wrong; nothing is registered."""
     handlers = Handlers()
     with pytest.raises(ConfigError, match=r"no event .*job\.succeeded.*batch\.\*"):
         handlers.on("job.died", pattern)
+    assert told(handlers) == []
+
+
+def test_events_must_be_said() -> None:
+    """As when the call is forgotten that makes the decorator."""
+    handlers: Any = Handlers()
+    with pytest.raises(ConfigError, match="no event is given: say which"):
+        handlers.on()
+    for wrong in (None, "print"):
+        with pytest.raises(ConfigError, match="is no function"):
+            handlers.on("job.*")(wrong)
     assert told(handlers) == []
 
 

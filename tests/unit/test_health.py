@@ -118,7 +118,9 @@ def test_addresses(text: str, found: tuple[str, int]) -> None:
     assert address(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "localhost", "7434:", "1:x", "1:70000", "1:-1", "1:²"])
+@pytest.mark.parametrize(
+    "text", ["", "localhost", "7434:", "1:x", "1:70000", "1:-1", "1:²", "9" * 5000]
+)
 def test_wrong_addresses(text: str) -> None:
     """A port that is none is told at once."""
     with pytest.raises(ConfigError, match="say HOST:PORT, or PORT on this machine"):

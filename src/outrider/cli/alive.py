@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from http.client import HTTPConnection, HTTPException
 
 import click
+import msgspec
 
 from outrider.errors import OutriderError
+from outrider.words import printable
 from outrider.worker.health import address
 
 PATIENCE = 5.0
+LARGEST = 1 << 20
+
+
+class Answer(msgspec.Struct):
+    """What a worker says of itself: its `Verdict`, as far as it is of use here."""
+
+    troubles: list[str]
 
 
 @click.command()
@@ -26,11 +34,13 @@ def alive(worker: str, ready: bool) -> None:
     try:
         connection.request("GET", "/ready" if ready else "/live")
         answer = connection.getresponse()
-        found = json.loads(answer.read())
+        troubles = "; ".join(msgspec.json.decode(answer.read(LARGEST), type=Answer).troubles)
+    except (msgspec.MsgspecError, RecursionError):
+        raise OutriderError(f"what answers at {host}:{port} is no worker's --health") from None
     except (OSError, HTTPException, ValueError) as error:
         raise OutriderError(f"no worker answers at {host}:{port}: {error}") from None
     finally:
         connection.close()
     if answer.status != 200:
-        raise OutriderError(f"not {'ready' if ready else 'alive'}: {'; '.join(found['troubles'])}")
-    click.echo("; ".join(found["troubles"]) or "alive and ready")
+        raise OutriderError(f"not {'ready' if ready else 'alive'}: {troubles}")
+    click.echo(printable(troubles) or "alive and ready")

@@ -180,6 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except OutriderError as error:
         _fail(str(error), 1)
+    except UnicodeEncodeError as error:  # a name in another encoding, say
+        _fail(f"{error.object[:100]!r} can't be written as {error.encoding}", 1)
     except OSError as error:  # no room for the output, say
         _fail(str(error), 1)
 

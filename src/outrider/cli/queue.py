@@ -10,7 +10,7 @@ import click
 from outrider.app import App
 from outrider.cli.server import app_of, with_server
 from outrider.inspection.record import JobRecord
-from outrider.options import check_job_name
+from outrider.options import check_job_name, check_queue
 from outrider.words import printable
 
 MOST = 1000
@@ -40,7 +40,8 @@ def queue(context: click.Context, url: str | None, prefix: str) -> None:
 @with_server
 def pause(name: str, url: str | None, prefix: str) -> None:
     """Let workers take no jobs from NAME; those that run go on."""
-    app_of(url, prefix).queues[name].pause()
+    queues = app_of(url, prefix).queues
+    queues[name if name in queues else check_queue(name)].pause()
     click.echo(f"{name} is paused")
 
 

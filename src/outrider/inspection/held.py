@@ -68,7 +68,7 @@ class Held(Collection):
 class HeldNames(Mapping[str, Held]):
     """What is held, by the name of the job.
 
-    Any name may be asked for; iterating gives those that are paused, or for which jobs are held.
+    Any name may be asked for; those that are paused, or for which jobs are held, are in it.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -76,6 +76,9 @@ class HeldNames(Mapping[str, Held]):
 
     def __getitem__(self, name: str) -> Held:
         return Held(self._hub, name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == one for one in self)
 
     def __iter__(self) -> Iterator[str]:
         names: list[str] = self._hub.perform(held.known(self._hub.keys))
@@ -86,4 +89,14 @@ class HeldNames(Mapping[str, Held]):
             yield name
 
     def __len__(self) -> int:
-        return len(self._hub.perform(held.known(self._hub.keys)))
+        return sum(1 for _ in self)
+
+    @property
+    def size(self) -> int:
+        """How many there are; the same as `len`."""
+        return len(self)
+
+    async def asize(self) -> int:
+        """The same for asyncio."""
+        names: list[str] = await self._hub.aperform(held.known(self._hub.keys))
+        return len(names)

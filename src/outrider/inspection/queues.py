@@ -71,13 +71,16 @@ class Queue(Collection):
 
 
 class Queues(Mapping[str, Queue]):
-    """All queues by name. Any name may be asked for; iterating gives those pushed to."""
+    """All queues by name. Any name may be asked for; those pushed to are in it."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     def __getitem__(self, name: str) -> Queue:
         return Queue(self._hub, name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == one for one in self)
 
     def __iter__(self) -> Iterator[str]:
         names: list[str] = self._hub.perform(queue.names(self._hub.keys))
@@ -88,7 +91,17 @@ class Queues(Mapping[str, Queue]):
             yield name
 
     def __len__(self) -> int:
-        return len(self._hub.perform(queue.names(self._hub.keys)))
+        return sum(1 for _ in self)
+
+    @property
+    def size(self) -> int:
+        """How many there are; the same as `len`."""
+        return len(self)
+
+    async def asize(self) -> int:
+        """The same for asyncio."""
+        names: list[str] = await self._hub.aperform(queue.names(self._hub.keys))
+        return len(names)
 
 
 def latency(keys: Keys, name: str) -> Flow[float]:

@@ -119,7 +119,7 @@ class Stats:
             busy |= page.busy
         queues: dict[str, QueueReading] = {}
         for name, view in sorted(views.items()):
-            # A job that was too large to be sent with all the others is asked for by itself.
+            # One that was too large to be looked at with all the others is asked for by itself.
             is_unseen = view.size > 0 and not view.first
             since = (yield from latency(self._hub.keys, name)) if is_unseen else waited(view.first)
             queues[name] = QueueReading(view.size, since, view.paused)

@@ -5,7 +5,8 @@
 -- page has the queues that are paused and were never pushed to, too. Returns {{processed, failed, expired},
 -- {scheduled, retries, dead, held}, queues' next cursor, {name, size, 1 when paused, the job to be taken first} ...
 -- in one list, workers' next cursor, {identity, what it says of `busy`} ...
--- in one list}. A job is '' where jobs before it fill `bytes`.
+-- in one list}. Where jobs fill `bytes`, only since when they wait is told of others, as of a job; a job is ''
+-- where that is not found near its end, or where so much was read that the server would be held up.
 -- Any program may have written here: a key of another type holds no jobs.
 local function count_of(kind, key)
   local found = redis.pcall(kind == 'list' and 'LLEN' or 'ZCARD', key)
@@ -31,10 +32,18 @@ end
 if queues_from == '0' then
   for _, name in ipairs(redis.call('SDIFF', key_paused, key_queues)) do table.insert(names, name) end
 end
-local queues, left = {}, bytes
+local TAIL, MOST = 1000, 16 * bytes
+local queues, left, seen = {}, bytes, 0
 for _, name in ipairs(names) do
-  local first = first_of(key_queue(name)) or (next_on_way[name] and first_of(next_on_way[name])) or ''
-  if #first > left then first = '' end
+  local first = ''
+  if seen < MOST then
+    first = first_of(key_queue(name)) or (next_on_way[name] and first_of(next_on_way[name])) or ''
+  end
+  seen = seen + #first
+  if #first > left then
+    local since = string.match(string.sub(first, -TAIL), '.*"enqueued_at"%s*:%s*(%d+%.?%d*)')
+    first = since and '{"enqueued_at":' .. since .. '}' or ''
+  end
   left = left - #first
   table.insert(queues, name)
   table.insert(queues, count_of('list', key_queue(name)) + (on_way[name] or 0))

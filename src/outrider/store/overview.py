@@ -18,7 +18,8 @@ _DIGITS = 20
 class QueueView(NamedTuple):
     """A queue: how many jobs wait, whether it is paused, and the job to be taken first.
 
-    That is empty where there is none, or where it would have been too much to send.
+    Of a large one there may be `enqueued_at` alone. It is empty where there is none, or where it
+    would have been too much to read.
     """
 
     name: str

@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 def address(text: str) -> tuple[str, int]:
     """The host and port of "HOST:PORT", "[::1]:PORT" or "PORT"; ConfigError for anything else."""
     host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdigit() or int(port) > 65_535:
+    if not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65_535:
         raise ConfigError(f"{text!r} is no address: say HOST:PORT, or PORT on this machine")
     return host.strip("[]") or LOOPBACK, int(port)
 

@@ -77,6 +77,7 @@ class Pump:
         self._bells = [Bell(executor, keys, name, pauses, self.ring) for name in order.names]
         self._request = 0
         self._dry = False
+        self._claimed_at = -math.inf
         self._rang = False
         self._rate = Rate()
         self._replace = replace
@@ -166,7 +167,9 @@ class Pump:
             # They were thought to be quick, and are not: set every free slot to work.
             runner.rouse(len(runner.ready))
         rests = self._quiet or barred or len(runner.parking) >= MOST
-        want = 0 if rests or self._dry else self._rate.want(runner)
+        # Outcomes may wake it so often that it never rests for that long, and bells may fail.
+        is_dry = self._dry and time.monotonic() < self._claimed_at + FALLBACK
+        want = 0 if rests or is_dry else self._rate.want(runner)
         runner.look(want)
         if rests or runner.active == runner.slots:
             runner.claims()
@@ -195,6 +198,7 @@ class Pump:
 
     def _claim(self, want: int) -> Call[store.Claimed]:
         self._request += 1
+        self._claimed_at = time.monotonic()
         now = self._ledger.now()
         return store.claim(
             self._keys,

@@ -298,7 +298,7 @@ settle_all(now)
         ("local shifted, before = start + total - length,", "local shifted, before = start,")
     ],
     "page of a set goes by place alone": [
-        ("      found, off = one, math.abs(from + i - 1 - was)\n", "")
+        ("return found or near[math.min(low + ties", "return near[math.min(low + ties")
     ],
     "page of a set said to be the last": [
         ("answer[i] = { left > count and 1 or 0,", "answer[i] = { 0,")
