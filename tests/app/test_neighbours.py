@@ -131,7 +131,9 @@ def test_no_act_touches_another_job(
     ((left_at, gone),) = left
     assert (left_at, read(bytes_of(gone)).jid) == (key, jid)
     if act == "delete":
-        assert come == []
+        ((came_at, entry),) = come
+        assert came_at == "o:trash"
+        assert bytes_of(entry).endswith(bytes_of(gone))
         return
     for came_at, entry in come:
         assert (came_at, read(bytes_of(entry)).jid) == (
