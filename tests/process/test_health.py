@@ -184,6 +184,7 @@ def test_before_it_works_it_is_alive_and_not_ready(app: App, tmp_path: Path) -> 
         until(lambda: health(one) == WELL, "it is well")
         assert one.stop() == 0
     finally:
+        (tmp_path / "gate").touch()
         one.end()
 
 
