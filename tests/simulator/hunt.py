@@ -25,11 +25,11 @@ class Found(NamedTuple):
 
 
 def hunt(url: str, seed: int, bound: int, faults: Iterable[str] = FAULTS) -> Iterator[Found]:
-    """Look for each fault in up to `bound` steps of this seed, then in as many of the next one."""
+    """Look for each fault in up to `bound` steps of this seed, then in as many of the next two."""
     for fault in faults:
         done = 0
         try:
-            for one in (seed, seed + 1):
+            for one in (seed, seed + 1, seed + 2):
                 run(url, one, bound, plant(fault))
                 done += bound
         except Failed as failed:
