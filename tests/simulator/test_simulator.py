@@ -11,7 +11,7 @@ import pytest
 from outrider.embedded import Server
 from outrider.script import Call
 from tests import least
-from tests.simulator.faults import FAULTS
+from tests.simulator.faults import FAULTS, RARE
 from tests.simulator.hunt import hunt
 from tests.simulator.run import run
 from tests.simulator.world import Wire
@@ -37,8 +37,11 @@ def test_a_seed_repeats_a_run(url: str) -> None:
     assert run(url, 5, 1_000) == run(url, 5, 1_000)
 
 
-@pytest.mark.timeout(900)  # some take tens of thousands of steps
-@pytest.mark.parametrize("fault", FAULTS)
+SOAKED = [pytest.param(fault, marks=pytest.mark.soak) for fault in sorted(RARE)]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("fault", [*(fault for fault in FAULTS if fault not in RARE), *SOAKED])
 def test_every_planted_fault_is_found(url: str, fault: str) -> None:
     (found,) = hunt(url, 1, BOUND, [fault])
     assert found.steps is not None

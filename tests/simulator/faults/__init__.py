@@ -15,6 +15,31 @@ from tests.simulator.faults.operating import OPERATING
 from tests.simulator.faults.plant import Faults, replace
 
 FAULTS: Faults = JOBS | BATCHES | LOOKING | MEASURING | OPERATING
+# Those that take more than 10,000 steps: together twice as long as all others.
+RARE = frozenset(
+    (
+        "a copy of what is over brought back",
+        "blame of any age counts",
+        "claim does not void an audit",
+        "claimed callback does not void an audit",
+        "clear tells no callback",
+        "first board read for all",
+        "foreign jobs scheduled for nowhere",
+        "handed back without bounds",
+        "held job restored to nowhere",
+        "members may not add to what was settled",
+        "more than a script may read",
+        "new jobs do not void an audit",
+        "newer worker reaped",
+        "operation retries dead jobs of cancelled batches",
+        "operation retries what is refused",
+        "operation tells of the dead once more",
+        "page sought by the last job alone",
+        "recall leaves the number of the last ack",
+        "what is on its way looked through from behind",
+        "who is gone counted as a worker",
+    )
+)
 
 
 def plant(name: str) -> dict[str, Script]:
