@@ -34,6 +34,8 @@ vitals.SILENT, vitals.TIMEOUTS, vitals.AWAY, limits.GRACE = {SILENT}, 1, 7.0, 1.
 main()
 """,
 )
+# That the server is away is known well before a child has been silent for too long.
+PATIENT = (*IMPATIENT[:2], IMPATIENT[2].replace(f"{SILENT}, 1,", f"{2 * SILENT}, 1,"))
 WELL = (200, 200)
 
 
@@ -149,7 +151,7 @@ def lost(tmp_path: Path) -> Iterator[tuple[Server, Worker]]:
     with Server.start(tmp_path / "server") as server:
         app = App(server.url)
         module = load_work(tmp_path, server.url, 1.0)
-        one = Worker(tmp_path, app, "--health", "0", command=IMPATIENT).ready()
+        one = Worker(tmp_path, app, "--health", "0", command=PATIENT).ready()
         until(lambda: health(one) == WELL, "it is well")
         yield server, one
         one.end()
@@ -164,7 +166,7 @@ def test_a_server_that_is_away_is_no_reason_to_end(lost: tuple[Server, Worker]) 
     try:
         until(lambda: health(one) == (200, 503), "it is not ready")
         assert ask(one, "/ready")[1] == "the server is away; the worker goes on when it is back"
-        assert stays(lambda: ask(one, "/live")[0] == 200, 2 * SILENT)
+        assert stays(lambda: ask(one, "/live")[0] == 200, 3 * SILENT)
     finally:
         os.kill(server.pid, signal.SIGCONT)
     until(lambda: health(one) == WELL or ask(one, "/live")[0] == 503, "it is well again")
