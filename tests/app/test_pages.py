@@ -379,7 +379,8 @@ def test_a_forged_cursor_reads_no_more_at_once(app: App, monkeypatch: pytest.Mon
     run, asked = Executor.run, list[int]()
 
     def note(self: Executor, call: Call[Any], **kwargs: Any) -> Any:
-        asked.append(call.arguments["ahead"])
+        if "ahead" in call.arguments:  # the fixture makes requests at the end, too
+            asked.append(call.arguments["ahead"])
         return run(self, call, **kwargs)
 
     monkeypatch.setattr(Executor, "run", note)
