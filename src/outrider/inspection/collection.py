@@ -41,6 +41,18 @@ class Collection:
         self._hub = hub
         self._place = place
 
+    def __len__(self) -> int:
+        return self._hub.perform(store.size(self._hub.keys, self._place))
+
+    @property
+    def size(self) -> int:
+        """How many jobs there are; the same as `len`."""
+        return len(self)
+
+    async def asize(self) -> int:
+        """The same for asyncio."""
+        return await self._hub.aperform(store.size(self._hub.keys, self._place))
+
     def __iter__(self) -> Iterator[JobRecord]:
         walk = Walk(self._hub.keys, self._place)
         while entries := self._hub.perform(walk.step()):

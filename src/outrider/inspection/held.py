@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-
 from outrider.hub import Hub
 from outrider.inspection.collection import Collection
-from outrider.store import held, place
+from outrider.inspection.names import Named
+from outrider.script import Call
+from outrider.store import held
 from outrider.store.place import Place
 
 
@@ -23,18 +23,6 @@ class Held(Collection):
 
     def __repr__(self) -> str:
         return f"<Held {self.name}>"
-
-    def __len__(self) -> int:
-        return self._hub.perform(place.size(self._hub.keys, self._place))
-
-    @property
-    def size(self) -> int:
-        """How many jobs are held; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(place.size(self._hub.keys, self._place))
 
     @property
     def paused(self) -> bool:
@@ -65,38 +53,14 @@ class Held(Collection):
         await self._hub.aperform(held.resume(self._hub.keys, self.name))
 
 
-class HeldNames(Mapping[str, Held]):
+class HeldNames(Named[Held]):
     """What is held, by the name of the job.
 
     Any name may be asked for; those that are paused, or for which jobs are held, are in it.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
     def __getitem__(self, name: str) -> Held:
         return Held(self._hub, name)
 
-    def __contains__(self, name: object) -> bool:
-        return any(name == one for one in self)
-
-    def __iter__(self) -> Iterator[str]:
-        names: list[str] = self._hub.perform(held.known(self._hub.keys))
-        return iter(names)
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        for name in await self._hub.aperform(held.known(self._hub.keys)):
-            yield name
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    @property
-    def size(self) -> int:
-        """How many there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        names: list[str] = await self._hub.aperform(held.known(self._hub.keys))
-        return len(names)
+    def _known(self) -> Call[list[str]]:
+        return held.known(self._hub.keys)

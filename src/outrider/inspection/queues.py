@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-
 from outrider import clock
 from outrider.hub import Flow, Hub
 from outrider.inspection.collection import Collection
+from outrider.inspection.names import Named
 from outrider.inspection.record import read
 from outrider.keys import Keys
+from outrider.script import Call
 from outrider.store import place, queue
 from outrider.store.place import Place
 
@@ -22,18 +22,6 @@ class Queue(Collection):
 
     def __repr__(self) -> str:
         return f"<Queue {self.name}>"
-
-    def __len__(self) -> int:
-        return self._hub.perform(place.size(self._hub.keys, self._place))
-
-    @property
-    def size(self) -> int:
-        """How many jobs wait; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(place.size(self._hub.keys, self._place))
 
     @property
     def latency(self) -> float:
@@ -70,38 +58,14 @@ class Queue(Collection):
         await self._hub.aperform(place.resume(self._hub.keys, self.name))
 
 
-class Queues(Mapping[str, Queue]):
+class Queues(Named[Queue]):
     """All queues by name. Any name may be asked for; those pushed to are in it."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
 
     def __getitem__(self, name: str) -> Queue:
         return Queue(self._hub, name)
 
-    def __contains__(self, name: object) -> bool:
-        return any(name == one for one in self)
-
-    def __iter__(self) -> Iterator[str]:
-        names: list[str] = self._hub.perform(queue.names(self._hub.keys))
-        return iter(names)
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        for name in await self._hub.aperform(queue.names(self._hub.keys)):
-            yield name
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    @property
-    def size(self) -> int:
-        """How many there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        names: list[str] = await self._hub.aperform(queue.names(self._hub.keys))
-        return len(names)
+    def _known(self) -> Call[list[str]]:
+        return queue.names(self._hub.keys)
 
 
 def latency(keys: Keys, name: str) -> Flow[float]:

@@ -24,18 +24,6 @@ class JobSet(Collection):
     def __repr__(self) -> str:
         return f"<JobSet {self._place.kind}>"
 
-    def __len__(self) -> int:
-        return self._hub.perform(store.size(self._hub.keys, self._place))
-
-    @property
-    def size(self) -> int:
-        """How many jobs there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(store.size(self._hub.keys, self._place))
-
     def scan(self, text: str) -> list[JobRecord]:
         """All jobs whose payload holds this text anywhere."""
         return self._hub.perform(self._scan(text.encode()))
