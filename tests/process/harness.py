@@ -193,7 +193,8 @@ class Worker:
     @property
     def messages(self) -> list[str]:
         """The messages of its log lines, those of all its processes."""
-        lines = [line for line in self.log.splitlines() if line.startswith('{"time"')]
+        whole = self.log.rpartition("\n")[0]
+        lines = [line for line in whole.splitlines() if line.startswith('{"time"')]
         return [str(json.loads(line)["message"]) for line in lines]
 
     def said(self, text: str) -> int:

@@ -68,7 +68,7 @@ class Simulation:
         self.steps += 1
         self.log.append(f"{self.steps}: {note}{message}")
         answer = message.perform(self.wire)
-        self.trail.update(repr((message, answer)).encode())
+        self.trail.update(repr((message, message.repeats(answer))).encode())
         after = snapshot(self.wire)
         message.expect(self.model, self.before, after, answer)
         invariants.check(self.before, after, self.model)

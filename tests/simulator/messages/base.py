@@ -32,6 +32,10 @@ class Message:
         """Send it once, and give the answer."""
         return wire.run(self.call())
 
+    def repeats(self, answer: Any) -> Any:
+        """What of the answer is the same in each run of a seed."""
+        return answer
+
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         """Check one delivery of it, and move the model on."""
         raise NotImplementedError

@@ -64,6 +64,10 @@ class LookAtBatches(Message):
             bytes=BYTES,
         )
 
+    def repeats(self, answer: Any) -> Any:
+        """Its fields hold what chance drew for an audit, its time to live is the server's own."""
+        return answer.has_more, [(one.bid, one.score) for one in answer.listed]
+
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         scored = before.scored("o:deaths" if self.dead else "o:batches")
         everyone = sorted((score, bid.decode()) for bid, score in scored.items())
@@ -79,3 +83,6 @@ class LookAtBatches(Message):
         same("more batches come", len(left) > self.limit, answer.has_more)
         scores = [float(one.score) for one in answer.listed]
         same("batches are told with their scores", [one[0] for one in left[: self.limit]], scores)
+        shown = [one for one in answer.listed if one.fields]
+        ends = [before.ttl[f"o:batch:{one.bid}"] >= 0 for one in shown]
+        same("whether it will be forgotten", ends, [one.expires_at is not None for one in shown])
