@@ -16,7 +16,6 @@ from msgspec import Raw
 
 from outrider import App, BatchCancelled
 from outrider.events import JobEvent
-from outrider.payload import Job
 from outrider.store import metrics as store
 from outrider.worker import measures as module
 from outrider.worker.measures import MOST, Measures
@@ -133,12 +132,12 @@ def test_threads_and_flushes_lose_no_run(app: App, away: App) -> None:
     """Though they take turns at any moment."""
     measures = Measures(away)
     failed = event(name="job.failed", error=ValueError())
-    well = Job("0" * 24, "b", [])
+    done = measures.done("b")
 
     def run() -> None:
         for _ in range(20_000):
             measures.add(failed)
-            measures.done(well, 0.0)
+            done((Raw(), 0.0, time.perf_counter()))
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     before = sys.getswitchinterval()
@@ -244,7 +243,8 @@ def test_runs_that_end_well_are_added_up_later(away: App, since: bytes) -> None:
     """They need no event, and are counted in the minute in which the child looks."""
     measures = Measures(away, lambda: int(AT) * 1000)
     for _ in range(3):
-        measures.done(Job("0" * 24, "a", [], enqueued_at=Raw(since)), time.perf_counter() - 1.25)
+        now = time.perf_counter()
+        measures.done("a")((Raw(since), now - 1.25, now))
     away.events.tell(event())  # is for others
     assert not measures._sums
     measures.end()

@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 
 Limit = Callable[[int, float], None]
 """Notes by when the job of a slot must have ended, in monotonic seconds, and 0 once it has."""
+Run = tuple[msgspec.Raw, float, float]
+"""When it was pushed, as its payload says, when it began and when it ended, by `perf_counter`."""
+Done = Callable[[Run], None]
+"""Notes a run that has ended well."""
 
 
 class Code(msgspec.Struct):
-    """What a job's name stands for in this app. `durable` is how its claim must last first."""
+    """What a job's name stands for in this app. `durable` is how its claim must last first.
+
+    `done` notes its runs.
+    """
 
     function: Callable[..., Any]
     is_async: bool
@@ -37,6 +44,7 @@ class Code(msgspec.Struct):
     shown: Shown | None
     durable: set[str]
     outbox: bool
+    done: Done
 
     def arguments(self, current: RunningJob) -> tuple[list[Any], dict[str, Any]]:
         """What the function is called with, as its annotations have it."""

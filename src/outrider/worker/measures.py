@@ -13,8 +13,9 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from operator import sub
 from typing import Any
 
 import msgspec
@@ -25,10 +26,11 @@ from outrider.events import ENDS, JobEvent
 from outrider.hub import Hub
 from outrider.io.exchange import Lane, take_ticket
 from outrider.metrics.measured import BINS, SUMS, bin_of
-from outrider.payload import Job, waited
+from outrider.payload import YEAR_5000, waited
 from outrider.script import Call
 from outrider.store import metrics as store
 from outrider.store.metrics import Numbers
+from outrider.worker.calling import Done, Run
 
 log = logging.getLogger("outrider.worker")
 PERIOD = 5.0
@@ -41,6 +43,7 @@ COUNTED = tuple(
 )
 FAILED = ("job.failed", "job.died")
 LAST = 0.5
+_times = msgspec.json.Decoder(list[float])
 
 
 class Measures:
@@ -52,8 +55,8 @@ class Measures:
     def __init__(self, app: Hub, now: Callable[[], int] = clock.now_ms) -> None:
         self._app = app
         self._now = now
-        # By name: those that are registered, so there are few. When it was pushed, began, ended.
-        self._done = defaultdict[str, deque[tuple[msgspec.Raw, float, float]]](deque)
+        # By name: those that are registered, so there are few.
+        self._done = defaultdict[str, deque[Run]](deque)
         self._lock = threading.Lock()
         self._sums: dict[tuple[int, str], Numbers] = {}
         self._newest = 0
@@ -63,15 +66,16 @@ class Measures:
         self._failures = 0
         app.events.on(*COUNTED)(self.add)
 
-    def done(self, job: Job, started: float) -> None:
-        """Note a run that has ended well now, and `started` then, by `time.perf_counter`."""
-        self._done[job.name].append((job.enqueued_at, started, time.perf_counter()))
+    def done(self, name: str) -> Done:
+        """What notes each run of a job of this name that ends well, on any thread."""
+        return self._done[name].append
 
     def add(self, event: JobEvent) -> None:
         """Count a run that has ended otherwise."""
         name, minute = self._name(event.job), int(event.at // 60)
+        ran, waits = ([] if one is None else [one] for one in (event.elapsed, event.waited))
         with self._lock:
-            sums = self._count(minute, name, [event.elapsed], [event.waited])
+            sums = self._count(minute, name, 1, ran, waits)
             sums[1] += _has_failed(event)
 
     def keep_up(self) -> float:
@@ -102,21 +106,20 @@ class Measures:
             runs = [line.popleft() for _ in range(len(line))]
             if not runs:
                 continue
-            ran = [ended - started for _, started, ended in runs]
-            waits = [waited(since, ahead + started) for since, started, _ in runs]
+            pushed, began, ended = zip(*runs, strict=True)
+            ran, waits = [*map(sub, ended, began)], _waits(pushed, began, ahead)
             with self._lock:
-                self._count(now // 60_000, name, ran, waits)
+                self._count(now // 60_000, name, len(runs), ran, waits)
 
     def _count(
-        self, minute: int, name: str, ran: Sequence[float | None], waits: Sequence[float | None]
+        self, minute: int, name: str, runs: int, ran: Sequence[float], waits: Sequence[float]
     ) -> Numbers:
         """Count runs of one name and minute; what is there of them now."""
         sums = self._sums.get((minute, name)) or self._place(minute, name)
-        sums[0] += len(ran)
+        sums[0] += runs
         for at, times in ((0, ran), (1, waits)):
-            known = [one for one in times if one is not None]
-            sums[2 + at] += int(sum(known) * 1e6)
-            for number, count in Counter(map(bin_of, known)).items():
+            sums[2 + at] += int(sum(times) * 1e6)
+            for number, count in _by_bin(times):
                 sums[SUMS + 2 * number + at] += count
         return sums
 
@@ -166,6 +169,30 @@ class Measures:
                 taken.append((*key, _packed(self._sums.pop(key))))
                 size += len(taken[-1][-1])
         return taken
+
+
+def _waits(pushed: Sequence[msgspec.Raw], began: Sequence[float], ahead: float) -> list[float]:
+    """For how many seconds each lay on its queue, of those that say since when; see `waited`."""
+    try:
+        # Ours all do, in seconds; to read them together takes a quarter of the time.
+        since = _times.decode(b"[%b]" % b",".join(pushed))
+    except msgspec.DecodeError:
+        since = []
+    if len(since) == len(began) and min(since) > 0 and max(since) < YEAR_5000:
+        waits = [start - (at - ahead) for at, start in zip(since, began, strict=True)]
+        return waits if min(waits) >= 0 else [max(0.0, one) for one in waits]
+    each = map(waited, pushed, (start + ahead for start in began))
+    return [one for one in each if one is not None]
+
+
+def _by_bin(times: Sequence[float]) -> Iterable[tuple[int, int]]:
+    """Bins of a histogram, and how many of these times fall in each."""
+    if not times:
+        return ()
+    first, last = bin_of(min(times)), bin_of(max(times))
+    if first == last:  # as they mostly do
+        return ((first, len(times)),)
+    return Counter(map(bin_of, times)).items()
 
 
 def _has_failed(event: JobEvent) -> bool:

@@ -35,7 +35,7 @@ from outrider.script import Call
 from outrider.store.batch import is_cancelled
 from outrider.store.queue import Other
 from outrider.worker.blame import verdict
-from outrider.worker.calling import Caller, Code, Limit, Prepared
+from outrider.worker.calling import Caller, Code, Done, Limit, Prepared
 from outrider.worker.fence import fence
 from outrider.worker.outcome import decide
 from outrider.worker.parking import Sent, Unsent
@@ -52,8 +52,8 @@ REFUSED = 60.0
 class Performer:
     """Runs the jobs of one app. `owner` is identity:child, under which they are claimed.
 
-    `now` is the server's time in ms: the clocks of hosts differ. `limit` notes deadlines, `done`
-    runs that have ended well.
+    `now` is the server's time in ms: the clocks of hosts differ. `limit` notes deadlines; `done`
+    says who notes the runs of a job's name that have ended well.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Performer:
         owner: str,
         now: Callable[[], int] = clock.now_ms,
         limit: Limit = lambda _slot, _deadline: None,
-        done: Callable[[Job, float], None] = lambda _job, _started: None,
+        done: Callable[[str], Done] = lambda _name: lambda _run: None,
     ) -> None:
         self.app = app
         self._done = done
@@ -122,7 +122,8 @@ class Performer:
         prepared.started = time.perf_counter()
         if prepared.code.durable and (held := self.app.perform(self._fence(prepared))):
             return held
-        self._tell_start(prepared)
+        if self._listeners["job.started"]:
+            self._tell_start(prepared)
         try:
             outbox = self.context().run(self._caller.call, prepared)
             if outbox is not None:
@@ -140,7 +141,8 @@ class Performer:
         prepared.started = time.perf_counter()
         if prepared.code.durable and (held := await self.app.aperform(self._fence(prepared))):
             return held
-        self._tell_start(prepared)
+        if self._listeners["job.started"]:
+            self._tell_start(prepared)
         limit = asyncio.timeout(job.timeout or None)
         try:
             async with limit:
@@ -247,7 +249,7 @@ class Performer:
         durable = set() if target is None else {options.durability or self.app.durability}
         durable -= {"none"}
         shape = (function, is_async, convert, options.backoff, target, shown)
-        return Code(*shape, durable, options.outbox)
+        return Code(*shape, durable, options.outbox, self._done(job.name))
 
     # -- failing ----------------------------------------------------------------------------------
 
@@ -289,10 +291,10 @@ class Performer:
             self._tell("job.started", prepared)
 
     def _tell_success(self, prepared: Prepared) -> None:
-        self._done(prepared.job, prepared.started)
-        self._tell("job.succeeded", prepared)
+        run = prepared.job.enqueued_at, prepared.started, time.perf_counter()
+        prepared.code.done(run)
+        if self._listeners["job.succeeded"]:  # an event that nobody wants is not made
+            self._tell("job.succeeded", prepared)
 
     def _tell(self, name: str, prepared: Prepared) -> None:
-        # Hardly any job is worth an event that nobody wants.
-        if self._listeners[name]:
-            self.app.events.tell(prepared.event(name, self._now()))
+        self.app.events.tell(prepared.event(name, self._now()))
