@@ -17,7 +17,7 @@ from outrider.script import Call, command
 from outrider.store import batch, process, queue, schedule
 from outrider.store.queue import Acked, Claimed, Other
 from outrider.store.schedule import Promoted
-from outrider.worker.perform import Outcome
+from outrider.worker.parking import Outcome
 from outrider.worker.rate import MOST
 
 NOW = 1_800_000_000_000

@@ -9,7 +9,8 @@ from outrider import App
 from outrider.clock import now_ms
 from outrider.payload import Job, decode
 from outrider.store.queue import Other
-from outrider.worker.perform import Outcome, Performer
+from outrider.worker.parking import Outcome
+from outrider.worker.perform import Performer
 from tests.app.conftest import loop
 from tests.app.hands import IDENTITY, Hands
 

@@ -17,7 +17,8 @@ from outrider.context import RunningJob
 from outrider.job import Job
 from outrider.store.queue import Other
 from outrider.worker.calling import Prepared
-from outrider.worker.perform import Outcome, Performer
+from outrider.worker.parking import Outcome
+from outrider.worker.perform import Performer
 from outrider.worker.runner import Runner, items
 from outrider.worker.slots import SlotTable
 from tests.app.hands import member, write

@@ -11,8 +11,7 @@ from outrider.store.process import Checked
 from outrider.store.queue import Acked, Claimed, Other
 from outrider.worker.acks import Acks
 from outrider.worker.ledger import Ledger
-from outrider.worker.parking import Parking
-from outrider.worker.perform import Outcome
+from outrider.worker.parking import Outcome, Parking
 
 DEAD, RELEASED = Other("dead", 4), Other("release", 3)
 

@@ -19,7 +19,8 @@ from outrider.payload import GROWTH
 from outrider.store import queue
 from outrider.store.queue import Other
 from outrider.worker.calling import Prepared
-from outrider.worker.perform import Outcome, Performer
+from outrider.worker.parking import Outcome
+from outrider.worker.perform import Performer
 
 LIMIT = 1 << 16
 app = App("redis://localhost:1", max_payload=LIMIT)

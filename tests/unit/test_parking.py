@@ -6,8 +6,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from outrider.errors import StoreFull
-from outrider.worker.parking import Parking, Sent, Unsent
-from outrider.worker.perform import Outcome
+from outrider.worker.parking import Outcome, Parking, Sent, Unsent
 
 PATIENCE = 20.0
 

@@ -11,8 +11,7 @@ from outrider.script import Call
 from outrider.store import queue as store
 from outrider.store.queue import Acked, Other
 from outrider.worker.ledger import Ledger
-from outrider.worker.parking import Parking, Sent
-from outrider.worker.perform import Outcome
+from outrider.worker.parking import Outcome, Parking, Sent
 from outrider.worker.rate import MOST
 from outrider.worker.report import report_late
 

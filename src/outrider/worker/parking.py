@@ -11,15 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from outrider.errors import StoreError, StoreFull
 from outrider.store.queue import Other
-
-if TYPE_CHECKING:
-    from outrider.worker.perform import Outcome
 
 log = logging.getLogger("outrider.worker")
 PERIOD = 1.0
@@ -37,6 +33,10 @@ class Unsent(msgspec.Struct, gc=False):
     token: int
     error: StoreError
     again: Callable[[], Outcome]
+
+
+Outcome = int | Other | Sent | Unsent
+"""What came of a run: its token alone for success."""
 
 
 class Parking:

@@ -38,13 +38,12 @@ from outrider.worker.blame import verdict
 from outrider.worker.calling import Caller, Code, Done, Limit, Prepared
 from outrider.worker.fence import fence
 from outrider.worker.outcome import decide
-from outrider.worker.parking import Sent, Unsent
+from outrider.worker.parking import Outcome, Sent, Unsent
 from outrider.worker.report import attach, end_of, facts, made, of_unreadable, report_late
 
 if TYPE_CHECKING:
     from outrider.app import App
 
-Outcome = int | Other | Sent | Unsent
 log = logging.getLogger("outrider.job")
 REFUSED = 60.0
 

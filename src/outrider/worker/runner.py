@@ -22,8 +22,8 @@ import msgspec
 from outrider import clock
 from outrider.store.queue import Other
 from outrider.worker.calling import Prepared
-from outrider.worker.parking import Parking
-from outrider.worker.perform import Outcome, Performer
+from outrider.worker.parking import Outcome, Parking
+from outrider.worker.perform import Performer
 from outrider.worker.slots import SlotTable
 
 
