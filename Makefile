@@ -19,11 +19,11 @@ setup:  ## make .venv with everything in it, from the hash-checked requirements
 	@sh tools/setup
 
 test: check  ## checks, then all tests but soak and chaos, some of them again under few rights
-	$(PYTEST) -n $(JOBS) --ignore=tests/house $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist worksteal --ignore=tests/house $(ARGS)
 	@test -n "$(ARGS)" || $(MAKE) --no-print-directory least
 
 least: setup  ## tests under users of the server who may do no more than they must
-	OUTRIDER_TEST_USERS=least $(PYTEST) -n $(JOBS) -m "not soak and not chaos and not wide" $(LEAST)
+	OUTRIDER_TEST_USERS=least $(PYTEST) -n $(JOBS) --dist worksteal -m "not soak and not chaos and not wide" $(LEAST)
 
 check: setup  ## format, lint, types and house rules: seconds
 	$(PY) -m ruff format --check .

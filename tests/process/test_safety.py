@@ -12,7 +12,7 @@ import pytest
 
 from outrider import App
 from tests.process.conftest import StartWorker
-from tests.process.harness import Worker, ask, claimed, length, listed, load_work, until
+from tests.process.harness import PATIENCE, Worker, ask, claimed, length, listed, load_work, until
 
 SECRET = "hunter2"
 
@@ -117,7 +117,7 @@ def test_what_no_job_of_ours_could_be(
     for i, args in enumerate(HUGE.values()):
         ask(app, "LPUSH", "queue:default", _raw(args, name.encode()))
         work.mark.enqueue(100 + i)
-    until(lambda: length(app, "ran") == len(HUGE), "the others run")
+    until(lambda: length(app, "ran") == len(HUGE), "the others run", 3 * PATIENCE)
     until(lambda: claimed(app) == 0, "all are reported")
     assert ask(app, "ZCARD", "dead") == len(HUGE)
     assert {len(payload) for payload in ask(app, "ZRANGE", "dead", 0, -1)} == {
