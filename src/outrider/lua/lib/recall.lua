@@ -2,6 +2,7 @@
 --- @include "lib/children"
 --- @include "lib/line"
 --- @include "lib/lists"
+--- @include "lib/news"
 --- @include "lib/within"
 -- Tokens above `begun`, and not above `revoked`, that a child holds: the newest first.
 local function held_tokens(identity, child, begun, revoked)
@@ -17,7 +18,7 @@ end
 
 -- Gives the claims of the first `limit` of these tokens (or those that fill `bytes`) back to the front of
 -- their queues. The newest come first: what returns last lies at the front, and the oldest belongs there.
--- `marks` says of `child:token` what its payload is told. Returns how many were moved.
+-- `marks` says of `child:token` what its payload is told. Returns those that were moved.
 local function return_claims(identity, child, tokens, limit, bytes, marks, now)
   local claims = key_claims(identity .. ':' .. child)
   local found = within(math.min(limit, #tokens), bytes, function(first, last)
@@ -28,13 +29,14 @@ local function return_claims(identity, child, tokens, limit, bytes, marks, now)
     local _, queue, bid = read(found[i])
     -- Who cancels took it for running, and left it; it has to be looked at again.
     if bid and is_cancelled(bid) then redis.call('ZINCRBY', key_cancelling, 1, bid) end
-    local payload = marked(found[i], marks[child .. ':' .. tokens[i]], now)
-    table.insert(jobs, { queue = queue or 'default', payload = payload })
+    local mark = marks[child .. ':' .. tokens[i]]
+    local note = tokens[i] .. (mark == 'blamed' and '!' or '')
+    table.insert(jobs, { queue = queue or 'default', payload = marked(found[i], mark, now), note = note })
   end
-  if #jobs == 0 then return 0 end
+  if #jobs == 0 then return jobs end
   give_back(jobs)
   redis.call('HDEL', claims, unpack(tokens, 1, #jobs))
-  return #jobs
+  return jobs
 end
 
 -- Takes claims back from a child that is gone. It is fenced first, so that it cannot claim again in between.
@@ -42,16 +44,24 @@ local function recall_claims(identity, child, limit, marks, now)
   local owners = key_owners(identity)
   redis.call('HSET', owners, child, 'gone')
   local tokens = held_tokens(identity, child, 0, math.huge)
-  local moved = return_claims(identity, child, tokens, limit, BYTES, marks, now)
-  if moved == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
-  return moved
+  local jobs = return_claims(identity, child, tokens, limit, BYTES, marks, now)
+  if #jobs == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
+  return jobs
+end
+
+-- Tells what has come back from who is gone. Returns how many these are.
+local function tell_recovered(jobs)
+  local payloads, notes = {}, {}
+  for i, job in ipairs(jobs) do payloads[i], notes[i] = job.payload, job.note end
+  tell_news('job.recovered', payloads, notes)
+  return #jobs
 end
 
 -- The same for a worker, one child after another; when nothing is left, the worker is forgotten.
 local function recall_worker(identity, limit, marks, now)
-  local moved = 0
+  local jobs = {}
   for _, child in ipairs(children_of(identity)) do
-    if moved == 0 then moved = recall_claims(identity, child, limit, marks, now) end
+    if #jobs == 0 then jobs = recall_claims(identity, child, limit, marks, now) end
   end
   if #children_of(identity) == 0 then
     redis.call('ZREM', key_leases, identity)
@@ -60,5 +70,5 @@ local function recall_worker(identity, limit, marks, now)
     redis.call('DEL', key_owners(identity), key_process(identity), key_work(identity), key_workers(identity),
       key_signals(identity))
   end
-  return moved
+  return tell_recovered(jobs)
 end
