@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ def test_what_a_living_child_gives_back_is_not_told(app: App, told: Told) -> Non
     put(app, "default", write("a"))
     hands = Hands(app)
     token = hands.claim().first
-    relief = {"begun": 0, "revoked": token, "limit": 10, "bytes": 10_000}
+    relief: dict[str, Any] = {"begun": 0, "revoked": token, "limit": 10, "bytes": 10_000}
     assert app.perform(process.relieve(app.keys, **hands.owner, **relief)) == 1
     assert told() == []
 

@@ -101,8 +101,8 @@ def test_the_rules_of_a_prefix() -> None:
     ("role", "channels"),
     [
         ("producer", ["&p:batch-*"]),
-        ("worker", ["&p:batch-*", "&p:o:news:*"]),
-        ("console", ["&p:batch-*", "&p:o:news:*"]),
+        ("worker", ["&p:o:news:*", "&p:batch-*"]),
+        ("console", ["&p:o:news:*", "&p:batch-*"]),
     ],
 )
 def test_who_hears_what(role: str, channels: list[str]) -> None:
