@@ -424,8 +424,8 @@ settle_all(now)
             "return tell_recovered(return_claims(identity, child, tokens, limit, bytes, {}, 0))",
         )
     ],
-    "recovery told of another claim": [("local note = tokens[i] ..", "local note = tokens[1] ..")],
-    "all that comes back told as blamed": [("(mark == 'blamed' and '!' or '')", "'!'")],
+    "recovery told of another claim": [("token = tokens[i]", "token = tokens[1]")],
+    "all that comes back told as blamed": [("(job.mark == 'blamed' and '!' or '')", "'!'")],
     "promote leaves the job": [("redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)\n", "")],
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
     "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],

@@ -30,13 +30,24 @@ local function return_claims(identity, child, tokens, limit, bytes, marks, now)
     -- Who cancels took it for running, and left it; it has to be looked at again.
     if bid and is_cancelled(bid) then redis.call('ZINCRBY', key_cancelling, 1, bid) end
     local mark = marks[child .. ':' .. tokens[i]]
-    local note = tokens[i] .. (mark == 'blamed' and '!' or '')
-    table.insert(jobs, { queue = queue or 'default', payload = marked(found[i], mark, now), note = note })
+    local payload = marked(found[i], mark, now)
+    table.insert(jobs, { queue = queue or 'default', payload = payload, token = tokens[i], mark = mark })
   end
   if #jobs == 0 then return jobs end
   give_back(jobs)
   redis.call('HDEL', claims, unpack(tokens, 1, #jobs))
   return jobs
+end
+
+-- Tells what has come back from who is gone. Returns how many these are.
+local function tell_recovered(jobs)
+  if #jobs == 0 or not is_heard('job.recovered') then return #jobs end
+  local payloads, notes = {}, {}
+  for i, job in ipairs(jobs) do
+    payloads[i], notes[i] = job.payload, job.token .. (job.mark == 'blamed' and '!' or '')
+  end
+  tell_news('job.recovered', payloads, notes)
+  return #jobs
 end
 
 -- Takes claims back from a child that is gone. It is fenced first, so that it cannot claim again in between.
@@ -47,14 +58,6 @@ local function recall_claims(identity, child, limit, marks, now)
   local jobs = return_claims(identity, child, tokens, limit, BYTES, marks, now)
   if #jobs == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
   return jobs
-end
-
--- Tells what has come back from who is gone. Returns how many these are.
-local function tell_recovered(jobs)
-  local payloads, notes = {}, {}
-  for i, job in ipairs(jobs) do payloads[i], notes[i] = job.payload, job.note end
-  tell_news('job.recovered', payloads, notes)
-  return #jobs
 end
 
 -- The same for a worker, one child after another; when nothing is left, the worker is forgotten.
