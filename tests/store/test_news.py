@@ -147,8 +147,8 @@ def test_what_a_living_child_gives_back_is_not_told(app: App, told: Told) -> Non
     put(app, "default", write("a"))
     hands = Hands(app)
     token = hands.claim().first
-    relief: dict[str, Any] = {"begun": 0, "revoked": token, "limit": 10, "bytes": 10_000}
-    assert app.perform(process.relieve(app.keys, **hands.owner, **relief)) == 1
+    slice_of: dict[str, Any] = {**hands.owner, "limit": 10, "bytes": 10_000}
+    assert app.perform(process.relieve(app.keys, begun=0, revoked=token, **slice_of)) == 1
     assert told() == []
 
 
