@@ -19,6 +19,7 @@ from bench.rig import Figure, Rig, percentile
 from outrider import clock
 from outrider.client import BULK
 from outrider.context import RunningJob, running
+from outrider.io import Topics
 from outrider.outbox import Claim, Outbox
 from outrider.payload import Job
 from outrider.script import SCRIPTS
@@ -44,6 +45,7 @@ def measure(rig: Rig) -> list[Figure]:
         (f"outbox of {BULK:,} jobs", ("deliver",), _deliver),
         ("500 failures", ("ack",), _fail),
         (f"slice of {schedule.SLICE}", ("promote",), _promote),
+        (f"slice of {schedule.SLICE}, told to one", ("promote",), _promote_told),
         (f"slice of {SLICE}", ("recall",), _recall),
         ("past 500 of a paused name", ("claim", "handback"), _put_aside),
         ("past 500 expired ones", ("claim",), _expire),
@@ -154,6 +156,14 @@ def _promote(rig: Rig) -> None:
         soon = clock.now_ms() + 60_000
         call = schedule.promote_slice(app.keys, name="retry", identity=OWNER["identity"], now=soon)
         app.perform(call)
+
+
+def _promote_told(rig: Rig) -> None:
+    with app.listener(Topics((app.keys.channel("news", "job.due"),))) as listener:
+        listener.hear(5.0)
+        _promote(rig)
+        while listener.hear(0.1):
+            pass
 
 
 def _recall(rig: Rig) -> None:

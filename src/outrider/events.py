@@ -31,7 +31,9 @@ ENDS = (
 """How a run ends: in exactly one of these."""
 BY_HAND = ("job.requeued", "job.killed", "job.deleted")
 """What people do to one job, told where they do it."""
-JOB = ("job.enqueued", "job.started", *ENDS, *BY_HAND)
+BY_SERVER = ("job.due", "job.expired", "job.buried", "job.recovered")
+"""What scripts bring about, told by the server to whoever listens."""
+JOB = ("job.enqueued", "job.started", *ENDS, *BY_HAND, *BY_SERVER)
 BATCH = ("batch.progress", "batch.death", "batch.complete", "batch.success", "batch.settled")
 BEGAN = "watch.began"
 """Listening to batches has begun, or begun anew after a cut: what was before was not heard."""
@@ -46,7 +48,8 @@ class JobEvent(msgspec.Struct, frozen=True):
     `elapsed` for how many it ran; None where that is not known. `token` is the run's fencing token,
     0 before a run. `error` is what it raised. `due` is when it runs next, in seconds since the
     epoch. `kept` says that it is in the dead set. `arguments` are those that `log_arguments` lets
-    through. Names and ids are cut to 200 characters.
+    through. `blamed` says that its process died while it ran. Names and ids are cut to 200
+    characters. What the server tells has the time of who listens, as a `BatchChange` has.
     """
 
     name: str
@@ -63,6 +66,7 @@ class JobEvent(msgspec.Struct, frozen=True):
     due: float | None = None
     kept: bool = False
     arguments: dict[str, Any] | None = None
+    blamed: bool = False
 
 
 class BatchChange(msgspec.Struct, frozen=True):

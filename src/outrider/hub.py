@@ -14,7 +14,7 @@ from outrider.buffer.settings import PushBuffer, Setting, read_setting
 from outrider.callbacks import CallbackClass, Registered, Target
 from outrider.errors import ConfigError
 from outrider.events import Handlers
-from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener
+from outrider.io import Address, AsyncExecutor, AsyncListener, Executor, Listener, Topics
 from outrider.keys import Keys
 from outrider.middleware import Middleware
 from outrider.options import check_durability, positive_number, positive_seconds
@@ -124,19 +124,18 @@ class Hub:
         """The same for asyncio."""
         return await self.async_executor.drive(work)
 
-    def listener(self, bid: str | None = None) -> Listener:
-        """Hears what is said of a batch, or of all."""
-        address = Address(self.url, self.timeout)
-        if bid is None:
-            return Listener(address, self.keys.channels, is_pattern=True)
-        return Listener(address, self.keys.channel(bid))
+    def listener(self, to: str | Topics) -> Listener:
+        """Hears what is said of a batch, or on these topics."""
+        return Listener(Address(self.url, self.timeout), self._topics(to))
 
-    def async_listener(self, bid: str | None = None) -> AsyncListener:
+    def async_listener(self, to: str | Topics) -> AsyncListener:
         """The same for asyncio."""
-        address = Address(self.url, self.timeout)
-        if bid is None:
-            return AsyncListener(address, self.keys.channels, is_pattern=True)
-        return AsyncListener(address, self.keys.channel(bid))
+        return AsyncListener(Address(self.url, self.timeout), self._topics(to))
+
+    def _topics(self, to: str | Topics) -> Topics:
+        if isinstance(to, Topics):
+            return to
+        return Topics((self.keys.channel("progress", to),), may_ask=True)
 
     def close(self) -> None:
         """Close connections that are not in use, and a push journal's file."""

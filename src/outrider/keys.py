@@ -91,6 +91,11 @@ TABLE: dict[str, KeySpec] = {
 
 GUARD = TABLE["guard"].template
 
+CHANNELS = {
+    "progress": "batch-{}",  # of a batch, by its bid
+    "news": "o:news:{}",  # what scripts bring about to jobs, by the name of the event
+}
+
 
 class Keys:
     """Names of all keys under one prefix.
@@ -108,14 +113,13 @@ class Keys:
         """The key of this kind; `name` fills the template's blank."""
         return self.prefix + TABLE[kind].template.replace("{}", name)
 
-    def channel(self, bid: str) -> str:
-        """The progress channel of a batch; `announce` in lua/lib/batch.lua spells it too."""
-        return f"{self.prefix}batch-{bid}"
+    def channel(self, kind: str, name: str) -> str:
+        """The channel of this kind; `name` fills the template's blank."""
+        return self.prefix + CHANNELS[kind].replace("{}", name)
 
-    @property
-    def channels(self) -> str:
-        """All of these, as a pattern of the server."""
-        return self.escaped + self.channel("*")[len(self.prefix) :]
+    def channels(self, kind: str) -> str:
+        """All of this kind, as a pattern of the server."""
+        return self.escaped + CHANNELS[kind].replace("{}", "*")
 
     @property
     def escaped(self) -> str:

@@ -31,7 +31,7 @@ from typing import (
 
 import msgspec
 
-from outrider.keys import GUARD, TABLE, Keys
+from outrider.keys import CHANNELS, GUARD, TABLE, Keys
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,6 +43,7 @@ LANE = (("lane", str), ("number", int), ("digest", bytes))
 
 _INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.MULTILINE)
 _KEY = re.compile(r"\bkey_([a-z0-9]+)\b")
+_CHANNEL = re.compile(r"\bchannel_([a-z]+)\b")
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -162,15 +163,15 @@ def _load(name: str, parameters: list[tuple[str, Any]]) -> Script:
 
 def _key_lines(body: str) -> list[str]:
     lines = [f"local prefix = string.sub(KEYS[1], 1, -{len(GUARD) + 1})"]
-    for kind in sorted(set(_KEY.findall(body))):
-        before, blank, after = TABLE[kind].template.partition("{}")
+    templates = {f"key_{kind}": TABLE[kind].template for kind in _KEY.findall(body)}
+    templates |= {f"channel_{kind}": CHANNELS[kind] for kind in _CHANNEL.findall(body)}
+    for name in sorted(templates):
+        before, blank, after = templates[name].partition("{}")
         if blank:
-            lines.append(
-                f"local function key_{kind}(name) "
-                f"return prefix .. '{before}' .. name .. '{after}' end"
-            )
+            text = f"prefix .. '{before}' .. name .. '{after}'"
+            lines.append(f"local function {name}(name) return {text} end")
         else:
-            lines.append(f"local key_{kind} = prefix .. '{before}'")
+            lines.append(f"local {name} = prefix .. '{before}'")
     return lines
 
 

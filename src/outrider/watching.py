@@ -1,24 +1,35 @@
-"""Hearing what the server says of all batches: `app.events.watch`, for threads and for asyncio."""
+"""Hearing what the server says of batches and jobs: `app.events.watch`, for threads and asyncio."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Literal, overload
 
-from outrider import clock
-from outrider.events import BATCH, BEGAN, BatchChange, Handlers, meant
+from outrider import clock, news
+from outrider.events import BATCH, BEGAN, BY_SERVER, BatchChange, Event, Handlers, meant
 from outrider.hub import Hub
-from outrider.io.listener import ANEW, Heard
+from outrider.io import Topics
+from outrider.io.listener import Heard
 
 POLL = 2.0
 _NAMES = {
-    "+": "batch.progress",
-    "-": "batch.progress",
-    "x": "batch.death",
-    "!": "batch.complete",
-    "$": "batch.success",
-    ".": "batch.settled",
+    b"+": "batch.progress",
+    b"-": "batch.progress",
+    b"x": "batch.death",
+    b"!": "batch.complete",
+    b"$": "batch.success",
+    b".": "batch.settled",
 }
-_ANY = "".join(_NAMES)
+OfBatches = Literal[
+    "batch.*",
+    "batch.progress",
+    "batch.death",
+    "batch.complete",
+    "batch.success",
+    "batch.settled",
+    "watch.began",
+]
+"""What gives a `BatchChange` only."""
 
 
 class Events(Handlers):
@@ -28,34 +39,55 @@ class Events(Handlers):
         super().__init__()
         self._hub = hub
 
-    def watch(self, *patterns: str) -> Iterator[BatchChange]:
-        """What happens to batches from now on, for ever; these events only, all by default.
+    @overload
+    def watch(self, *patterns: OfBatches) -> Iterator[BatchChange]: ...
+    @overload
+    def watch(self, *patterns: str) -> Iterator[Event]: ...
+    def watch(self, *patterns: str) -> Iterator[Event]:
+        """What the server tells from now on, for ever; these events only, `batch.*` by default.
 
-        The server tells whoever listens, once and unsaved: what comes while nobody listens, or
-        while the line is cut, is missed. `watch.began` says that listening has begun, or begun
-        anew; it comes only where it is asked for. Raises ConfigError for a pattern that no event
-        of a batch has, StoreError where listening is refused.
+        Those of batches, and of jobs what scripts bring about (`events.BY_SERVER`). It tells
+        whoever listens, once and unsaved: what comes while nobody listens, or while the line is
+        cut, is missed. `watch.began` says that listening has begun, or begun anew; it comes only
+        where it is asked for. Raises ConfigError for a pattern that means none of these, StoreError
+        where listening is refused.
         """
         wanted = _wanted(patterns)
-        with self._hub.listener() as listener:
+        with self._hub.listener(self._topics(wanted)) as listener:
             while True:
-                yield from self._changes(listener.hear(POLL, _ANY), wanted)
+                yield from self._told(listener.hear(POLL), wanted)
 
-    async def awatch(self, *patterns: str) -> AsyncIterator[BatchChange]:
+    @overload
+    def awatch(self, *patterns: OfBatches) -> AsyncIterator[BatchChange]: ...
+    @overload
+    def awatch(self, *patterns: str) -> AsyncIterator[Event]: ...
+    async def awatch(self, *patterns: str) -> AsyncIterator[Event]:
         """The same for asyncio."""
         wanted = _wanted(patterns)
-        async with self._hub.async_listener() as listener:
+        async with self._hub.async_listener(self._topics(wanted)) as listener:
             while True:
-                for change in self._changes(await listener.hear(POLL, _ANY), wanted):
-                    yield change
+                for event in self._told(await listener.hear(POLL), wanted):
+                    yield event
 
-    def _changes(self, heard: Iterable[Heard], wanted: frozenset[str]) -> Iterator[BatchChange]:
-        beginning = len(self._hub.keys.channel(""))
-        for channel, said in heard:
-            name = BEGAN if said == ANEW else _NAMES.get(said)
-            if name in wanted:
-                yield BatchChange(name, clock.now(), channel[beginning:], failed=said == "-")
+    def _topics(self, wanted: frozenset[str]) -> Topics:
+        keys, named = self._hub.keys, [name for name in BY_SERVER if name in wanted]
+        # With a listener to all batches each step of each is published: not without need.
+        all_batches = not named or not wanted.isdisjoint(BATCH)
+        patterns = (keys.channels("progress"),) if all_batches else ()
+        return Topics(tuple(keys.channel("news", name) for name in named), patterns)
+
+    def _told(self, heard: Iterable[Heard], wanted: frozenset[str]) -> Iterator[Event]:
+        keys, now = self._hub.keys, clock.now()
+        of_batch, of_jobs = len(keys.channel("progress", "")), keys.channel("news", "")
+        for channel, message in heard:
+            if channel.startswith(of_jobs):
+                name = channel.removeprefix(of_jobs)
+                yield from news.read(name, message, now, self._hub.max_payload)
+                continue
+            token = _NAMES.get(message) if channel else BEGAN
+            if token in wanted:
+                yield BatchChange(token, now, channel[of_batch:], failed=message == b"-")
 
 
 def _wanted(patterns: Sequence[str]) -> frozenset[str]:
-    return frozenset(meant(patterns or ("batch.*",), (*BATCH, BEGAN)))
+    return frozenset(meant(patterns or ("batch.*",), (*BATCH, *BY_SERVER, BEGAN)))

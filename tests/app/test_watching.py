@@ -10,18 +10,22 @@ from typing import Any, Self
 import pytest
 
 from outrider import App, ConfigError, StoreError
-from outrider.events import BatchChange
+from outrider.checkup.roles import rights_of
+from outrider.clock import now_ms
+from outrider.events import BatchChange, Event, JobEvent
 from outrider.job import Job
 from tests.app.conftest import Way, closing, loop
-from tests.app.hands import Hands, raw
+from tests.app.hands import Hands, promote, raw, write
 from tests.app.runs import Runs
-from tests.least import as_user
+from tests.least import as_user, make_user
 
 PATIENCE = 20.0
 
 
-def listeners(app: App) -> int:
-    """How many listen to all batches."""
+def listeners(app: App, channel: str = "") -> int:
+    """How many listen to all batches, or to a channel."""
+    if channel:
+        return int(raw(app, "PUBSUB", "NUMSUB", channel)[1])
     return int(raw(app, "PUBSUB", "NUMPAT"))
 
 
@@ -36,17 +40,17 @@ def until(condition: Callable[[], bool]) -> None:
 class Watcher:
     """Watches on a thread, by one way or the other, until `last` was told."""
 
-    def __init__(self, app: App, way: Way, *patterns: str, last: str) -> None:
-        self.heard: list[BatchChange] = []
+    def __init__(self, app: App, way: Way, *patterns: str, last: str, counts: str = "") -> None:
+        self.heard: list[Event] = []
         self.error: Exception | None = None
-        self._app, self._is_async = app, way.is_async
+        self._app, self._is_async, self._counts = app, way.is_async, counts
         self._patterns, self._last = patterns, last
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
-        before = listeners(self._app)
+        before = listeners(self._app, self._counts)
         self._thread.start()
-        until(lambda: listeners(self._app) > before or not self._thread.is_alive())
+        until(lambda: listeners(self._app, self._counts) > before or not self._thread.is_alive())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,6 +85,11 @@ class Watcher:
         return [change.name for change in self.heard]
 
 
+def changes(watcher: Watcher) -> list[BatchChange]:
+    """What was told of batches."""
+    return [event for event in watcher.heard if isinstance(event, BatchChange)]
+
+
 @pytest.fixture
 def outcomes(app: App) -> Job[..., Any]:
     """A job that ends as it is told."""
@@ -103,7 +112,7 @@ def test_all_that_happens_to_batches_is_told(way: Way, app: App, outcomes: Job[.
         with good.jobs():
             outcomes.enqueue("well")
         Runs(app, "host:2:ab").run_all()
-    told = [(one.name, one.bid, one.failed) for one in watcher.heard]
+    told = [(one.name, one.bid, one.failed) for one in changes(watcher)]
     assert sorted(told[:4]) == [
         ("batch.complete", bad.bid, False),
         ("batch.death", bad.bid, False),
@@ -123,6 +132,31 @@ def test_only_what_is_asked_for_is_told(way: Way, app: App, outcomes: Job[..., A
             outcomes.enqueue("dead")
         Runs(app).run_all()
     assert watcher.names == ["batch.death", "batch.settled"]
+
+
+def test_news_of_jobs_are_told_beside(way: Way, app: App) -> None:
+    """What a script brings about to them, in the order in which it happens."""
+    batch = app.batch()
+    with Watcher(app, way, "job.due", "job.exp*", "*.settled", last="batch.settled") as watcher:
+        for jid in ("a", "b"):
+            raw(app, "ZADD", app.keys("schedule"), 1, write(jid, expiry=2))
+            promote(app, "schedule", now_ms())
+        assert Hands(app).claim().payloads == []
+        with batch.jobs():
+            pass
+    assert watcher.names == [*["job.due"] * 2, *["job.expired"] * 2, "batch.settled"]
+    jobs = [event for event in watcher.heard if isinstance(event, JobEvent)]
+    assert [job.jid for job in jobs] == ["a", "b"] * 2
+
+
+def test_who_hears_of_jobs_alone_costs_batches_nothing(way: Way, app: App) -> None:
+    """With a listener to all batches each step of each would be published."""
+    channel = app.keys.channel("news", "job.due")
+    raw(app, "ZADD", app.keys("schedule"), 1, write("a"))
+    with Watcher(app, way, "job.due", last="job.due", counts=channel) as watcher:
+        assert listeners(app) == 0
+        promote(app, "schedule", now_ms())
+    assert watcher.names == ["job.due"]
 
 
 @pytest.mark.parametrize("pattern", ["job.died", "batch.exploded", ""])
@@ -169,9 +203,21 @@ def test_who_may_not_listen_is_told(way: Way, app: App) -> None:
     with Watcher(deaf, way, last="batch.settled") as watcher:
         pass
     assert isinstance(watcher.error, StoreError)
-    assert "does not let this user listen to all batches" in str(watcher.error)
+    assert "does not let this user listen to batch-*: " in str(watcher.error)
     raw(app, "ACL", "DELUSER", "deaf")
     deaf.close()
+
+
+def test_producers_do_not_hear_of_jobs(way: Way, app: App) -> None:
+    """News have the arguments of jobs with them."""
+    app.perform(make_user("producer", rights_of("producer"), app.keys))
+    producer = App(as_user(app.url, "producer"))
+    with Watcher(producer, way, "job.due", last="job.due", counts="none") as watcher:
+        pass
+    assert isinstance(watcher.error, StoreError)
+    assert "does not let this user listen to o:news:job.due: " in str(watcher.error)
+    raw(app, "ACL", "DELUSER", "producer")
+    producer.close()
 
 
 def test_where_nobody_watches_nobody_listens(app: App, hands: Hands) -> None:

@@ -100,6 +100,7 @@ def test_what_a_user_lacks(tmp_path: Path, own: App) -> None:
     assert (ran.returncode, level) == (1, "error")
     assert "user 'poor' may not call copy (needed by beat)" in text
     assert "publish batch-*" in text
+    assert "subscribe o:news:*" in text
     assert "queue:default" in text
 
 

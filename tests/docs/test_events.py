@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from outrider import App
 from outrider.events import BATCH, BEGAN, JOB, JobEvent
-from tests.app.hands import raw
+from tests.app.hands import Hands, put, raw, write
 from tests.app.runs import Runs
 from tests.process.harness import until
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
-HANDLERS, FOLLOW = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+HANDLERS, NEWS, FOLLOW = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 
 
 class Histogram:
@@ -51,6 +52,32 @@ def test_the_handlers(app: App) -> None:
     Runs(app).run_all()
     assert histogram.seen == [(True, {"job": "sometimes"})]
     assert told == [("boom", {"job": "sometimes", "jid": job.jid, "attempt": 1})]
+
+
+def test_what_the_server_tells(app: App) -> None:
+    """Somebody is paged for what is buried."""
+
+    class Paged(Exception):
+        pass
+
+    def page_somebody(*what: str) -> None:
+        paged.append(what)
+        raise Paged
+
+    paged: list[Any] = []
+
+    def run() -> None:
+        with suppress(Paged):
+            exec(NEWS, {"app": app, "page_somebody": page_somebody})
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    channel = app.keys.channel("news", "job.buried")
+    until(lambda: raw(app, "PUBSUB", "NUMSUB", channel)[1] == 1)
+    put(app, "default", write("a", expiry=1, retry_count=0))
+    assert Hands(app).claim().payloads == []
+    thread.join(20)
+    assert paged == [("job.buried", "app.job", "a")]
 
 
 def test_following(app: App) -> None:

@@ -14,6 +14,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     # 1: names, payloads and options, as plain values
     ("keys", "jsonsafe"),
     ("arguments", "payload", "options", "events"),
+    ("news",),
     # 2: Lua operations as values
     ("script",),
     # 3: the operations there are

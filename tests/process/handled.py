@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from typing import Any
 
-from outrider import App
+from outrider import App, current_job
 from outrider.script import command
 
 app = App(os.environ["OUTRIDER_TEST_URL"], timeout=float(os.environ["OUTRIDER_TEST_TIMEOUT"]))
@@ -33,6 +34,19 @@ def note_batch(event: Any) -> None:
 def bad(event: Any) -> None:
     """Fail, which must not harm anybody."""
     raise SystemExit(1)
+
+
+@app.events.on("job.recovered")
+def note_lost(event: Any) -> None:
+    """Leave a trace."""
+    _note("recovered", f"{event.job.rpartition('.')[2]} {event.token} {event.blamed}")
+
+
+@app.job
+def once() -> None:
+    """Take the process with it, the first time."""
+    if app.perform(command("RPUSH", "runs", current_job().token, decode=int)) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @app.job

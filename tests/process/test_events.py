@@ -68,6 +68,22 @@ def test_batches_are_told_in_each_process(tmp_path: Path, app: App, handled: Mod
         worker.end()
 
 
+def test_a_lost_process_is_told_in_the_others(
+    tmp_path: Path, app: App, handled: ModuleType
+) -> None:
+    """The child beside it hears what came back, with the token of the run that was lost (O170)."""
+    worker = start(tmp_path, app, "-p", "2")
+    try:
+        until(lambda: listed(app, "batches") == ["watch.began "] * 2, "both listen")
+        handled.once.enqueue()
+        until(lambda: "once" in " ".join(listed(app, "recovered")), "it was told")
+        assert listed(app, "recovered") == [f"once {listed(app, 'runs')[0]} True"]
+        until(lambda: "job.succeeded once" in listed(app, "events"), "it has run again")
+        assert worker.stop() == 0
+    finally:
+        worker.end()
+
+
 @pytest.mark.parametrize("name", ["long", "along"])
 def test_what_goes_back_at_a_stop_is_told(
     tmp_path: Path, app: App, handled: ModuleType, name: str

@@ -175,6 +175,7 @@ class Model:
     marks: list[tuple[int, str]] = field(default_factory=list)
     followed: set[str] | None = None
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
+    told: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def put(self, jid: str, place: str) -> None:
         """A copy of a job arrives in a place."""
@@ -232,6 +233,10 @@ class Model:
         """Expect a token on the progress channel of a batch, if anyone listens."""
         if self.followed is None or bid in self.followed:
             self.said[bid, token] += 1
+
+    def tell(self, event: str, job: Job, claim: str = "") -> None:
+        """Expect news of a job; `claim` is the token of one that was lost, marked for blame."""
+        self.told[event, f"{job.id} {claim}"] += 1
 
     def note(self, job: Job) -> None:
         """It is noted why a member failed."""

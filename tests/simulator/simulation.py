@@ -72,8 +72,11 @@ class Simulation:
         after = snapshot(self.wire)
         message.expect(self.model, self.before, after, answer)
         invariants.check(self.before, after, self.model)
-        same("progress is announced", +self.model.said, self.ear.heard())
+        said, told = self.ear.heard()
+        same("progress is announced", +self.model.said, said)
+        same("news are told", +self.model.told, told)
         self.model.said.clear()
+        self.model.told.clear()
         self.before = after
         return answer
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from outrider.events import BY_SERVER
 from outrider.io import Address
 from outrider.keys import Keys
 from outrider.script import Call, Script, Word
+from tests.simulator.payloads import read
 
 KEYS = Keys("sim:")
 DAY = "2026-11-21"
 _CHANNEL = f"{KEYS.prefix}batch-"
+_NEWS = f"{KEYS.prefix}o:news:"
 
 _SNAPSHOT = """#!lua
 local read = {
@@ -86,34 +89,57 @@ class Wire:
         self._connection.disconnect()
 
 
+Said = Counter[tuple[str, str]]
+
+
 class Ear:
-    """Listens to the progress of batches."""
+    """Listens to the progress of batches, and to news of jobs."""
 
     def __init__(self, wire: Wire) -> None:
         self._connection = wire.address.connection()
         self._connection.connect()
-        self._follows = False
+        self._send("SUBSCRIBE", *(_NEWS + name for name in BY_SERVER))
 
     def follow(self, bid: str = "") -> None:
         """Listen to one batch, or to all."""
-        words = ("SUBSCRIBE", _CHANNEL + bid) if bid else ("PSUBSCRIBE", _CHANNEL + "*")
-        self._connection.send_command(*words)
-        self._connection.read_response(disable_decoding=True)
-        self._follows = True
+        if bid:
+            self._send("SUBSCRIBE", _CHANNEL + bid)
+        else:
+            self._send("PSUBSCRIBE", _CHANNEL + "*")
 
-    def heard(self) -> Counter[tuple[str, str]]:
-        """What was said since the last time: (bid, token) and how often."""
-        said: Counter[tuple[str, str]] = Counter()
-        if self._follows:
-            self._connection.send_command("PING")
-            while (answer := self._connection.read_response(disable_decoding=True))[0] != b"pong":
-                channel, token = (word.decode() for word in answer[-2:])
-                said[channel.removeprefix(_CHANNEL), token] += 1
-        return said
+    def _send(self, *words: str) -> None:
+        self._connection.send_command(*words)
+        for _ in words[1:]:
+            self._connection.read_response(disable_decoding=True)
+
+    def heard(self) -> tuple[Said, Said]:
+        """What was said since the last time, and how often.
+
+        Of batches (bid, token), and of jobs (event, id and claim).
+        """
+        said, told = Said(), Said()
+        self._connection.send_command("PING")
+        while (answer := self._connection.read_response(disable_decoding=True))[0] != b"pong":
+            channel, message = answer[-2].decode(), answer[-1]
+            if channel.startswith(_NEWS):
+                told.update(_news(channel.removeprefix(_NEWS), message))
+            else:
+                said[channel.removeprefix(_CHANNEL), message.decode()] += 1
+        return said, told
 
     def close(self) -> None:
         """Stop listening."""
         self._connection.disconnect()
+
+
+def _news(event: str, message: bytes) -> Iterator[tuple[str, str]]:
+    head, jobs = message.split(b"\n", 1)
+    for word in head.decode().split(" "):
+        size, _, claim = word.partition(":")
+        payload, jobs = jobs[: int(size)], jobs[int(size) :]
+        yield event, f"{read(payload).id} {claim}"
+    if jobs:
+        raise Violation("news say where each job ends", message)
 
 
 def digest(call: Call[Any]) -> str:

@@ -8,9 +8,11 @@ from typing import Any, assert_type
 from outrider import (
     App,
     Batch,
+    BatchChange,
     BatchEvent,
     BatchStatus,
     FailedJob,
+    JobEvent,
     Process,
     RunningJob,
     RunRecord,
@@ -92,6 +94,16 @@ def look() -> None:
     app.batches.get("00").total  # type: ignore[union-attr]  # noqa: B018
 
 
+def follow() -> None:
+    """What is told of all batches, and of jobs where these are asked for."""
+    for change in app.events.watch():
+        assert_type(change, BatchChange)
+    for change in app.events.watch("batch.success", "watch.began"):
+        assert_type(change.bid, str)
+    for event in app.events.watch("job.due", "batch.success"):
+        assert_type(event, JobEvent | BatchChange)
+
+
 async def alook() -> None:
     """The same for asyncio."""
     assert_type(await app.batches.aget("00"), BatchStatus | None)
@@ -102,6 +114,8 @@ async def alook() -> None:
             assert_type(event.status, BatchStatus)
         assert_type(await status.aexplain(), str)
         await status.ajoin(until="death")  # type: ignore[arg-type]
+    async for change in app.events.awatch("batch.*"):
+        assert_type(change, BatchChange)
 
 
 def inside() -> None:

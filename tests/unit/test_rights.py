@@ -24,6 +24,8 @@ local prefix = string.sub(KEYS[1], 1, -8)
 local function key_queue(name) return prefix .. 'queue:' .. name end
 local key_retry = prefix .. 'retry'
 local key_dead = prefix .. 'dead'
+local function channel_news(name) return prefix .. 'o:news:' .. name end
+local function channel_progress(name) return prefix .. 'batch-' .. name end
 local function call_many(command, key, values)
   redis.call(command, key, unpack(values))
 end
@@ -35,7 +37,7 @@ local function further()
 end
 further()
 redis.call(string.find('a', ':', 1, true) and 'LLEN' or 'ZCARD', 'x')
-return redis.call('PUBSUB', 'NUMSUB', 'c')
+return redis.call('PUBSUB', 'NUMSUB', channel_news('c'))
 """
 
 
@@ -44,6 +46,7 @@ def test_what_a_script_reaches_counts() -> None:
     found = rights.of_script(SOURCE)
     assert found.commands == {"hget", "lpush", "llen", "zcard", "pubsub|numsub"}
     assert found.kinds == {"queue", "retry"}
+    assert found.channels == {"news"}
 
 
 @pytest.mark.parametrize("name", sorted(uses.scripts()))
@@ -63,8 +66,9 @@ def test_a_role_has_what_its_modules_use(role: str) -> None:
     both = {"INFO"} if role == "console" else set()
     extra = {"permitted"} if role == "console" else set()  # by doctor, through `checkup`
     assert ROLES[role].scripts == scripts | extra
-    by_io = {"PSUBSCRIBE", "SUBSCRIBE", "WAIT", "WAITAOF"}
-    assert ROLES[role].plain - by_io == (plain - {"CONFIG"}) | both
+    by_io = ("PSUBSCRIBE", "SUBSCRIBE", "WAIT")
+    others = {words for words in ROLES[role].plain if not words.startswith(by_io)}
+    assert others == (plain - {"CONFIG"}) | both
 
 
 def test_every_module_that_uses_an_operation_has_a_role() -> None:
@@ -91,6 +95,19 @@ def test_the_rules_of_a_prefix() -> None:
     patterns = [rule[1:] for rule in rules if rule[0] in "~&"]
     assert all(pattern.startswith(r"a\*\[b\]\?:") for pattern in patterns)
     assert r"~a\*\[b\]\?:queue:*" in rules
+
+
+@pytest.mark.parametrize(
+    ("role", "channels"),
+    [
+        ("producer", ["&p:batch-*"]),
+        ("worker", ["&p:o:news:*", "&p:batch-*"]),
+        ("console", ["&p:o:news:*", "&p:batch-*"]),
+    ],
+)
+def test_who_hears_what(role: str, channels: list[str]) -> None:
+    """News have arguments of jobs in them: who only enqueues may not hear these."""
+    assert [rule for rule in rights_of(role).rules(Keys("p:")) if rule[0] == "&"] == channels
 
 
 def test_all_kinds_are_somebodys() -> None:

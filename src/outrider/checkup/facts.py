@@ -17,6 +17,7 @@ from outrider.store import server
 SETTINGS = ("appendfsync", "save")
 """What INFO does not tell. Where it can't be read, the checks that need it say so."""
 _SAMPLE = "host:1:0123456789ab"
+_ON_CHANNELS = ("publish", "subscribe", "psubscribe")
 
 
 class Need(NamedTuple):
@@ -56,19 +57,26 @@ def user_of(url: str) -> str:
 def needs(keys: Keys, names: Sequence[str], queues: Sequence[str] = ()) -> list[Need]:
     """What a user with these roles must be allowed; of queues those that are served are tried."""
     allowed = roles.rights_of(*names)
-    guard, channel = keys.guards[0], keys.channel("0" * 16)
     found = []
     for word in sorted(allowed.commands):
-        about = {"publish": channel, "subscribe": channel, "psubscribe": keys.channels}
-        name = f"{word} {keys.channel('*')}" if word in about else word
-        attempt = [*word.upper().split("|"), *[about.get(word, guard)] * 4]
-        found.append(Need("command", name, attempt))
+        about = sorted(allowed.channels) if word in _ON_CHANNELS else [""]
+        for kind in about:
+            name = f"{word} {keys.channel(kind, '*')}" if kind else word
+            attempt = [*word.upper().split("|"), *[_argument(keys, word, kind)] * 4]
+            found.append(Need("command", name, attempt))
     for kind in sorted(allowed.kinds):
         for name in (queues or ("default",)) if kind == "queue" else (_SAMPLE,):
             pattern = keys(kind, name if kind == "queue" else "*")
             attempt = ["EVALSHA", "0", "1", keys(kind, name)]
             found.append(Need("key", pattern, attempt))
     return found
+
+
+def _argument(keys: Keys, word: str, kind: str) -> str:
+    """What a command is tried with: a channel of this kind, or all, or a key."""
+    if not kind:
+        return keys.guards[0]
+    return keys.channels(kind) if word == "psubscribe" else keys.channel(kind, "0" * 16)
 
 
 def gather(

@@ -12,32 +12,29 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from outrider.keys import TABLE, Keys
+from outrider.keys import CHANNELS, TABLE, Keys
 
-_PREAMBLE = re.compile(r"^local (?:prefix\b|key_|function key_).*$", re.MULTILINE)
+_PREAMBLE = re.compile(r"^local (?:prefix\b|key_|function (?:key|channel)_).*$", re.MULTILINE)
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)\(")
 _NAME = re.compile(r"\w+")
 _CALL = re.compile(r"\b(?:redis\.p?call|call_many)\(")
 _WORD = re.compile(r"'([A-Z_]+)'")
 _KEY = re.compile(r"\bkey_([a-z0-9]+)\b")
+_CHANNEL = re.compile(r"\bchannel_([a-z]+)\b")
 _SETS = frozenset({"schedule", "retry", "dead"})
 _PLACES = _SETS | {"queue", "held", "staged", "claims"}
 _CONTAINERS = {"PUBSUB"}
-_CHANNELS = frozenset({"publish", "subscribe", "psubscribe"})
 _OF_PROCESSES = {"process", "work", "workers", "signals"}
 _IDENTITY = "*:[0-9]*:[0-9a-f]*"
 
 
 class Rights(NamedTuple):
-    """Commands, as an access list spells them, and kinds of keys."""
+    """Commands, as an access list spells them, kinds of keys, and kinds of channels."""
 
     commands: frozenset[str]
     kinds: frozenset[str]
-
-    def has_channels(self) -> bool:
-        """Whether it speaks or listens on the channels of batches."""
-        return not self.commands.isdisjoint(_CHANNELS)
+    channels: frozenset[str] = frozenset()
 
     def patterns(self, keys: Keys) -> list[str]:
         """Which keys these are, as patterns."""
@@ -49,11 +46,10 @@ class Rights(NamedTuple):
 
     def rules(self, keys: Keys) -> list[str]:
         """The words of ACL SETUSER that give these rights, and no others."""
-        channels = [f"&{keys.channels}"] if self.has_channels() else []
         return [
             *("resetkeys", "resetchannels", "-@all"),
             *(f"~{pattern}" for pattern in self.patterns(keys)),
-            *channels,
+            *(f"&{keys.channels(kind)}" for kind in sorted(self.channels)),
             *(f"+{name}" for name in sorted(self.commands)),
         ]
 
@@ -67,11 +63,12 @@ _BASE = Rights(
 
 def union(parts: Iterable[Rights]) -> Rights:
     """What all these need, and what a connection needs by itself."""
-    commands, kinds = set(_BASE.commands), set(_BASE.kinds)
+    commands, kinds, channels = set(_BASE.commands), set(_BASE.kinds), set(_BASE.channels)
     for part in parts:
         commands |= part.commands
         kinds |= part.kinds
-    return Rights(frozenset(commands), frozenset(kinds))
+        channels |= part.channels
+    return Rights(frozenset(commands), frozenset(kinds), frozenset(channels))
 
 
 def of_script(source: str) -> Rights:
@@ -83,13 +80,14 @@ def of_script(source: str) -> Rights:
         kinds |= _SETS
     if re.search(r"^local key = ARGV", source, re.MULTILINE):  # any key where jobs may lie
         kinds |= _PLACES
-    return Rights(frozenset(commands), frozenset(kinds))
+    return Rights(frozenset(commands), frozenset(kinds), frozenset(_CHANNEL.findall(text)))
 
 
 def of_command(words: str) -> Rights:
-    """What a plain command needs: `HGETALL batch`, the command and the kind of its key."""
+    """What a plain command needs: `HGETALL batch`, with the kind of its key or channel."""
     command, *kinds = words.split()
-    return Rights(frozenset({command.lower()}), frozenset(kinds))
+    channels = frozenset(kinds) & CHANNELS.keys()
+    return Rights(frozenset({command.lower()}), frozenset(kinds) - channels, channels)
 
 
 def setuser(name: str, rights: Rights, keys: Keys) -> str:

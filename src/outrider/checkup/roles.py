@@ -40,8 +40,8 @@ _PRODUCER = _role(
     """cancel cancel_members cancelled catalogue commit listen picture purge push release renew
     reserve stage""",
     """GETRANGE slots, HEXISTS batch, HGET batch, HGETALL batch, HKEYS owners, HSCAN claims,
-    HSCAN kids, PSUBSCRIBE, SUBSCRIBE, UNLINK staged, WAIT, WAITAOF, ZCARD batches,
-    ZRANGE leases""",
+    HSCAN kids, PSUBSCRIBE progress, SUBSCRIBE progress, UNLINK staged, WAIT, WAITAOF,
+    ZCARD batches, ZRANGE leases""",
 )
 ROLES = {
     "producer": _PRODUCER,
@@ -52,7 +52,7 @@ ROLES = {
         rummage sample survey timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
         LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
-        ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
+        SUBSCRIBE news, ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
         _PRODUCER,
     ),
     "console": _role(
@@ -62,9 +62,9 @@ ROLES = {
         restore roll rummage seek signal timed waiting""",
         """GETRANGE slots, HGET batch, HGET measured, HGET sampled, HGETALL batch, HGETALL measured,
         HGETALL operation, HGETALL sampled, HGETALL totals, HKEYS kids, HKEYS owners, HSCAN claims,
-        HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, PSUBSCRIBE, SADD paused,
-        SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
-        SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE,
+        HSCAN kids, INFO, LLEN dead held queue retry schedule, MGET stat, PSUBSCRIBE progress,
+        SADD paused, SADD pausednames, SISMEMBER paused, SISMEMBER pausednames, SMEMBERS heldnames,
+        SMEMBERS queues, SREM paused, SREM pausednames, SUBSCRIBE news progress,
         SUNION heldnames pausednames, ZCARD batches, ZCARD dead held queue retry schedule,
         ZCARD trash, ZRANGE leases, ZRANGE marks, ZRANGE moving""",
     ),

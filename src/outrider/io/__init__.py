@@ -2,6 +2,6 @@
 
 from outrider.io.connections import Address
 from outrider.io.executor import AsyncExecutor, Executor
-from outrider.io.listener import AsyncListener, Listener
+from outrider.io.listener import AsyncListener, Listener, Topics
 
-__all__ = ["Address", "AsyncExecutor", "AsyncListener", "Executor", "Listener"]
+__all__ = ["Address", "AsyncExecutor", "AsyncListener", "Executor", "Listener", "Topics"]

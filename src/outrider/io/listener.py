@@ -17,24 +17,45 @@ from outrider.io.connections import Address
 
 RETRY = 0.25
 ANEW = "?"
-_BURST = 1000
+_BURST, _MOST = 1000, 1 << 22
+
+
+class Topics(NamedTuple):
+    """What to listen to: channels, and all channels of some patterns.
+
+    Who `may_ask` instead waits on where listening is refused; for others that is a StoreError.
+    """
+
+    channels: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    may_ask: bool = False
+
+    def commands(self) -> list[tuple[str, ...]]:
+        """How to ask for them."""
+        both = [("SUBSCRIBE", *self.channels), ("PSUBSCRIBE", *self.patterns)]
+        return [words for words in both if len(words) > 1]
 
 
 class Heard(NamedTuple):
-    """A message, and the channel that it was said on."""
+    """A message, and the channel that it was said on; that is "" for what the listener says."""
 
     channel: str
-    token: str
+    message: bytes
+
+    @property
+    def token(self) -> str:
+        """The message as a text."""
+        return self.message.decode("utf-8", "replace")
+
+
+_ANEW = Heard("", ANEW.encode())
 
 
 class Listener:
-    """Hears a channel, for one thread. A context manager: its connection ends with it.
+    """Hears some topics, for one thread. A context manager: its connection ends with it."""
 
-    Or all channels of a pattern, where that `is_pattern`.
-    """
-
-    def __init__(self, address: Address, channel: str, *, is_pattern: bool = False) -> None:
-        self._address, self._channel, self._is_pattern = address, channel, is_pattern
+    def __init__(self, address: Address, topics: Topics) -> None:
+        self._address, self._topics = address, topics
         self._connection: Any = None
 
     def __enter__(self) -> Self:
@@ -50,19 +71,19 @@ class Listener:
         """
         return "".join(heard.token for heard in self.hear(seconds, tokens))
 
-    def hear(self, seconds: float, tokens: str) -> list[Heard]:
-        """The same with the channels."""
+    def hear(self, seconds: float, tokens: str | None = None) -> list[Heard]:
+        """The same with the channels; by default any message will do."""
         from redis.exceptions import RedisError
 
         end = time.monotonic() + seconds
         try:
             if self._connection is None:
                 self._subscribe(seconds)
-                return [Heard("", ANEW)]
+                return [_ANEW]
             return self._hear(end, tokens)
         except (RedisError, OSError) as error:
             self._drop()
-            _check(self._is_pattern, error)
+            _check(self._topics, error)
             time.sleep(max(0.0, min(RETRY, end - time.monotonic())))
             return []
         except BaseException:
@@ -73,20 +94,20 @@ class Listener:
         self._connection = self._address.connection()
         self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         self._connection.connect()
-        self._connection.send_command(*_words(self._channel, self._is_pattern))
-        self._connection.read_response(disable_decoding=True)
+        for words in self._topics.commands():
+            self._connection.send_command(*words)
+            for _ in words[1:]:
+                # What is said in between is taken for one: it was said before all this began.
+                self._connection.read_response(disable_decoding=True)
 
-    def _hear(self, end: float, tokens: str) -> list[Heard]:
-        all_heard: list[Heard] = []
-        found = False
-        while len(all_heard) < _BURST:
-            left = 0.0 if found else max(0.0, end - time.monotonic())
+    def _hear(self, end: float, tokens: str | None) -> list[Heard]:
+        burst = _Burst(tokens)
+        while burst.has_room():
+            left = 0.0 if burst.found else max(0.0, end - time.monotonic())
             if not self._connection.can_read(timeout=left):
                 break
-            heard = _read(self._connection.read_response(disable_decoding=True))
-            all_heard += heard
-            found = found or any(one.token in tokens for one in heard)
-        return all_heard
+            burst.add(self._connection.read_response(disable_decoding=True))
+        return burst.heard
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -97,8 +118,8 @@ class Listener:
 class AsyncListener:
     """The same for asyncio."""
 
-    def __init__(self, address: Address, channel: str, *, is_pattern: bool = False) -> None:
-        self._address, self._channel, self._is_pattern = address, channel, is_pattern
+    def __init__(self, address: Address, topics: Topics) -> None:
+        self._address, self._topics = address, topics
         self._connection: Any = None
 
     async def __aenter__(self) -> Self:
@@ -114,8 +135,8 @@ class AsyncListener:
         """
         return "".join(heard.token for heard in await self.hear(seconds, tokens))
 
-    async def hear(self, seconds: float, tokens: str) -> list[Heard]:
-        """The same with the channels."""
+    async def hear(self, seconds: float, tokens: str | None = None) -> list[Heard]:
+        """The same with the channels; by default any message will do."""
         from redis.exceptions import RedisError
 
         end = time.monotonic() + seconds
@@ -123,11 +144,11 @@ class AsyncListener:
             with cancellable():
                 if self._connection is None:
                     await self._subscribe(seconds)
-                    return [Heard("", ANEW)]
+                    return [_ANEW]
                 return await self._hear(end, tokens)
         except (RedisError, OSError) as error:
             await self._drop()
-            _check(self._is_pattern, error)
+            _check(self._topics, error)
             await asyncio.sleep(max(0.0, min(RETRY, end - time.monotonic())))
             return []
         except BaseException:
@@ -138,21 +159,20 @@ class AsyncListener:
         self._connection = self._address.async_connection()
         self._connection.socket_connect_timeout = min(self._address.connecting, max(seconds, 0.01))
         await self._connection.connect()
-        await self._connection.send_command(*_words(self._channel, self._is_pattern))
-        await self._connection.read_response(disable_decoding=True)
+        for words in self._topics.commands():
+            await self._connection.send_command(*words)
+            for _ in words[1:]:
+                await self._connection.read_response(disable_decoding=True)
 
-    async def _hear(self, end: float, tokens: str) -> list[Heard]:
-        all_heard: list[Heard] = []
-        found = False
-        while len(all_heard) < _BURST:
-            left = 0.001 if found else max(0.001, end - time.monotonic())
+    async def _hear(self, end: float, tokens: str | None) -> list[Heard]:
+        burst = _Burst(tokens)
+        while burst.has_room():
+            left = 0.001 if burst.found else max(0.001, end - time.monotonic())
             answer = await self._connection.read_response(disable_decoding=True, timeout=left)
             if answer is None:
                 break
-            heard = _read(answer)
-            all_heard += heard
-            found = found or any(one.token in tokens for one in heard)
-        return all_heard
+            burst.add(answer)
+        return burst.heard
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -160,21 +180,32 @@ class AsyncListener:
             await asyncio.shield(connection.disconnect(nowait=True))
 
 
-def _words(channel: str, is_pattern: bool) -> tuple[str, str]:
-    return ("PSUBSCRIBE", channel) if is_pattern else ("SUBSCRIBE", channel)
+class _Burst:
+    """What is heard at once: `found` when one of these messages, or any, is among it."""
+
+    def __init__(self, tokens: str | None) -> None:
+        self.heard: list[Heard] = []
+        self.found = False
+        self._tokens, self._size = tokens, 0
+
+    def has_room(self) -> bool:
+        """Whether more may be read before this is dealt with: messages may be large."""
+        return len(self.heard) < _BURST and self._size < _MOST
+
+    def add(self, answer: Any) -> None:
+        """Take what the server has said; all but messages is passed over."""
+        if isinstance(answer, list) and answer and answer[0] in (b"message", b"pmessage"):
+            channel, message = answer[-2:]
+            heard = Heard(channel.decode("utf-8", "replace"), message)
+            self.heard.append(heard)
+            self._size += len(message)
+            self.found = self.found or self._tokens is None or heard.token in self._tokens
 
 
-def _check(is_pattern: bool, error: Exception) -> None:
+def _check(topics: Topics, error: Exception) -> None:
     """Raise StoreError where listening is refused to one who can do nothing else instead."""
     from redis.exceptions import NoPermissionError
 
-    if is_pattern and isinstance(error, NoPermissionError):
-        raise StoreError(f"the server does not let this user listen to all batches: {error}")
-
-
-def _read(answer: Any) -> list[Heard]:
-    """The message in an answer; none in one to something else."""
-    if not isinstance(answer, list) or not answer or answer[0] not in (b"message", b"pmessage"):
-        return []
-    channel, token = answer[-2:]
-    return [Heard(channel.decode("utf-8", "replace"), token.decode("utf-8", "replace"))]
+    if not topics.may_ask and isinstance(error, NoPermissionError):
+        asked = ", ".join(topics.patterns + topics.channels)
+        raise StoreError(f"the server does not let this user listen to {asked}: {error}")

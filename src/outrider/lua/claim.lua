@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --- @include "lib/batch"
 --- @include "lib/dead"
+--- @include "lib/news"
 --- @include "lib/stats"
 --- @include "lib/within"
 -- Takes up to `want` jobs from the queues in the order given, into the claims of one child.
@@ -20,7 +21,7 @@ if request == tonumber(last) then
   return answer
 end
 
-local taken, trims, batches, unreadable, late, callbacks, expired = {}, {}, {}, {}, {}, {}, 0
+local taken, trims, batches, unreadable, late, callbacks, expired = {}, {}, {}, {}, {}, {}, {}
 local changed = 0
 
 -- Names of paused jobs; hardly ever any.
@@ -83,7 +84,7 @@ local function admit_member(payload, bid, number, lapsed)
     becomes(batch, number, DEAD)
     table.insert(unreadable, payload)
   elseif lapsed or state > FAILING then
-    if state == WAITING then becomes(batch, number, EXPIRED); expired = expired + 1 end
+    if state == WAITING then becomes(batch, number, EXPIRED); table.insert(expired, payload) end
   elseif not batch.known and string.sub(payload, -#FORGOTTEN - 1) ~= FORGOTTEN .. '}' then
     return append(payload, FORGOTTEN)
   else
@@ -165,11 +166,11 @@ redis.call('HSET', owners, child, string.format('%d %d %d', request, first, n))
 for _, job in ipairs(late) do
   -- An attempt was made already: it dies with its error. One that never ran is simply over.
   local dies = has_run(job.payload)
-  if dies then table.insert(unreadable, job.payload) else expired = expired + 1 end
+  table.insert(dies and unreadable or expired, job.payload)
   if job.cb then callback_is(job.cb, dies and 'dead' or 'expired') end
 end
 bury(unreadable, now)
-count('expired', expired, day)
+count('expired', #expired, day)
 for name, payloads in pairs(held) do
   redis.call('SADD', key_heldnames, name)
   call_many('LPUSH', key_held(name), payloads)
@@ -181,4 +182,6 @@ for bid, batch in pairs(batches) do
 end
 for _, cb in ipairs(callbacks) do revive_callback(cb) end
 settle_all(now)
+tell_news('job.expired', expired)
+tell_news('job.buried', unreadable)
 return answer

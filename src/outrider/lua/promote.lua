@@ -2,6 +2,7 @@
 --- @include "lib/dead"
 --- @include "lib/payload"
 --- @include "lib/lists"
+--- @include "lib/news"
 --- @include "lib/within"
 -- Moves up to `limit` due jobs (or those that fill `bytes`) of `schedule` or `retry` to their queues, bytes
 -- unchanged but for the spliced enqueued_at. What is no job goes to the dead set as it is. Whoever moved
@@ -63,4 +64,6 @@ for _, queue in ipairs(order) do push_all(queue, by_queue[queue]) end
 bury(unreadable, now)
 redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)
 redis.call('SET', key_scheduler, string.format('%d %s', now, identity), 'EX', KEPT)
+for _, queue in ipairs(order) do tell_news('job.due', by_queue[queue]) end
+tell_news('job.buried', unreadable)
 return { #found, next_at(), 1 }

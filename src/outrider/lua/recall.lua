@@ -6,4 +6,4 @@
 local marks = {}
 for _, token in ipairs(blamed) do marks[child .. ':' .. string.format('%d', token)] = 'blamed' end
 for _, token in ipairs(timed_out) do marks[child .. ':' .. string.format('%d', token)] = 'timed_out' end
-return recall_claims(identity, child, limit, marks, now)
+return tell_recovered(recall_claims(identity, child, limit, marks, now))

@@ -67,8 +67,8 @@ JOBS: Faults = {
     "double delivery runs again": [("elseif lapsed or state > FAILING then", "elseif lapsed then")],
     "expired member not told to its batch": [
         (
-            "if state == WAITING then becomes(batch, number, EXPIRED); expired",
-            "if true then expired",
+            "if state == WAITING then becomes(batch, number, EXPIRED); table",
+            "if true then table",
         )
     ],
     "expired member of a forgotten batch runs": [
@@ -102,10 +102,16 @@ JOBS: Faults = {
     "nothing is said to be left": [("local left = is_full() and 3 or ", "local left = ")],
     "copy of what expired runs": [("  set_state(batch.slots, number, state)\n", "")],
     "expired jobs not counted": [
-        ("job.payload) else expired = expired + 1 end", "job.payload) end")
+        (
+            "table.insert(dies and unreadable or expired, job.payload)",
+            "if dies then table.insert(unreadable, job.payload) end",
+        )
     ],
     "the dead counted as expired": [
-        ("job.payload) else expired = expired + 1 end", "job.payload) end; expired = expired + 1")
+        (
+            "table.insert(dies and unreadable or expired, job.payload)",
+            "if dies then bury({ job.payload }, now) end; table.insert(expired, job.payload)",
+        )
     ],
     # -- paused names ----------------------------------------------------------------------
     "paused name overlooked": [
@@ -357,7 +363,7 @@ settle_all(now)
     "worker forgotten too early": [("if #children_of(identity) == 0 then", "if true then")],
     "blame lost": [("mark ~= 'blamed' then", "mark then")],
     "all that a child held is blamed": [
-        ("marked(found[i], marks[child .. ':' .. tokens[i]], now)", "marked(found[i], 'blamed', 1)")
+        ("marked(found[i], mark, now)", "marked(found[i], 'blamed', 1)")
     ],
     "earlier blame lost": [("    if type(at) == 'number' and at >", "    if false and at >")],
     "blame of any age counts": [(" and at > now / 1000 - BLAME_WINDOW then", " then")],
@@ -405,6 +411,21 @@ settle_all(now)
     "cancelled job taken back without a word": [
         ("if bid and is_cancelled(bid) then", "if false then")
     ],
+    "what is due is not told": [("do tell_news('job.due', by_queue[queue]) end", "do end")],
+    "what expires is not told": [("tell_news('job.expired', expired)\n", "")],
+    "what is buried is not told": [("tell_news('job.buried', unreadable)\n", "")],
+    "the dead told as expired": [
+        ("tell_news('job.buried', unreadable)", "tell_news('job.expired', unreadable)")
+    ],
+    "what comes back is not told": [("  tell_news('job.recovered', payloads, notes)\n", "")],
+    "what is relieved told as lost": [
+        (
+            "return #return_claims(identity, child, tokens, limit, bytes, {}, 0)",
+            "return tell_recovered(return_claims(identity, child, tokens, limit, bytes, {}, 0))",
+        )
+    ],
+    "recovery told of another claim": [("token = tokens[i]", "token = tokens[1]")],
+    "all that comes back told as blamed": [("(job.mark == 'blamed' and '!' or '')", "'!'")],
     "promote leaves the job": [("redis.call('ZREMRANGEBYRANK', set, 0, #found - 1)\n", "")],
     "two workers promote at once": [("(not leads and math.abs", "(false and math.abs")],
     "who promoted last leads for ever": [("math.abs(now - at) < TURN", "true")],

@@ -108,6 +108,8 @@ def give_back(
                 model.cancelling.add(known.bid)
             model.take(job.id, "claim")
             model.put(job.id, "queue")
+            blame = "!" if marks.get((key[1], token)) == "blamed" else ""
+            model.tell("job.recovered", job, f"{token}{blame}")
         backs.append([told(old[token], marks.get((key[1], token), ""), now) for token in back])
     in_front(before, after, backs)
     return [len(back) for back in backs if back]

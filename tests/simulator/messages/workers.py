@@ -155,6 +155,7 @@ class Claim(Message):
         lapsed = self._late(job)
         state = model.state(job)
         if not job.readable:
+            model.tell("job.buried", job)
             return "dead"
         if job.name in model.paused_names:
             return "held"
@@ -164,6 +165,7 @@ class Claim(Message):
             if lapsed:
                 model.call_back(job, "dead" if job.tried else "expired")
                 model.expired += not job.tried
+                model.tell("job.buried" if job.tried else "job.expired", job)
                 return "dead" if job.tried else ""
             model.revive_callback(job)
             return "claim"
@@ -175,9 +177,11 @@ class Claim(Message):
             state = FAILING
         if lapsed and state == FAILING:
             model.change(job, DEAD)
+            model.tell("job.buried", job)
             return "dead"
         if lapsed and state == WAITING:
             model.expired += 1
+            model.tell("job.expired", job)
             model.change(job, EXPIRED)
         return "" if lapsed or state > FAILING else "claim"
 
@@ -343,6 +347,7 @@ class Promote(Message):
         for job in map(read, due):
             model.take(job.id, self.name)
             model.put(job.id, "queue" if job.readable else "dead")
+            model.tell("job.due" if job.readable else "job.buried", job)
         in_front(before, after, [])
         later = [math.ceil(score * 1000 - 0.001) for score, _ in ordered[len(due) :]]
         leads = model.scheduler[0] in {"", self.identity}

@@ -22,7 +22,7 @@ end
 
 -- Tokens of the progress channel; a server without listeners is not troubled with them.
 local function announce(bid, token, times)
-  local channel = prefix .. 'batch-' .. bid
+  local channel = channel_progress(bid)
   if redis.call('PUBSUB', 'NUMSUB', channel)[2] == 0 and redis.call('PUBSUB', 'NUMPAT') == 0 then return end
   for _ = 1, times do redis.call('PUBLISH', channel, token) end
 end

@@ -2,6 +2,7 @@
 --- @include "lib/children"
 --- @include "lib/line"
 --- @include "lib/lists"
+--- @include "lib/news"
 --- @include "lib/within"
 -- Tokens above `begun`, and not above `revoked`, that a child holds: the newest first.
 local function held_tokens(identity, child, begun, revoked)
@@ -17,7 +18,7 @@ end
 
 -- Gives the claims of the first `limit` of these tokens (or those that fill `bytes`) back to the front of
 -- their queues. The newest come first: what returns last lies at the front, and the oldest belongs there.
--- `marks` says of `child:token` what its payload is told. Returns how many were moved.
+-- `marks` says of `child:token` what its payload is told. Returns those that were moved.
 local function return_claims(identity, child, tokens, limit, bytes, marks, now)
   local claims = key_claims(identity .. ':' .. child)
   local found = within(math.min(limit, #tokens), bytes, function(first, last)
@@ -28,12 +29,24 @@ local function return_claims(identity, child, tokens, limit, bytes, marks, now)
     local _, queue, bid = read(found[i])
     -- Who cancels took it for running, and left it; it has to be looked at again.
     if bid and is_cancelled(bid) then redis.call('ZINCRBY', key_cancelling, 1, bid) end
-    local payload = marked(found[i], marks[child .. ':' .. tokens[i]], now)
-    table.insert(jobs, { queue = queue or 'default', payload = payload })
+    local mark = marks[child .. ':' .. tokens[i]]
+    local payload = marked(found[i], mark, now)
+    table.insert(jobs, { queue = queue or 'default', payload = payload, token = tokens[i], mark = mark })
   end
-  if #jobs == 0 then return 0 end
+  if #jobs == 0 then return jobs end
   give_back(jobs)
   redis.call('HDEL', claims, unpack(tokens, 1, #jobs))
+  return jobs
+end
+
+-- Tells what has come back from who is gone. Returns how many these are.
+local function tell_recovered(jobs)
+  if #jobs == 0 or not is_heard('job.recovered') then return #jobs end
+  local payloads, notes = {}, {}
+  for i, job in ipairs(jobs) do
+    payloads[i], notes[i] = job.payload, job.token .. (job.mark == 'blamed' and '!' or '')
+  end
+  tell_news('job.recovered', payloads, notes)
   return #jobs
 end
 
@@ -42,16 +55,16 @@ local function recall_claims(identity, child, limit, marks, now)
   local owners = key_owners(identity)
   redis.call('HSET', owners, child, 'gone')
   local tokens = held_tokens(identity, child, 0, math.huge)
-  local moved = return_claims(identity, child, tokens, limit, BYTES, marks, now)
-  if moved == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
-  return moved
+  local jobs = return_claims(identity, child, tokens, limit, BYTES, marks, now)
+  if #jobs == #tokens then redis.call('HDEL', owners, child, child .. ':ack') end
+  return jobs
 end
 
 -- The same for a worker, one child after another; when nothing is left, the worker is forgotten.
 local function recall_worker(identity, limit, marks, now)
-  local moved = 0
+  local jobs = {}
   for _, child in ipairs(children_of(identity)) do
-    if moved == 0 then moved = recall_claims(identity, child, limit, marks, now) end
+    if #jobs == 0 then jobs = recall_claims(identity, child, limit, marks, now) end
   end
   if #children_of(identity) == 0 then
     redis.call('ZREM', key_leases, identity)
@@ -60,5 +73,5 @@ local function recall_worker(identity, limit, marks, now)
     redis.call('DEL', key_owners(identity), key_process(identity), key_work(identity), key_workers(identity),
       key_signals(identity))
   end
-  return moved
+  return tell_recovered(jobs)
 end
