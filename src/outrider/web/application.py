@@ -99,6 +99,7 @@ def create_app(
         exception_handlers={HTTPException: _failed},
     )
     made.router.redirect_slashes = False
+    made.state.streams = desk.streams
     made.add_middleware(_Guard, hosts=hosts)
     return made
 

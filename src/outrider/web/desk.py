@@ -12,6 +12,7 @@ from outrider.web.guard import is_here
 from outrider.web.principals import Principal
 from outrider.web.problems import Refusal
 from outrider.web.showing import Redaction
+from outrider.web.streams import Streams
 from outrider.web.visit import Act, Visit
 
 REQUEST_ID = "outrider.request_id"
@@ -36,6 +37,7 @@ class Desk:
         self._redaction = redaction
         self._on_act = on_act
         self._only_here = only_here
+        self.streams = Streams()
 
     async def welcome(self, request: Request, needs: str | None) -> Visit:
         """The visit that a request begins; refused when nobody is known to ask."""
@@ -52,6 +54,7 @@ class Desk:
             self._redaction,
             peer(request.scope),
             request.scope[REQUEST_ID],
+            streams=self.streams,
             on_act=self._on_act,
         )
 

@@ -9,12 +9,13 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from outrider.web.principals import Permission
 from outrider.web.problems import refusal_of
+from outrider.web.streams import Stream
 from outrider.web.visit import Visit
 
 Method = Literal["GET", "POST"]
@@ -28,7 +29,8 @@ class Endpoint:
     `asks` are the parameters of path and query, `body` what is posted, `answers` what comes back.
     `needs` is the permission without which it is refused; None for what everybody may know.
     `problems` are the statuses of refusals of its own. `created` gives the path of what it has
-    made, below the API. With `keyed` it takes an Idempotency-Key.
+    made, below the API. With `keyed` it takes an Idempotency-Key. With `streams` it gives a Stream
+    of its answers.
     """
 
     method: Method
@@ -41,6 +43,7 @@ class Endpoint:
     problems: tuple[int, ...]
     created: Callable[[Any], str] | None
     keyed: bool
+    streams: bool
 
     @property
     def name(self) -> str:
@@ -103,8 +106,10 @@ def endpoint(
     def make(function: Callable[..., Awaitable[Any]]) -> Endpoint:
         hints = get_type_hints(function, include_extras=True)
         asks, body, answers = hints.get("ask"), hints.get("body"), hints["return"]
+        streams = get_origin(answers) is Stream
+        answers = get_args(answers)[0] if streams else answers
         return Endpoint(
-            method, path, needs, function, asks, body, answers, problems, created, keyed
+            method, path, needs, function, asks, body, answers, problems, created, keyed, streams
         )
 
     return make

@@ -91,6 +91,11 @@ def _parameters(one: Endpoint, components: dict[str, Any]) -> list[dict[str, Any
 
 def _answer(one: Endpoint) -> dict[str, Any]:
     headers = {"X-Request-Id": {"schema": {"type": "string"}}}
+    if one.streams:
+        words = f"Events whose data are {one.answers.__name__}, and `problem`"
+        text = {"type": "string", "description": words, "x-event": _schema(one.answers)}
+        content = {"text/event-stream": {"schema": text}}
+        return {"description": HTTPStatus(200).phrase, "headers": headers, "content": content}
     if one.method == "GET":
         headers["ETag"] = {"schema": {"type": "string"}}
     if one.created is not None:
@@ -121,9 +126,14 @@ def _problems(one: Endpoint) -> dict[str, Any]:
         }
         for status in sorted(found)
     }
-    unchanged = {"304": {"description": HTTPStatus(304).phrase}} if one.method == "GET" else {}
-    return unchanged | answers
+    if one.method != "GET" or one.streams:
+        return answers
+    return {"304": {"description": HTTPStatus(304).phrase}} | answers
 
 
 def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=kind.__name__)}}}
+    return {"application/json": {"schema": _schema(kind)}}
+
+
+def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"$ref": _REFERENCE.format(name=kind.__name__)}

@@ -24,6 +24,7 @@ Permission = Literal[
     "trash.restore",
     "trash.empty",
     "marks.make",
+    "server.read",
 ]
 PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
 """Everything there is to allow. `jobs.reveal`: see, and search for, what redaction hides."""

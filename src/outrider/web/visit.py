@@ -11,6 +11,7 @@ from outrider.app import App
 from outrider.web.principals import Principal
 from outrider.web.problems import forbidden
 from outrider.web.showing import Redaction
+from outrider.web.streams import Streams
 from outrider.words import printable
 
 _log = logging.getLogger("outrider.web")
@@ -49,6 +50,7 @@ class Visit:
     address: str = ""
     request_id: str = ""
     key: str = ""
+    streams: Streams = field(default_factory=Streams, repr=False)
     on_act: Callable[[Act], None] | None = field(default=None, repr=False)
 
     def require(self, permission: str) -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from outrider.web.api import batches, general, jobs, metrics, operations, processes, queues
+from outrider.web.api import (
+    batches,
+    counting,
+    general,
+    jobs,
+    metrics,
+    operations,
+    processes,
+    queues,
+)
 from outrider.web.endpoint import endpoints
 
-ENDPOINTS = endpoints(general, jobs, queues, batches, processes, operations, metrics)
+ENDPOINTS = endpoints(general, jobs, counting, queues, batches, processes, operations, metrics)
