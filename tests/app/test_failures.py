@@ -107,20 +107,7 @@ def test_the_largest_groups_are_told(app: App) -> None:
 def test_it_is_bounded_and_goes_on(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many jobs and groups there are."""
     monkeypatch.setattr("outrider.search.failures.MOST_VALUES", 3)
-    words = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-    ]
+    words = [f"w{letter}" for letter in "abcdefghijkl"]
     lay(app, "dead", *(failed(word, "ValueError", f"no {word}") for word in words))
     first = app.errors(most=8)
     assert (first.scanned, first.total, first.is_complete) == (8, 12, False)

@@ -30,6 +30,7 @@ class Desk:
         on_act: Callable[[Act], None] | None,
         *,
         only_here: bool,
+        allow_enqueue: bool,
     ) -> None:
         self._app = app
         self._auth = auth
@@ -37,6 +38,7 @@ class Desk:
         self._redaction = redaction
         self._on_act = on_act
         self._only_here = only_here
+        self._allow_enqueue = allow_enqueue
         self.streams = Streams()
 
     async def welcome(self, request: Request, needs: str | None) -> Visit:
@@ -54,6 +56,7 @@ class Desk:
             self._redaction,
             peer(request.scope),
             request.scope[REQUEST_ID],
+            allow_enqueue=self._allow_enqueue,
             streams=self.streams,
             on_act=self._on_act,
         )

@@ -20,6 +20,8 @@ from outrider.web.visit import Visit
 
 Method = Literal["GET", "POST"]
 _IN_PATH = re.compile(r"\{(\w+)\}")
+# Those of a job may be secrets, and are in no log.
+_ARGUMENTS = ("args", "kwargs")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Endpoint:
             self._check(visit)
             return await self.function(visit, *given)
         on = {name: value for one in given for name, value in msgspec.structs.asdict(one).items()}
+        on = {name: value for name, value in on.items() if name not in _ARGUMENTS}
         outcome = "failed"
         try:
             self._check(visit)

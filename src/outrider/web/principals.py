@@ -14,6 +14,7 @@ Permission = Literal[
     "jobs.delete",
     "jobs.kill",
     "jobs.reveal",
+    "jobs.enqueue",
     "queues.pause",
     "queues.clear",
     "batches.retry",

@@ -42,7 +42,10 @@ class Act:
 
 @dataclass(slots=True)
 class Visit:
-    """One request of one principal. `key` is its Idempotency-Key, "" without one."""
+    """One request of one principal. `key` is its Idempotency-Key, "" without one.
+
+    `allow_enqueue` says that jobs may be enqueued here, by who has the permission.
+    """
 
     app: App
     who: Principal
@@ -50,6 +53,7 @@ class Visit:
     address: str = ""
     request_id: str = ""
     key: str = ""
+    allow_enqueue: bool = False
     streams: Streams = field(default_factory=Streams, repr=False)
     on_act: Callable[[Act], None] | None = field(default=None, repr=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from outrider.web.api import (
     batches,
     counting,
+    enqueueing,
     general,
     jobs,
     metrics,
@@ -14,4 +15,6 @@ from outrider.web.api import (
 )
 from outrider.web.endpoint import endpoints
 
-ENDPOINTS = endpoints(general, jobs, counting, queues, batches, processes, operations, metrics)
+ENDPOINTS = endpoints(
+    general, jobs, counting, enqueueing, queues, batches, processes, operations, metrics
+)
