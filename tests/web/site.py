@@ -67,6 +67,7 @@ EVERY_NAME = {
     "jid": "0" * 24,
     "bid": "0" * 16,
     "id": "0" * 16,
+    "fingerprint": "0" * 16,
     "identity": "host:1:0",
     "set": "dead",
 }

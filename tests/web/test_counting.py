@@ -81,13 +81,14 @@ def test_groups_of_failures(site: Site, app: App) -> None:
     one = site.get(f"/errors/{late['fingerprint']}")
     assert (one["group"], one["count"]) == (late | {"filter": one["group"]["filter"]}, 4)
     assert site.get("/jobs:count", filter=one["group"]["filter"])["count"] == 4
-    begun = site.post("/operations", {"verb": "kill", "filter": late["filter"], "expect": 4})
-    assert app.operations[begun["id"]].run().done == 3
-    assert site.get(f"/errors/{late['fingerprint']}")["group"]["dead"] == 4
+    begun = site.post("/operations", {"verb": "retry", "filter": late["filter"], "expect": 4})
+    assert app.operations[begun["id"]].run().done == 4
+    assert site.refused("GET", f"/errors/{late['fingerprint']}") == (404, "not-found")
     assert site.refused("GET", f"/errors/{'0' * 16}") == (404, "not-found")
     assert site.refused("GET", "/errors/x") == (400, "wrong-request")
-    queued = {"params": {"filter": "state:queued"}}
-    assert site.refused("GET", f"/errors/{late['fingerprint']}", **queued)[0] == 404
+    key, dead = page["groups"][1]["fingerprint"], {"filter": "state:dead"}
+    assert site.get(f"/errors/{key}", **dead)["count"] == 1
+    assert site.refused("GET", f"/errors/{key}", params={"filter": "state:retrying"})[0] == 404
 
 
 def test_what_was_not_looked_at_is_told(

@@ -23,7 +23,7 @@ schema = schemathesis.openapi.from_dict(describe(ENDPOINTS, API))
 def address(app: App, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a site is served with something of everything."""
     monkeypatch.setattr("outrider.web.streams.LONGEST", 0.05)
-    job = app.job(name="some.job")(lambda _: None)
+    job = app.job(name="some.job")(lambda _=None: None)
     batch = app.batch(description="one")
     with batch.jobs():
         job.enqueue_many([(number,) for number in range(20)])

@@ -93,8 +93,8 @@ def test_no_more_than_so_many(address: str, app: App, monkeypatch: pytest.Monkey
     """A further one is refused; who leaves makes room."""
     monkeypatch.setattr(streams, "MOST", 2)
     with ExitStack() as stack:
-        for _ in range(2):
-            next(messages(stack.enter_context(lines(address))))
+        watching = [messages(stack.enter_context(lines(address))) for _ in range(2)]
+        assert [next(one).name for one in watching] == ["message"] * 2
         refused = httpx.get(f"{address}{PATH}")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
         assert refused.json()["type"] == "urn:outrider:problem:too-many-streams"
@@ -186,7 +186,7 @@ def test_streams_of_nobody_hold_nothing() -> None:
             raise StoreUnavailable("away")
 
         kept = Streams()
-        stream = kept.open(read, lambda _: None, 5)  # type: ignore[type-var, arg-type, return-value]
+        stream = kept.open(read, lambda _: None, 5)  # type: ignore[type-var]
         assert b"store-unavailable" in await stream.news("x")
         assert kept._readings
         kept.close(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from outrider.checkup.facts import gather
 from outrider.checkup.judge import Finding, judge, kind_of
 from outrider.clock import utc
 from outrider.hub import Flow, Hub
+from outrider.store.server import permitted
 
 _ROLE = "console"
 
@@ -18,7 +20,7 @@ _ROLE = "console"
 class ServerReading:
     """A server at one moment. What it does not tell is None.
 
-    `kind` is Valkey or Redis, `rtt` how long one request took, in seconds. Memory is in bytes;
+    `kind` is Valkey or Redis, `rtt` how long a request takes, in seconds. Memory is in bytes;
     `memory_limit` is 0 where there is none, and `eviction` is the policy for when it is reached.
     With `append_only` each write is appended to a file; `saved_at` is when all was saved last,
     `unsaved` how many writes came after it. `findings` are those of `outrider doctor`, but for what
@@ -52,7 +54,7 @@ class ServerState:
         self._hub = hub
 
     def read(self) -> ServerReading:
-        """How the server is, in two round trips."""
+        """How the server is, in three round trips."""
         return self._hub.perform(self._read())
 
     async def aread(self) -> ServerReading:
@@ -61,6 +63,9 @@ class ServerState:
 
     def _read(self) -> Flow[ServerReading]:
         facts = yield from gather(self._hub.keys, self._hub.url, [_ROLE])
+        begun = time.monotonic()
+        yield permitted(self._hub.keys, attempts=[])
+        rtt = time.monotonic() - begun
         info = facts.info
         kind, version = kind_of(facts)
         saved_at = _number(info, "rdb_last_save_time")
@@ -71,7 +76,7 @@ class ServerState:
             uptime=_number(info, "uptime_in_seconds"),
             role={"master": "primary", "slave": "replica"}.get(info.get("role", "")),
             replicas=_number(info, "connected_slaves"),
-            rtt=2 * facts.doubt,
+            rtt=rtt,
             clients=_number(info, "connected_clients"),
             blocked_clients=_number(info, "blocked_clients"),
             operations_per_second=_number(info, "instantaneous_ops_per_sec"),

@@ -92,9 +92,7 @@ def _parameters(one: Endpoint, components: dict[str, Any]) -> list[dict[str, Any
 def _answer(one: Endpoint) -> dict[str, Any]:
     headers = {"X-Request-Id": {"schema": {"type": "string"}}}
     if one.streams:
-        words = f"Events whose data are {one.answers.__name__}, and `problem`"
-        text = {"type": "string", "description": words, "x-event": _schema(one.answers)}
-        content = {"text/event-stream": {"schema": text}}
+        content = {"text/event-stream": {"schema": _events(one.answers)}}
         return {"description": HTTPStatus(200).phrase, "headers": headers, "content": content}
     if one.method == "GET":
         headers["ETag"] = {"schema": {"type": "string"}}
@@ -105,6 +103,19 @@ def _answer(one: Endpoint) -> dict[str, Any]:
         "headers": headers,
         "content": _json(one.answers),
     }
+
+
+def _events(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Each of them, as OpenAPI 3.2 describes items."""
+    data = {"contentMediaType": "application/json"}
+    parts = {
+        "message": {"type": "string", **data, "contentSchema": _schema(kind)},
+        "problem": {"type": "string", **data, "contentSchema": _schema(Problem)},
+    }
+    events = [
+        {"properties": {"event": {"const": name}, "data": part}} for name, part in parts.items()
+    ]
+    return {"type": "object", "required": ["data"], "oneOf": events}
 
 
 def _problems(one: Endpoint) -> dict[str, Any]:

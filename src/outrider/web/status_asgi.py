@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from outrider.errors import StoreError
@@ -106,7 +106,7 @@ async def say(send: Send, text: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": text, "more_body": more})
 
 
-async def leaving(receive: Receive) -> None:
+async def leaving(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
     """Return when the viewer is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

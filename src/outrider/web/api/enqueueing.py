@@ -22,8 +22,8 @@ class Wish(Asked, kw_only=True):
     """
 
     job: Annotated[str, Meta(min_length=1, max_length=200)]
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
+    args: list[Any] = msgspec.field(default_factory=list)
+    kwargs: dict[str, Any] = msgspec.field(default_factory=dict)
     queue: Annotated[str, Meta(pattern="^[A-Za-z0-9_.:-]{1,128}$")] | None = None
     delay: Annotated[float, Meta(ge=0, le=31_536_000)] = 0.0
 
@@ -45,7 +45,8 @@ class Enqueued(msgspec.Struct, kw_only=True):
 async def enqueue_job(visit: Visit, body: Wish) -> Enqueued:
     """Enqueue a job that is registered here, if the application allows that.
 
-    Arguments have to fit its function and the types of its parameters. Sent twice, it enqueues two.
+    Arguments have to fit its function: their number, their names, and such types as dates, which
+    JSON has not. Sent twice, it enqueues two.
     """
     if not visit.allow_enqueue:
         raise forbidden("nothing can be enqueued here: create_app has no allow_enqueue")
