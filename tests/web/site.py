@@ -35,7 +35,7 @@ class Site:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What the API answers."""
-        answer = self.ask("GET", API + path, params=parameters)
+        answer = self.ask("GET", API + path, params=parameters or None)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
