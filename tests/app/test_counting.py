@@ -52,7 +52,7 @@ def test_whole_places_are_not_read(app: App) -> None:
 
 
 def test_it_goes_on(way: Way, app: App) -> None:
-    """It says how far it came; parts add up to the whole."""
+    """It says how far it came; parts add up to the whole (O181)."""
     everywhere(app, 10)
     counts, after, looked = [], None, 0
     while True:
@@ -69,7 +69,7 @@ def test_it_goes_on(way: Way, app: App) -> None:
 
 
 def test_facets(way: Way, app: App) -> None:
-    """By state, queue, name and class, the most frequent first; what is not listed is counted."""
+    """By state, queue, name and class, the most frequent first; others are counted (O181)."""
     failed = {"error_class": "TimeoutError", "error_message": "late"}
     lay(app, "dead", *(write(f"d{i}", "high", **failed) for i in range(3)), write("e", "high"))
     put(

@@ -54,7 +54,7 @@ def test_failures_are_grouped(way: Way, app: App) -> None:
 
 
 def test_a_group_is_meant_by_its_filter(way: Way, app: App) -> None:
-    """And by nothing else: not a job whose name ends so, nor a class with the same letters."""
+    """And no other job: none whose name ends so, nor whose class has the same letters (O180)."""
     fill(app)
     for group in app.errors().groups:
         jids = found(app, group.filter)
@@ -75,7 +75,7 @@ def test_a_group_is_meant_by_its_filter(way: Way, app: App) -> None:
 
 
 def test_an_operation_on_a_group(app: App) -> None:
-    """Is for all of it, and nothing else."""
+    """Is for all of it, and nothing else (O180)."""
     fill(app)
     late = app.errors().groups[0]
     operation = app.operations.start("retry", late.filter, expect=late.count)

@@ -39,6 +39,8 @@ def test_counting(tmp_path: Path, app: App) -> None:
     put(app, "low", *(write(f"{i}", "low") for i in range(2)))
     ran = outrider(tmp_path, "search", "queue:low", "--count", "--limit", "1", "--url", app.url)
     assert (ran.returncode, ran.stderr) == (0, "3 jobs, 10 of 10 looked at\n")
+    both = outrider(tmp_path, "search", "", "--count", "--json", "--url", app.url)
+    assert (both.returncode, both.stdout) == (2, "")
     assert ran.stdout.splitlines() == [
         "        3  state  queued",
         "        3  queue  low",

@@ -53,7 +53,7 @@ def test_it_serves_this_machine_and_stops_in_good_order(
 
 
 def test_streams_are_ended_when_it_stops(tmp_path: Path, work: ModuleType) -> None:
-    """Who watches sees the end of an answer, not a cut; nobody waits for him."""
+    """Who watches sees the end of an answer, not a cut; nobody waits for him (O183)."""
     with web(tmp_path) as (address, process):
         path = f"{address}/api/v1/stats/stream?seconds=60"
         with httpx.stream("GET", path, timeout=20) as stream:

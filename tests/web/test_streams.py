@@ -63,7 +63,7 @@ def test_numbers_are_told_again_and_again(address: str, app: App, job: Job[..., 
 def test_all_who_watch_share_a_reading(
     address: str, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many there are."""
+    """However many there are (O182)."""
     monkeypatch.setattr(streams, "GAP", 1000.0)
     made = 0
     read = Stats.aread
@@ -147,7 +147,7 @@ def test_while_the_store_is_away(address: str, app: App, monkeypatch: pytest.Mon
 
 
 def test_what_is_refused(site: Site, app: App) -> None:
-    """Intervals that are none, and who may not read; a HEAD ends at once."""
+    """Intervals that are none, and who may not read; a HEAD ends at once (O182)."""
     for seconds in ("0", "61", "x", "1.5"):
         assert site.refused("GET", "/stats/stream", params={"seconds": seconds})[0] == 400
     nobody = Site(app, auth=lambda _: None)

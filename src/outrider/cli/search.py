@@ -51,6 +51,8 @@ def search(
     jid: group: arg.PATH= attempt: age: before: after:, and words are looked for everywhere in a
     job.
     """
+    if as_count and as_json:
+        raise click.UsageError("--count prints no jobs, so there is nothing for --json")
     app = app_of(url, prefix)
     if as_count:
         _count(app, wanted, limit)

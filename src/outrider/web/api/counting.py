@@ -25,7 +25,7 @@ from outrider.web.shapes.counts import (
     FacetValue,
     JobCount,
 )
-from outrider.web.showing import Redaction, short
+from outrider.web.showing import short
 from outrider.web.veil import REVEAL, sought
 from outrider.web.visit import Visit
 
@@ -74,10 +74,10 @@ async def divide_jobs(visit: Visit, ask: Divide) -> Facets:
     found = await visit.app.afacets(wanted, ask.limit, ask.after or None, _most(visit))
     return Facets(
         **_counted(found),
-        states=_facet(visit.redaction, found.states),
-        queues=_facet(visit.redaction, found.queues),
-        jobs=_facet(visit.redaction, found.jobs),
-        errors=_facet(visit.redaction, found.errors),
+        states=_facet(visit, found.states),
+        queues=_facet(visit, found.queues),
+        jobs=_facet(visit, found.jobs),
+        errors=_facet(visit, found.errors),
     )
 
 
@@ -116,17 +116,19 @@ def _counted(found: Found) -> dict[str, Any]:
     return {name: getattr(found, name) for name in names}
 
 
-def _facet(redaction: Redaction, found: Counted) -> Facet:
+# What is hidden from who may not reveal was hidden before it was counted; to hide it twice would
+# change it again.
+
+
+def _facet(visit: Visit, found: Counted) -> Facet:
+    hide = visit.redaction.text if visit.who.may(REVEAL) else str
     values = [
-        FacetValue(value=redaction.text(short(value)), count=count)
-        for value, count in found.values.items()
+        FacetValue(value=hide(short(value)), count=count) for value, count in found.values.items()
     ]
     return Facet(values=values, others=found.others)
 
 
 def _group(visit: Visit, found: Group) -> ErrorGroup:
-    # Who may not reveal was given groups of jobs without what is hidden; to hide it twice would
-    # change them again.
     last = views.job(visit, found.last, reveal=not visit.who.may(REVEAL))
     return ErrorGroup(
         fingerprint=found.fingerprint,
