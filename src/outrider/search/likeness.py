@@ -13,9 +13,9 @@ LONGEST_MESSAGE, LONGEST_SHAPE = 1000, 200
 _VARIES = re.compile(
     r"""(?<!\w)'[^']*'(?!\w)"""  # a text in quotes, but not from one apostrophe to the next
     r"""|"[^"]*"|`[^`]*`|<[^<>]*>"""
-    r"""|(?<![\w.+-])[\w.+-]+@[\w.-]+"""  # an address
     r"""|(?<![\w-])[\w-]*\d[\w-]*(?:[.:,@+/][\w-]+)*"""  # what has a digit: a number, a time, an id
 )
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w.-]+")
 
 
 def shape(message: str) -> str:
@@ -23,8 +23,10 @@ def shape(message: str) -> str:
 
     That is numbers, times, ids, addresses, and what stands in quotes or angle brackets.
     """
-    plain = _VARIES.sub("*", message[:LONGEST_MESSAGE])
-    return " ".join(plain.split())[:LONGEST_SHAPE]
+    plain = message[:LONGEST_MESSAGE]
+    if "@" in plain:
+        plain = _ADDRESS.sub("*", plain)
+    return " ".join(_VARIES.sub("*", plain).split())[:LONGEST_SHAPE]
 
 
 def fingerprint(job: str, error_class: str, message: str) -> str:
