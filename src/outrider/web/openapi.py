@@ -16,8 +16,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _WORDS = """Look at, and operate, background jobs and batches.
 
 Times are seconds since the epoch. Whole numbers of jobs' arguments beyond 2^53 are texts. Lists go
-on after a cursor, `next`, which means nothing but that. Every answer to a GET has an ETag. What
-changes anything is refused when a page of another site asks for it."""
+on after a cursor, `next`, which means nothing but that. Every answer to a GET but a stream has an
+ETag. What changes anything is refused when a page of another site asks for it."""
 KEY_HEADER = "Idempotency-Key"
 _KEY = {
     "name": KEY_HEADER,
