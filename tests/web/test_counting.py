@@ -129,6 +129,7 @@ def test_secrets_can_not_be_found_out(reader: Site, app: App) -> None:
     secrets(app)
     assert reader.get("/jobs:count", filter=SECRET)["count"] == 0
     assert reader.get("/jobs:count", filter="error:hunter")["count"] == 0
+    assert reader.get("/jobs:count", filter="redacted")["count"] == 6
     assert reader.get("/errors", filter="error:hunter")["count"] == 0
     groups = reader.get("/errors")["groups"]
     assert [one["count"] for one in groups] == [3, 3]

@@ -140,18 +140,18 @@ def test_few_failures_are_told(app: App) -> None:
 
 def test_viewers_share_one_connection(app: App) -> None:
     """However many there are, the batch is listened to once, and read once a change."""
+    raw(app, "CONFIG", "RESETSTAT")  # others have listened to this server before
     start(app, 1)
     hands = Hands(app)
     token = hands.take()
-    raw(app, "CONFIG", "RESETSTAT")
     with serving("alone", app, batch_status(app)) as site, ExitStack() as stack:
         streams = [messages(stack.enter_context(site.stream(BID))) for _ in range(10)]
         assert {next(one).data["pending"] for one in streams} == {1}
         until(lambda: listeners(app) == 1, "it listens")
-        stats = raw(app, "INFO", "commandstats")
+        calls = raw(app, "INFO", "commandstats")
         hands.ack(token)
         assert {tuple(one.name for one in stream) for stream in streams} == {tuple(ENDS)}
-        assert b"cmdstat_subscribe:calls=1," in stats
+        assert b"cmdstat_subscribe:calls=1," in calls
     until(lambda: listeners(app) == 0, "nobody listens any more")
 
 

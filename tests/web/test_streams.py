@@ -186,7 +186,7 @@ def test_streams_of_nobody_hold_nothing() -> None:
             raise StoreUnavailable("away")
 
         kept = Streams()
-        stream = kept.open(read, lambda _: None, 5)  # type: ignore[type-var]
+        stream = kept.open(read, lambda _: None, 5)
         assert b"store-unavailable" in await stream.news("x")
         assert kept._readings
         kept.close(stream)

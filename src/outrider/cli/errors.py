@@ -11,7 +11,10 @@ from outrider.words import count, moment, printable
 WIDTH = 120
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    short_help="Show what jobs fail of, in groups.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("wanted", metavar="[FILTER]", default="")
 @click.option(
     "--limit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from outrider.hub import Flow, Hub
 from outrider.options import positive_number
@@ -11,6 +12,7 @@ from outrider.search.filter import Filter
 from outrider.search.parse import parse
 from outrider.search.scan import SearchPage, search
 from outrider.search.seen import Seen
+from outrider.search.terms import Needles
 
 MOST_VALUES = 10_000
 """How many values, or groups, are kept apart: others may have written any names."""
@@ -70,9 +72,10 @@ class Noting(Filter):
             self.note(self.meant.shown(seen))
         return False
 
-    def may_match(self, payload: bytes) -> bool:
-        """Whether the other filter may mean it."""
-        return self.meant.may_match(payload)
+    @cached_property
+    def needles(self) -> tuple[Needles, ...]:
+        """Those of the other filter."""
+        return self.meant.needles
 
 
 def noting(

@@ -105,7 +105,7 @@ def _answer(one: Endpoint) -> dict[str, Any]:
     }
 
 
-def _events(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _events(kind: type) -> dict[str, Any]:
     """Each of them, as OpenAPI 3.2 describes items."""
     data = {"contentMediaType": "application/json"}
     parts = {
@@ -146,5 +146,5 @@ def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"application/json": {"schema": _schema(kind)}}
 
 
-def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _schema(kind: type) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(name=kind.__name__)}

@@ -8,7 +8,6 @@ from asyncio import FIRST_COMPLETED, AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
-import msgspec
 from starlette.responses import Response
 
 from outrider.web.guard import Receive, Send
@@ -23,7 +22,7 @@ LONGEST = 600.0
 GAP, HEARTBEAT, RETRY = 1.0, 15.0, 2.0
 
 R = TypeVar("R")
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 Read = Callable[[], Awaitable[R]]
 
 
