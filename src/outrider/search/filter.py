@@ -27,6 +27,10 @@ class Filter:
     def __str__(self) -> str:
         return " ".join(map(str, self.terms))
 
+    def shown(self, seen: Seen) -> Seen:
+        """A job as who gave the filter may see it."""
+        return seen
+
     def matches(self, record: JobRecord) -> bool:
         """Whether it means this job; nothing that a payload may hold is a reason to fail."""
         return self.holds(seen_of(record))
@@ -37,10 +41,6 @@ class Filter:
             if term.test(seen, self.now) == term.negated:
                 return False
         return True
-
-    def shown(self, seen: Seen) -> Seen:
-        """A job as who gave the filter may see it."""
-        return seen
 
     def may_match(self, payload: bytes) -> bool:
         """False when the bytes alone show that it means no job in them: quick, and never wrong.
