@@ -42,6 +42,8 @@ from outrider.membership import avalid_within_batch, current_batch, valid_within
 from outrider.operations.operations import Operation
 from outrider.operations.trash import TrashedJob
 from outrider.payload import Draft
+from outrider.search.counting import Facets, JobCount
+from outrider.search.failures import ErrorGroup, ErrorPage
 from outrider.search.scan import SearchPage
 from outrider.standing import FailedJob
 from outrider.status import BatchEvent, BatchStatus
@@ -69,8 +71,12 @@ __all__ = [
     "Draft",
     "EnqueueError",
     "EnqueuedJob",
+    "ErrorGroup",
+    "ErrorPage",
+    "Facets",
     "FailedJob",
     "FilterError",
+    "JobCount",
     "JobEvent",
     "JobRecord",
     "Kill",

@@ -17,6 +17,7 @@ from outrider.inspection.batches import Batches
 from outrider.inspection.held import HeldNames
 from outrider.inspection.processes import Processes
 from outrider.inspection.queues import Queues
+from outrider.inspection.server import ServerState
 from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
@@ -26,6 +27,8 @@ from outrider.operations.operations import Operations
 from outrider.operations.trash import Trash
 from outrider.options import Backoff, Options, Seconds, check_job_name
 from outrider.registry import default_name
+from outrider.search.counting import Facets, JobCount, count, facets
+from outrider.search.failures import ErrorPage, errors
 from outrider.search.filter import Filter
 from outrider.search.scan import SearchPage, search
 from outrider.watching import Events
@@ -72,6 +75,7 @@ class App(Hub):
         self.processes = Processes(self)
         self.work = Work(self)
         self.stats = Stats(self)
+        self.server = ServerState(self)
         self.metrics = Metrics(self)
         self.events: Events = Events(self)
         self.operations = Operations(self)
@@ -183,6 +187,61 @@ class App(Hub):
     ) -> SearchPage:
         """The same for asyncio."""
         return await self.aperform(search(self, wanted, limit, after, most))
+
+    def count(
+        self, wanted: str | Filter, after: str | None = None, most: int = 100_000
+    ) -> JobCount:
+        """How many jobs a filter means, among the next `most` that are looked at.
+
+        Of whole places the size is asked for, however many jobs lie there. Raises as `search`.
+        """
+        return self.perform(count(self, wanted, after, most))
+
+    async def acount(
+        self, wanted: str | Filter, after: str | None = None, most: int = 100_000
+    ) -> JobCount:
+        """The same for asyncio."""
+        return await self.aperform(count(self, wanted, after, most))
+
+    def facets(
+        self,
+        wanted: str | Filter,
+        limit: int = 20,
+        after: str | None = None,
+        most: int = 100_000,
+    ) -> Facets:
+        """How many they are by state, queue, job name and error class, the most frequent first."""
+        return self.perform(facets(self, wanted, limit, after, most))
+
+    async def afacets(
+        self,
+        wanted: str | Filter,
+        limit: int = 20,
+        after: str | None = None,
+        most: int = 100_000,
+    ) -> Facets:
+        """The same for asyncio."""
+        return await self.aperform(facets(self, wanted, limit, after, most))
+
+    def errors(
+        self,
+        wanted: str | Filter = "",
+        limit: int = 50,
+        after: str | None = None,
+        most: int = 100_000,
+    ) -> ErrorPage:
+        """Jobs that fail or are dead, in groups of those that are alike, the largest first."""
+        return self.perform(errors(self, wanted, limit, after, most))
+
+    async def aerrors(
+        self,
+        wanted: str | Filter = "",
+        limit: int = 50,
+        after: str | None = None,
+        most: int = 100_000,
+    ) -> ErrorPage:
+        """The same for asyncio."""
+        return await self.aperform(errors(self, wanted, limit, after, most))
 
     # -- batches ----------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from outrider.inspection.batches import Batches
 from outrider.inspection.held import Held, HeldNames
 from outrider.inspection.processes import Processes
 from outrider.inspection.queues import Queue, Queues
+from outrider.inspection.server import ServerState
 from outrider.inspection.sets import JobSet
 from outrider.inspection.stats import Stats
 from outrider.inspection.work import Work
@@ -41,6 +42,7 @@ CLASSES: list[type] = [
     Processes,
     Work,
     Stats,
+    ServerState,
     Operation,
     Operations,
     Trash,
@@ -54,7 +56,7 @@ COLLECTION = ("size", "page", "find", "delete", "kill", "clear")
 PAUSE = ("paused", "pause", "resume")
 ENQUEUE = ("enqueue", "enqueue_in", "enqueue_at", "enqueue_many")
 TWINS: list[tuple[Any, tuple[str, ...]]] = [
-    (App, ("enqueue", "search", "perform", "close")),
+    (App, ("enqueue", "search", "count", "facets", "errors", "perform", "close")),
     (Job, (*ENQUEUE, *PAUSE)),
     (Enqueuer, ENQUEUE),
     (Batch, ("on", "cancel", "invalidate_all")),
@@ -75,6 +77,7 @@ TWINS: list[tuple[Any, tuple[str, ...]]] = [
     (Operations, ("start", "get", "page")),
     (Trash, ("size", "page", "find", "restore", "restore_all", "empty")),
     (Stats, ("read", "latency", "queues", "history")),
+    (ServerState, ("read",)),
     (RunningJob, ("still_mine",)),
     (Buffer, ("flush",)),
     (Metrics, ("jobs", "job", "queues", "queue", "totals", "prometheus", "mark", "marks")),

@@ -52,6 +52,19 @@ def test_it_serves_this_machine_and_stops_in_good_order(
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_streams_are_ended_when_it_stops(tmp_path: Path, work: ModuleType) -> None:
+    """Who watches sees the end of an answer, not a cut; nobody waits for him (O183)."""
+    with web(tmp_path) as (address, process):
+        path = f"{address}/api/v1/stats/stream?seconds=60"
+        with httpx.stream("GET", path, timeout=20) as stream:
+            lines = stream.iter_lines()
+            assert next(line for line in lines if line.startswith("data:"))
+            process.send_signal(signal.SIGTERM)
+            assert list(lines) == [""]
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
 def test_the_address_that_it_tells_is_answered(tmp_path: Path, work: ModuleType) -> None:
     """Each of 127.0.0.0/8 is this machine."""
     with web(tmp_path, "--host", "127.0.0.2") as (address, _):

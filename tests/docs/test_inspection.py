@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from outrider import App, JobRecord, RunRecord
+from outrider.inspection.server import ServerReading
 from outrider.inspection.stats import StatsReading
 from tests.app.hands import Hands, put, raw, write
 
@@ -27,7 +28,7 @@ def test_examples(app: App) -> None:
     names = {"__name__": "looking", "app": app, "print": lambda *words: [str(w) for w in words]}
     for example in EXAMPLES:
         exec(example, names)
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
     assert app.retries.find(JID) is None
     assert app.held["shop.mail"].paused
     assert not app.queues["default"].paused
@@ -37,6 +38,6 @@ def test_examples(app: App) -> None:
 
 def test_all_that_can_be_read_is_told() -> None:
     """Each number, and each field of a record."""
-    for kind in (StatsReading, JobRecord, RunRecord):
+    for kind in (StatsReading, ServerReading, JobRecord, RunRecord):
         for name in kind.__dataclass_fields__:
             assert f"`{name}`" in GUIDE, name

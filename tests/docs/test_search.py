@@ -10,6 +10,8 @@ import pytest
 from outrider import App
 from outrider.search.parse import NAMES, parse
 from outrider.search.seen import ALL_STATES
+from tests.app.test_failures import failed
+from tests.app.test_search import lay
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "search.md").read_text("utf-8")
 TABLE = re.findall(r"^\| (`.*?) \| (.*) \|$", GUIDE, re.MULTILINE)
@@ -30,9 +32,14 @@ def test_every_qualifier_and_state_is_named() -> None:
     assert f"`{'`, `'.join(ALL_STATES[:-1])}` or `{ALL_STATES[-1]}`" in rows
 
 
-def test_the_example(app: App) -> None:
+def test_the_examples(app: App) -> None:
     """All but the line of asyncio."""
-    (example,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    lines = [line for line in example.splitlines() if not line.startswith("await ")]
+    examples = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     app.enqueue("shop.resize", [42])
-    exec(compile("\n".join(lines), "docs/search.md", "exec"), {"app": app})
+    lay(app, "dead", failed("a", "TimeoutError", "late"))
+    for example in examples:
+        lines = [line for line in example.splitlines() if not line.startswith("await ")]
+        names = {"app": app, "print": lambda *_: None}
+        exec(compile("\n".join(lines), "docs/search.md", "exec"), names)
+    assert len(examples) == 3
+    assert next(iter(app.operations.page().operations)).run().done == 1

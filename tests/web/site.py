@@ -35,7 +35,7 @@ class Site:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """What the API answers."""
-        answer = self.ask("GET", API + path, params=parameters)
+        answer = self.ask("GET", API + path, params=parameters or None)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -67,6 +67,7 @@ EVERY_NAME = {
     "jid": "0" * 24,
     "bid": "0" * 16,
     "id": "0" * 16,
+    "fingerprint": "0" * 16,
     "identity": "host:1:0",
     "set": "dead",
 }

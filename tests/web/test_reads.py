@@ -49,7 +49,7 @@ LOOKS = [
     *("/held", "/held/{name}/jobs", "/batches", "/batches?state=dead", "/batches/{bid}"),
     *("/batches/{bid}/children", "/processes", "/running", "/operations", "/trash"),
     *("/metrics/jobs?hours=72", "/metrics/jobs/x?hours=72", "/metrics/queues?hours=72", "/marks"),
-    *("/stats/history?days=30", "/health"),
+    *("/stats/history?days=30", "/health", "/redis", "/jobs:count?filter=state:dead"),
 ]
 
 

@@ -20,20 +20,28 @@ schema = schemathesis.openapi.from_dict(describe(ENDPOINTS, API))
 
 
 @pytest.fixture
-def address(app: App) -> Iterator[str]:
+def address(app: App, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a site is served with something of everything."""
-    job = app.job(name="some.job")(lambda _: None)
+    monkeypatch.setattr("outrider.web.streams.LONGEST", 0.05)
+    job = app.job(name="some.job")(lambda _=None: None)
     batch = app.batch(description="one")
     with batch.jobs():
         job.enqueue_many([(number,) for number in range(20)])
     job.enqueue_in(60, 1)
     app.queues["default"].delete(next(iter(app.queues["default"])).jid)
-    with served(create_app(app, allow_anonymous=True)) as address:
+    with served(create_app(app, allow_anonymous=True, allow_enqueue=True)) as address:
         yield f"{address}{API}"
     app.close()
 
 
-_GOOD: dict[str, Any] = {"filter": "state:dead", "label": "v1", "expect": 5}
+_GOOD: dict[str, Any] = {
+    "filter": "state:dead",
+    "label": "v1",
+    "expect": 5,
+    "job": "some.job",
+    "args": [1],
+    "kwargs": {},
+}
 
 
 @schema.parametrize()
@@ -47,7 +55,8 @@ _GOOD: dict[str, Any] = {"filter": "state:dead", "label": "v1", "expect": 5}
 def test_answers_are_as_described(case: schemathesis.Case[Any], address: str) -> None:
     """No 5xx, no status, header or field that is not described; what is wrong is refused."""
     if case.meta is not None and case.meta.generation.mode.is_positive:
-        # What no schema can say: a cursor is one that was given, a filter is in its language, a
+        # What no schema can say: a cursor is one that was given, a filter is in its language, a job
+        # is registered and called as it can be, a
         # label can be printed, a time is told in minutes or in
         # hours, and 5.0 is no whole number here.
         for name in {"after", "hours"} & case.query.keys():

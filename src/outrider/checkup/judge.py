@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 
 def version(facts: Facts) -> Finding:
     """It is a server that the scripts are written for."""
-    kind, number = _kind(facts)
+    kind, number = kind_of(facts)
     told = f"{kind} {'.'.join(map(str, number))}"
     if not number:
         return _unknown("version", facts)
@@ -51,7 +51,7 @@ def version(facts: Facts) -> Finding:
 
 def flaws(facts: Facts) -> Finding:
     """The release has no hole that scripts reach."""
-    kind, number = _kind(facts)
+    kind, number = kind_of(facts)
     if not number:
         return _unknown("security", facts)
     found = flaws_of(kind, number)
@@ -269,7 +269,7 @@ def _unknown(check: str, facts: Facts) -> Finding:
     return Finding(check, "unknown", "the server does not tell", advice)
 
 
-def _kind(facts: Facts) -> tuple[str, Version]:
+def kind_of(facts: Facts) -> tuple[str, Version]:
     """What the server is, and its version; no version where it is not told."""
     for field, kind in (("valkey", "Valkey"), ("dragonfly", "Dragonfly"), ("redis", "Redis")):
         text = facts.info.get(f"{field}_version", "")

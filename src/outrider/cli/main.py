@@ -12,6 +12,7 @@ import click
 from outrider import __version__, logs
 from outrider.cli.alive import alive
 from outrider.cli.doctor import doctor
+from outrider.cli.errors import errors
 from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue
 from outrider.cli.search import search
@@ -164,6 +165,7 @@ cli.add_command(stats)
 cli.add_command(web)
 cli.add_command(mark)
 cli.add_command(search)
+cli.add_command(errors)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

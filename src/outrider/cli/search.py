@@ -13,6 +13,7 @@ from outrider.app import App
 from outrider.cli.server import app_of
 from outrider.inspection.record import JobRecord, decode
 from outrider.inspection.work import RunRecord
+from outrider.search.counting import Facet
 from outrider.search.scan import SearchPage
 from outrider.words import count, printable
 
@@ -36,15 +37,26 @@ _SHORT.maxstring = _SHORT.maxother = WIDTH
     is_flag=True,
     help="Print each job as a line of JSON, with its whole payload.",
 )
+@click.option(
+    "--count", "as_count", is_flag=True, help="Print how many there are, and of what, not which."
+)
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", default="", help="The prefix of the app's keys.")
-def search(wanted: str, limit: int, as_json: bool, url: str | None, prefix: str) -> None:
+def search(
+    wanted: str, limit: int, as_json: bool, as_count: bool, url: str | None, prefix: str
+) -> None:
     """Find jobs by FILTER, such as 'job:resize state:dead error:Timeout age:>1h -word'.
 
     It is one argument, so put it in quotes. Qualifiers are job: state: queue: error: tag: batch:
-    jid: arg.PATH= attempt: age: before: after:, and words are looked for everywhere in a job.
+    jid: group: arg.PATH= attempt: age: before: after:, and words are looked for everywhere in a
+    job.
     """
+    if as_count and as_json:
+        raise click.UsageError("--count prints no jobs, so there is nothing for --json")
     app = app_of(url, prefix)
+    if as_count:
+        _count(app, wanted, limit)
+        return
     found = scanned = total = 0
     more = False
     for page in _pages(app, wanted, limit):
@@ -54,6 +66,19 @@ def search(wanted: str, limit: int, as_json: bool, url: str | None, prefix: str)
         total, more = max(total, scanned, page.total), page.next is not None
     told = f"{count(found, 'job')} found, {scanned:,} of {total:,} looked at"
     click.echo(told + (": more with a larger --limit" if more else ""), err=True)
+
+
+def _count(app: App, wanted: str, limit: int) -> None:
+    """The first so many values of what jobs are, with their numbers."""
+    found = app.facets(wanted, limit)
+    for name in ("states", "queues", "jobs", "errors"):
+        facet: Facet = getattr(found, name)
+        for value, often in facet.values.items():
+            click.echo(printable(f"{often:>9,}  {name.removesuffix('s'):<5}  {_cut(value) or '-'}"))
+        if facet.others:
+            click.echo(f"{facet.others:>9,}  {name.removesuffix('s'):<5}  of other {name}")
+    told = f"{count(found.count, 'job')}, {found.scanned:,} of {found.total:,} looked at"
+    click.echo(told + ("" if found.is_complete else ": those that lie first"), err=True)
 
 
 def _pages(app: App, wanted: str, limit: int) -> Iterator[SearchPage]:

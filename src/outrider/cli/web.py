@@ -91,7 +91,13 @@ def _serve(site: Any, host: str, port: int) -> None:
     )
     name = f"[{host}]" if ":" in host else host
     click.echo(f"http://{name}:{listening.getsockname()[1]}")
-    server = uvicorn.Server(
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            site.state.streams.end()
+            await super().shutdown(sockets)
+
+    server = Server(
         uvicorn.Config(
             site,
             log_level="warning",

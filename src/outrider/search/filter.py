@@ -27,6 +27,10 @@ class Filter:
     def __str__(self) -> str:
         return " ".join(map(str, self.terms))
 
+    def shown(self, seen: Seen) -> Seen:
+        """A job as who gave the filter may see it."""
+        return seen
+
     def matches(self, record: JobRecord) -> bool:
         """Whether it means this job; nothing that a payload may hold is a reason to fail."""
         return self.holds(seen_of(record))
@@ -61,6 +65,12 @@ class Filter:
         """The states that its jobs can be in."""
         terms = self._of("state")
         return frozenset(state for state in ALL_STATES if all(term.allows(state) for term in terms))
+
+    @cached_property
+    def is_of_places(self) -> bool:
+        """Whether it means all that lies where it looks, so that nothing has to be read."""
+        free = ("state", "queue") if self.states <= {"queued"} else ("state",)
+        return all(isinstance(term, OneOf) and term.name in free for term in self.terms)
 
     def places(self, queues: Iterable[str], held: Iterable[str]) -> list[Place]:
         """The places where its jobs can lie, in the order in which they are searched.

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from outrider.search.likeness import fingerprint
 from outrider.search.seen import Seen, fold, is_like, is_ruled_out, needle
 
 Needles = tuple[bytes, ...]
@@ -101,7 +102,7 @@ class OneOf(Term):
         return any(fits(value, text) for value in self.values) != self.negated
 
     def _needles(self) -> Needles:
-        if self.name in ("state", "queue"):  # these are where it lies, not what it says
+        if self.name in ("state", "queue", "group"):  # these do not stand in what it says
             return ()
         before, after = _SPELLED.get(self.name, ("", ""))
         texts = (f"{before}{value}{after}".split("*") for value in self.values)
@@ -124,11 +125,16 @@ def _is_of(seen: Seen, bid: str) -> bool:
     return seen.text("bid") == bid or seen.text("cb").startswith(f"{bid}:")
 
 
+def _is_in(seen: Seen, group: str) -> bool:
+    return fingerprint(*map(seen.text, ("class", "error_class", "error_message"))) == group
+
+
 FITS: dict[str, Callable[[Seen, str], bool]] = {
     "job": lambda seen, value: _is_job(value, seen.text("class")),
     "state": lambda seen, value: seen.state == value,
     "queue": lambda seen, value: is_like(value, seen.queue),
     "error": _is_error,
+    "group": _is_in,
     "tag": lambda seen, value: any(is_like(value, tag) for tag in seen.tags),
     "batch": _is_of,
     "jid": lambda seen, value: seen.text("jid") == value,

@@ -70,6 +70,7 @@ def create_app(
     allowed_hosts: Collection[str] | None = None,
     redact: Collection[str] = (),
     on_act: Callable[[Act], None] | None = None,
+    allow_enqueue: bool = False,
 ) -> Starlette:
     """An ASGI application to look at an app's jobs and batches and to operate on them.
 
@@ -79,7 +80,8 @@ def create_app(
     with these. `allowed_hosts` are the host names it answers for (`*.example.com`, or `*` for any):
     any, but where somebody need not be known only this machine's. What has one of the words
     `redact` in its name is hidden like a password. `on_act` is told of everything that is changed,
-    or refused, beside the log. Raises ConfigError for a wrong setting.
+    or refused, beside the log. With `allow_enqueue` registered jobs may be enqueued by who has the
+    permission `jobs.enqueue`. Raises ConfigError for a wrong setting.
     """
     is_unsaid = auth is None and allow_anonymous is None
     if is_unsaid and config.is_tested():
@@ -91,7 +93,11 @@ def create_app(
     hosts = clean_names("allowed_hosts", allowed_hosts or ())
     hosts = hosts or (("*",) if anonymous is None else guard.LOCAL)
     redaction = Redaction(clean_names("redact", redact))
-    desk = Desk(app, auth, anonymous, redaction, on_act, only_here=is_unsaid)
+    desk = Desk(
+        *(app, auth, anonymous, redaction, on_act),
+        only_here=is_unsaid,
+        allow_enqueue=allow_enqueue,
+    )
 
     made = Starlette(
         routes=_routes(app, desk),
@@ -99,6 +105,7 @@ def create_app(
         exception_handlers={HTTPException: _failed},
     )
     made.router.redirect_slashes = False
+    made.state.streams = desk.streams
     made.add_middleware(_Guard, hosts=hosts)
     return made
 

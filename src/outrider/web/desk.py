@@ -12,6 +12,7 @@ from outrider.web.guard import is_here
 from outrider.web.principals import Principal
 from outrider.web.problems import Refusal
 from outrider.web.showing import Redaction
+from outrider.web.streams import Streams
 from outrider.web.visit import Act, Visit
 
 REQUEST_ID = "outrider.request_id"
@@ -29,6 +30,7 @@ class Desk:
         on_act: Callable[[Act], None] | None,
         *,
         only_here: bool,
+        allow_enqueue: bool,
     ) -> None:
         self._app = app
         self._auth = auth
@@ -36,6 +38,8 @@ class Desk:
         self._redaction = redaction
         self._on_act = on_act
         self._only_here = only_here
+        self._allow_enqueue = allow_enqueue
+        self.streams = Streams()
 
     async def welcome(self, request: Request, needs: str | None) -> Visit:
         """The visit that a request begins; refused when nobody is known to ask."""
@@ -52,6 +56,8 @@ class Desk:
             self._redaction,
             peer(request.scope),
             request.scope[REQUEST_ID],
+            allow_enqueue=self._allow_enqueue,
+            streams=self.streams,
             on_act=self._on_act,
         )
 

@@ -9,16 +9,19 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from outrider.web.principals import Permission
 from outrider.web.problems import refusal_of
+from outrider.web.streams import Stream
 from outrider.web.visit import Visit
 
 Method = Literal["GET", "POST"]
 _IN_PATH = re.compile(r"\{(\w+)\}")
+# Those of a job may be secrets, and are in no log.
+_ARGUMENTS = ("args", "kwargs")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Endpoint:
     `asks` are the parameters of path and query, `body` what is posted, `answers` what comes back.
     `needs` is the permission without which it is refused; None for what everybody may know.
     `problems` are the statuses of refusals of its own. `created` gives the path of what it has
-    made, below the API. With `keyed` it takes an Idempotency-Key.
+    made, below the API. With `keyed` it takes an Idempotency-Key. With `streams` it gives a Stream
+    of its answers.
     """
 
     method: Method
@@ -41,6 +45,7 @@ class Endpoint:
     problems: tuple[int, ...]
     created: Callable[[Any], str] | None
     keyed: bool
+    streams: bool
 
     @property
     def name(self) -> str:
@@ -71,6 +76,7 @@ class Endpoint:
             self._check(visit)
             return await self.function(visit, *given)
         on = {name: value for one in given for name, value in msgspec.structs.asdict(one).items()}
+        on = {name: value for name, value in on.items() if name not in _ARGUMENTS}
         outcome = "failed"
         try:
             self._check(visit)
@@ -103,8 +109,10 @@ def endpoint(
     def make(function: Callable[..., Awaitable[Any]]) -> Endpoint:
         hints = get_type_hints(function, include_extras=True)
         asks, body, answers = hints.get("ask"), hints.get("body"), hints["return"]
+        streams = get_origin(answers) is Stream
+        answers = get_args(answers)[0] if streams else answers
         return Endpoint(
-            method, path, needs, function, asks, body, answers, problems, created, keyed
+            method, path, needs, function, asks, body, answers, problems, created, keyed, streams
         )
 
     return make

@@ -16,8 +16,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _WORDS = """Look at, and operate, background jobs and batches.
 
 Times are seconds since the epoch. Whole numbers of jobs' arguments beyond 2^53 are texts. Lists go
-on after a cursor, `next`, which means nothing but that. Every answer to a GET has an ETag. What
-changes anything is refused when a page of another site asks for it."""
+on after a cursor, `next`, which means nothing but that. Every answer to a GET but a stream has an
+ETag. What changes anything is refused when a page of another site asks for it."""
 KEY_HEADER = "Idempotency-Key"
 _KEY = {
     "name": KEY_HEADER,
@@ -91,6 +91,9 @@ def _parameters(one: Endpoint, components: dict[str, Any]) -> list[dict[str, Any
 
 def _answer(one: Endpoint) -> dict[str, Any]:
     headers = {"X-Request-Id": {"schema": {"type": "string"}}}
+    if one.streams:
+        content = {"text/event-stream": {"schema": _events(one.answers)}}
+        return {"description": HTTPStatus(200).phrase, "headers": headers, "content": content}
     if one.method == "GET":
         headers["ETag"] = {"schema": {"type": "string"}}
     if one.created is not None:
@@ -100,6 +103,19 @@ def _answer(one: Endpoint) -> dict[str, Any]:
         "headers": headers,
         "content": _json(one.answers),
     }
+
+
+def _events(kind: type) -> dict[str, Any]:
+    """Each of them, as OpenAPI 3.2 describes items."""
+    data = {"contentMediaType": "application/json"}
+    parts = {
+        "message": {"type": "string", **data, "contentSchema": _schema(kind)},
+        "problem": {"type": "string", **data, "contentSchema": _schema(Problem)},
+    }
+    events = [
+        {"properties": {"event": {"const": name}, "data": part}} for name, part in parts.items()
+    ]
+    return {"type": "object", "required": ["data"], "oneOf": events}
 
 
 def _problems(one: Endpoint) -> dict[str, Any]:
@@ -121,9 +137,14 @@ def _problems(one: Endpoint) -> dict[str, Any]:
         }
         for status in sorted(found)
     }
-    unchanged = {"304": {"description": HTTPStatus(304).phrase}} if one.method == "GET" else {}
-    return unchanged | answers
+    if one.method != "GET" or one.streams:
+        return answers
+    return {"304": {"description": HTTPStatus(304).phrase}} | answers
 
 
 def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=kind.__name__)}}}
+    return {"application/json": {"schema": _schema(kind)}}
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    return {"$ref": _REFERENCE.format(name=kind.__name__)}

@@ -14,6 +14,7 @@ Permission = Literal[
     "jobs.delete",
     "jobs.kill",
     "jobs.reveal",
+    "jobs.enqueue",
     "queues.pause",
     "queues.clear",
     "batches.retry",
@@ -24,6 +25,7 @@ Permission = Literal[
     "trash.restore",
     "trash.empty",
     "marks.make",
+    "server.read",
 ]
 PERMISSIONS: frozenset[str] = frozenset(get_args(Permission))
 """Everything there is to allow. `jobs.reveal`: see, and search for, what redaction hides."""

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from outrider.web.endpoint import Endpoint
 from outrider.web.openapi import KEY_HEADER
 from outrider.web.problems import MEDIA, Refusal, wrong
+from outrider.web.streams import EventStream
 from outrider.web.visit import Visit
 
 MOST = 1 << 20
@@ -34,6 +35,8 @@ def serve(endpoint: Endpoint, welcome: Welcome, below: str) -> Handler:
         ask = _asked(request, endpoint)
         body = None if endpoint.body is None else await _posted(request, endpoint.body)
         answer = await endpoint(visit, ask, body)
+        if endpoint.streams:
+            return EventStream(visit.streams, answer, visit.request_id)
         response = to_json(answer, endpoint.status)
         if endpoint.created is not None:
             root = request.scope.get("root_path", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from outrider.errors import StoreError
@@ -63,7 +63,7 @@ class Asgi:
         )
         if answer.tale is not None and with_body:
             await self._tell(answer.tale, receive, send)
-        await _say(send, answer.body if with_body else b"", more=False)
+        await say(send, answer.body if with_body else b"", more=False)
 
     async def _read(self, scope: Any, asked: Asked) -> Answer:
         rules = self._rules
@@ -78,16 +78,16 @@ class Asgi:
 
     async def _tell(self, tale: Tale, receive: Receive, send: Send) -> None:
         """Tell what happens to the batch until it is settled, or the viewer has left."""
-        left = asyncio.ensure_future(_leaving(receive))
+        left = asyncio.ensure_future(leaving(receive))
         try:
-            await _say(send, tale.begin())
+            await say(send, tale.begin())
             due = time.monotonic() + HEARTBEAT
             with self._viewers.look(tale.status) as look:
                 while not tale.is_over:
                     change = look.change
                     words = tale.news(look.latest)
                     if words or time.monotonic() >= due:
-                        await _say(send, words or PING)
+                        await say(send, words or PING)
                         due = time.monotonic() + HEARTBEAT
                         continue
                     # Readings without news come more often than the heartbeat is due.
@@ -101,11 +101,12 @@ class Asgi:
             left.cancel()
 
 
-async def _say(send: Send, text: bytes, *, more: bool = True) -> None:
+async def say(send: Send, text: bytes, *, more: bool = True) -> None:
+    """Send a part of an answer's body."""
     await send({"type": "http.response.body", "body": text, "more_body": more})
 
 
-async def _leaving(receive: Receive) -> None:
+async def leaving(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
     """Return when the viewer is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

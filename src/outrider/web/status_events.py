@@ -47,7 +47,7 @@ class Tale:
         """The events since the reading before, b"" when nothing has changed; None: it is gone."""
         if status is None:
             self.is_over = True
-            return _event("gone", {"error": str(not_found(self.status.bid))})
+            return event("gone", {"error": str(not_found(self.status.bid))})
         kinds = self._watch.news(status)
         if not kinds:
             return b""
@@ -55,7 +55,7 @@ class Tale:
         data = told(status, self._failed)
         *others, last = ["", *(kind for kind in kinds if kind != "progress")]
         # Cut off before the last one, which has the id, the viewer is told all of them again.
-        return b"".join(_event(name, data) for name in others) + _event(last, data, self._id())
+        return b"".join(event(name, data) for name in others) + event(last, data, self._id())
 
     def _id(self) -> str:
         marks = "".join(mark for mark, kind in _MARKS.items() if kind in self._watch.told)
@@ -74,7 +74,7 @@ def _resumed(seen: str) -> Watch:
     return Watch(tuple(map(int, found[1].split(","))), [_MARKS[mark] for mark in found[2]])
 
 
-def _event(name: str, data: Any, mark: str = "") -> bytes:
+def event(name: str, data: Any, mark: str = "") -> bytes:
     """One event; without a name it is what pages get as `onmessage`."""
     head = f"event: {name}\n" if name else ""
     tail = f"\nid: {mark}\n\n" if mark else "\n\n"

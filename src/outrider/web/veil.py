@@ -40,7 +40,11 @@ class Veiled(Filter):
             return False
         if not self._others.terms:
             return True
-        return self._others.holds(Seen(self._veil(seen), seen.state, seen.lies_in, seen.at))
+        return self._others.holds(self.shown(seen))
+
+    def shown(self, seen: Seen) -> Seen:
+        """A job without what is hidden."""
+        return Seen(self._veil(seen), seen.state, seen.lies_in, seen.at)
 
     @cached_property
     def _open(self) -> Filter:

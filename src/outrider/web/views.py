@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from msgspec import convert
@@ -15,7 +16,7 @@ from outrider.tally import BatchRecord
 from outrider.web.shapes.base import Paged, seconds
 from outrider.web.shapes.batches import Batch, BatchDetail, BatchEvent, FailedJob
 from outrider.web.shapes.jobs import Job, JobPage
-from outrider.web.shapes.places import Queue, Run
+from outrider.web.shapes.places import Overview, Queue, Run
 from outrider.web.showing import HIDDEN, LISTED, Show, positional, short
 from outrider.web.veil import REVEAL
 from outrider.web.visit import Visit
@@ -99,6 +100,11 @@ def _batch(status: BatchRecord) -> dict[str, Any]:
         "tags": [short(tag) for tag in status.tags[:20]],
         "children": status.number("kids"),
     }
+
+
+def overview(found: StatsReading) -> Overview:
+    """Numbers of one moment."""
+    return Overview(**{**asdict(found), "queues": queues(found)})
 
 
 def queues(found: StatsReading) -> list[Queue]:

@@ -11,6 +11,7 @@ from outrider.app import App
 from outrider.web.principals import Principal
 from outrider.web.problems import forbidden
 from outrider.web.showing import Redaction
+from outrider.web.streams import Streams
 from outrider.words import printable
 
 _log = logging.getLogger("outrider.web")
@@ -41,7 +42,10 @@ class Act:
 
 @dataclass(slots=True)
 class Visit:
-    """One request of one principal. `key` is its Idempotency-Key, "" without one."""
+    """One request of one principal. `key` is its Idempotency-Key, "" without one.
+
+    `allow_enqueue` says that jobs may be enqueued here, by who has the permission.
+    """
 
     app: App
     who: Principal
@@ -49,6 +53,8 @@ class Visit:
     address: str = ""
     request_id: str = ""
     key: str = ""
+    allow_enqueue: bool = False
+    streams: Streams = field(default_factory=Streams, repr=False)
     on_act: Callable[[Act], None] | None = field(default=None, repr=False)
 
     def require(self, permission: str) -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from outrider.web.api import batches, general, jobs, metrics, operations, processes, queues
+from outrider.web.api import (
+    batches,
+    counting,
+    enqueueing,
+    general,
+    jobs,
+    metrics,
+    operations,
+    processes,
+    queues,
+)
 from outrider.web.endpoint import endpoints
 
-ENDPOINTS = endpoints(general, jobs, queues, batches, processes, operations, metrics)
+ENDPOINTS = endpoints(
+    general, jobs, counting, enqueueing, queues, batches, processes, operations, metrics
+)
