@@ -44,7 +44,7 @@ demo: setup  ## the demonstration
 bench: setup  ## the benchmarks
 	$(PY) -m bench $(ARGS)
 
-peers: setup  ## other job systems, into .tools/peers, for `python -m bench kill`
+peers: setup  ## other job systems, into .tools/peers, for `python -m bench kill inspection`
 	@sh tools/peers
 
 chaos: setup  ## tests that kill servers and workers

@@ -15,9 +15,20 @@ from pathlib import Path
 
 from bench.rig import Figure, Rig, open_rig
 
-NAMES = ("drain", "ahead", "latency", "idle", "waking", "batches", "nested", "schedule", "scripts")
+NAMES = (
+    "drain",
+    "ahead",
+    "latency",
+    "idle",
+    "waking",
+    "batches",
+    "nested",
+    "schedule",
+    "scripts",
+    "inspection",
+)
 # Only when it is asked for: some take minutes, most of them waiting for what does not come.
-ASKED = ("kill", "failover", "outbox", "inspection")
+ASKED = ("kill", "failover", "outbox")
 KNOWN = NAMES + ASKED
 
 

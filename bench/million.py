@@ -32,9 +32,9 @@ def fill(rig: Rig) -> None:
     rig.wire("SADD", app.keys("heldnames"), HELD_NAME)
     rig.wire("SADD", app.keys("pausednames"), HELD_NAME)
     _push(rig, app.keys("held", HELD_NAME), HELD, "bulk", now - 3600, HELD_NAME)
-    _add(rig, app.keys("schedule"), SCHEDULED, now + 3600)
-    _add(rig, app.keys("retry"), RETRYING, now + 3600, failed)
-    _add(rig, app.keys("dead"), DEAD, now - 3600, failed)
+    add(rig, app.keys("schedule"), SCHEDULED, now + 3600)
+    add(rig, app.keys("retry"), RETRYING, now + 3600, failed)
+    add(rig, app.keys("dead"), DEAD, now - 3600, failed)
     for number in range(BATCHES):
         with app.batch(description=f"Gallery {number}").jobs():
             noop.using(queue="members").enqueue_many([(i,) for i in range(MEMBERS)])
@@ -52,6 +52,11 @@ def payload(number: int, home: str, at: float, name: str = "bench.resize", more:
     )
 
 
+def nothing(number: int, at: float) -> str:  # noqa: ARG001
+    """What a job has in addition that has not been run."""
+    return ""
+
+
 def failed(number: int, at: float) -> str:
     """What a job that has failed has in addition; each hundredth of them by a time-out."""
     error = "TimeoutError" if number % 100 == 0 else "ValueError"
@@ -67,13 +72,14 @@ def _push(rig: Rig, key: str, count: int, home: str, at: float, name: str = "ben
         rig.wire("LPUSH", key, *(payload(i, home, at + i / 100, name) for i in numbers))
 
 
-def _add(
+def add(
     rig: Rig,
     key: str,
     count: int,
     at: float,
-    more: Callable[[int, float], str] = lambda number, at: "",  # noqa: ARG005
+    more: Callable[[int, float], str] = nothing,
 ) -> None:
+    """Add them to a set, a thousand a second."""
     for first in range(0, count, CHUNK):
         words: list[Word] = ["ZADD", key]
         for i in range(first, min(count, first + CHUNK)):

@@ -14,10 +14,14 @@ from outrider.keys import Keys
 from outrider.script import BYTES, portion
 from outrider.script import FIRST as START
 from outrider.store import place as store
-from outrider.store.place import PAGE, PAGE_BYTES, Bundle, Entry, Line, Mark, Place, Sieve, Times
+from outrider.store.bundle import Bundle, Sieve
+from outrider.store.place import PAGE, PAGE_BYTES, Entry, Line, Mark, Place, Times
 
-FIRST, GROWTH = 100, 4
-"""How many jobs are read at first, and how fast that grows: many want only the first few."""
+FIRST, STRIDE = 100, 250
+"""How many jobs are read at first, as many want only the first few; and how many then, where all
+are gone through. As many as fill a page take the server a millisecond where they are small, since
+it hands each of them to Lua; these take a third of that, and are a step of an operation.
+"""
 _MOST_AHEAD = 64
 """What a cursor may ask to be read at once: it may have been forged."""
 _MARKS = 8
@@ -66,11 +70,11 @@ class Walk:
         """The same of one page, in one round trip: up to `count` jobs are looked at, PAGE at most.
 
         Fewer where they are large. None does not mean that there are no more: `is_over` does.
-        A `sieve` says of bytes whether they may have, somewhere, a job that is wanted.
+        A `sieve` says which of them may be wanted.
         """
         asked = self._count if count is None else count
         bundle: Bundle = yield from self._road.read(asked)
-        self._count = min(PAGE, GROWTH * self._count)
+        self._count = STRIDE
         self.is_over = self._road.is_over
         self.size += len(bundle.text)
         if sieve is None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +16,9 @@ from outrider.errors import FilterError
 from outrider.inspection.record import decode, read
 from outrider.search.filter import Filter
 from outrider.search.parse import MOST_SECONDS, parse
-from outrider.search.seen import ALL_STATES, Seen, is_like
+from outrider.search.seen import ALL_STATES, Seen, fold, is_like
 from outrider.search.terms import COMPARE, Age, Argument, Attempts, OneOf, Term, When, Word
+from outrider.store.bundle import Bundle
 
 NOW = 1_800_000_000.0
 MANY = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -204,6 +206,10 @@ def about(draw: st.DrawFn, job: dict[str, Any]) -> Term:
     return draw(st.sampled_from(kinds))
 
 
+def _passes(meant: Filter, payload: bytes) -> bool:
+    return list(meant.sift(Bundle.of([payload]))) == [0]
+
+
 @settings(MANY, max_examples=600)
 @given(st.data())
 def test_no_match_is_passed_over_unread(data: st.DataObject) -> None:
@@ -216,7 +222,7 @@ def test_no_match_is_passed_over_unread(data: st.DataObject) -> None:
     holds = meant.holds(Seen(payload, "queued"))
     event(f"holds: {holds}, with needles: {bool(meant.needles)}")
     if holds:
-        assert meant.may_match(payload)
+        assert _passes(meant, payload)
 
 
 @settings(MANY, max_examples=400)
@@ -240,7 +246,7 @@ def test_a_text_is_found_however_it_is_spelled(data: st.DataObject) -> None:
     for term in terms:
         meant = Filter((term,), NOW)
         assert meant.holds(seen), term
-        assert meant.may_match(payload), term
+        assert _passes(meant, payload), term
 
 
 @MANY
@@ -253,7 +259,63 @@ def test_looking_never_fails(meant: Filter, payload: bytes) -> None:
         assert opposite.holds(seen) != Filter((term,), NOW).holds(seen)
     assert meant.matches(read(payload)) in (True, False)
     if meant.holds(seen):
-        assert meant.may_match(payload)
+        assert _passes(meant, payload)
+
+
+@MANY
+@given(st.data())
+def test_a_page_is_looked_through_as_its_jobs_are(data: st.DataObject) -> None:
+    """Whatever lies beside each other: who is meant is never among those that are passed over."""
+    jobs = data.draw(st.lists(JOBS, min_size=1, max_size=5))
+    page = [data.draw(spelled(job) | st.binary(max_size=20)) for job in jobs]
+    terms = data.draw(st.lists(TERMS | about(jobs[0]), min_size=1, max_size=3))
+    meant = Filter(tuple(terms), NOW)
+    read = list(meant.sift(Bundle.of(page)))
+    assert read == sorted(set(read))
+    holds = [number for number, one in enumerate(page) if meant.holds(Seen(one, "dead", None, 5.5))]
+    event(f"holds: {bool(holds)}, passed over: {len(read) < len(page)}")
+    assert set(holds) <= set(read) <= set(range(len(page)))
+
+
+ODD = [
+    b'{"class":"word","args":[1e999]}',
+    b'{"class":"word","theirs":"\xff"}',
+    b'{"class":"word","class":"other"}',
+    b'{"class":5,"args":["word"],"error_backtrace":"word"}',
+    b'{"error_backtrace":"word","word":1}',
+    b'{"theirs":{"deep":"WORD"},"args":null}',
+    b'{"class":"word"',
+    b'{"class":"word"} word',
+    rb'{"class":"\u0077ord","args":"\ud800"}',
+    rb'{"class":"w\u006frd"}',
+]
+
+
+@MANY
+@given(JOBS.flatmap(spelled) | st.binary(max_size=20), TEXTS)
+def test_a_word_is_sought_where_it_may_stand(payload: bytes, text: str) -> None:
+    """As the plainest definition has it, though it looks first where most words stand."""
+    for one in (payload, *ODD):
+        for sought in (text, "word", "WORD", "class", "5", "other"):
+            holds = Word(False, sought).test(Seen(one, "dead"), NOW)
+            assert holds == _stands_in(fold(sought), one), (sought, one)
+
+
+def _stands_in(text: str, payload: bytes) -> bool:
+    fields = decode(payload)
+    if not fields:
+        return text in fold(payload.decode("utf-8", "replace"))
+    raws = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    values = [
+        re.sub(r'"(?:[^"\\]|\\.)*"', _as_it_reads, bytes(raws[name]).decode(), flags=re.DOTALL)
+        for name, value in fields.items()
+        if name != "error_backtrace" and isinstance(value, str | list | dict)
+    ]
+    return any(text in fold(value) for value in values)
+
+
+def _as_it_reads(found: re.Match[str]) -> str:
+    return f'"{json.loads(found[0], strict=False)}"'
 
 
 @MANY

@@ -83,7 +83,7 @@ def test_one_job_is_looked_for_far(
 ) -> None:
     """Further than one search reads; what is not found so far is told so."""
     monkeypatch.setattr("outrider.search.scan.BYTES", 1)
-    monkeypatch.setattr("outrider.search.scan.PAGE", 5)
+    monkeypatch.setattr("outrider.search.scan.STRIDE", 5)
     last = job.enqueue_many([(n,) for n in range(45)])[-1]
     found = jids(site.get("/queues/default/jobs"))
     assert last == found[-1]

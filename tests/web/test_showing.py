@@ -199,7 +199,7 @@ def test_what_is_hidden_is_not_found(app: App, filter: str) -> None:
 def test_hiding_is_work_too(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that has to hide reads less at a time: a MiB may take a fifth of a second."""
     monkeypatch.setattr("outrider.search.scan.BYTES", 1000)
-    monkeypatch.setattr("outrider.search.scan.PAGE", 1)
+    monkeypatch.setattr("outrider.search.scan.STRIDE", 1)
     for number in range(20):
         app.enqueue("x", [number])
     reader, all_rights = Site(app, auth=lambda _: READER), Site(app, allow_anonymous=True)

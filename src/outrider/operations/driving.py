@@ -6,7 +6,6 @@ one that died begins the place anew in which that was: what it has done lies the
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,7 +17,7 @@ from outrider.hub import Flow
 from outrider.inspection.collection import note
 from outrider.inspection.record import read
 from outrider.keys import Keys
-from outrider.operations.meant import is_meant, places, rank
+from outrider.operations.meant import batches_of, is_meant, places, rank
 from outrider.operations.record import reading
 from outrider.search.filter import Filter
 from outrider.search.parse import parse
@@ -35,7 +34,6 @@ SILENCE = 0.2
 BEHIND = 60_000
 """By how many ms the clock of who performs one may be behind that of who began it."""
 DEPTH, FEWEST = 5_000_000, 25
-_BATCH = re.compile(rb'"(?:bid|cb)":"([^"]+)"')
 NOWHERE = Place("dead")
 """Of a step without jobs."""
 _ACTS = {"delete": "trash", "kill": "dead", "retry": "queue"}
@@ -144,7 +142,7 @@ class _Course:
         missed = False
         while not walk.is_over:
             before = walk.looked
-            entries = yield from walk.page(sieve=wanted.may_match)
+            entries = yield from walk.page(sieve=wanted.sift)
             self._scanned += walk.looked - before
             meant = [one for one in entries if is_meant(self._operation, wanted, place, one)]
             self._matched += len(meant)
@@ -175,7 +173,8 @@ class _Course:
             aims, words = [], bytearray()
             for entry in some:
                 becomes = self._changed(place, entry.payload)
-                text = note(read(entry.payload), self._now()) if self._is_kill else ""
+                dies = self._is_kill and batches_of(entry.payload)
+                text = note(read(entry.payload), self._now()) if dies else ""
                 # Those of this page that were taken before lay in front of it.
                 aims.append(Aim(len(entry.payload), len(becomes), entry.at - taken, text))
                 words += entry.payload + becomes
@@ -194,13 +193,13 @@ class _Course:
         batches: set[bytes] = set()
         size = 0
         for entry in meant:
-            of = _BATCH.search(entry.payload)
-            batches |= {of[1]} if of else set()
+            own = batches_of(entry.payload)
+            batches |= own
             size += len(entry.payload)
             most = self._most(place, entry, length)
             if some and (len(some) >= most or len(batches) > STEP_BATCHES or size > BYTES):
                 yield some
-                some, batches, size = [], {of[1]} if of else set(), len(entry.payload)
+                some, batches, size = [], own, len(entry.payload)
             some.append(entry)
         if some:
             yield some

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from outrider.hub import Flow
-from outrider.inspection.record import STATES, decode, moment
+from outrider.inspection.record import STATES, seconds
 from outrider.keys import Keys
 from outrider.operations.record import Reading
 from outrider.search.filter import Filter
@@ -13,6 +15,7 @@ from outrider.store.place import Entry, Place
 
 # What is moved on by us lies later in this order, so that it is met there.
 ORDER = ("schedule", "retry", "queue", "held", "dead")
+_BATCH = re.compile(rb'"(?:bid|cb)":"([^"]+)"')
 _SINCE = {
     "schedule": ("created_at",),
     "retry": ("retried_at", "failed_at"),
@@ -50,13 +53,17 @@ def is_meant(operation: Reading, wanted: Filter, place: Place, entry: Entry) -> 
         return False
     name = place.name if place.kind == "queue" else None
     seen = Seen(entry.payload, STATES[place.kind], name, entry.score)
-    return wanted.holds(seen) and not _is_later(operation, place, entry)
+    return wanted.holds(seen) and not _is_later(operation, place, seen)
 
 
-def _is_later(operation: Reading, place: Place, entry: Entry) -> bool:
-    if place.kind == "dead":
-        since = moment(entry.score)
-    else:
-        said = decode(entry.payload)
-        since = next((at for at in map(moment, map(said.get, _SINCE[place.kind])) if at), None)
-    return since is not None and since > operation.as_of
+def _is_later(operation: Reading, place: Place, seen: Seen) -> bool:
+    since = seconds(seen.at) if place.kind == "dead" else seen.time(*_SINCE[place.kind])
+    return since is not None and since > operation.as_of.timestamp()
+
+
+def batches_of(payload: bytes) -> set[bytes]:
+    """The batch that a job is of, if any: of most it is seen at a glance that they are of none."""
+    if b'"bid":"' not in payload and b'"cb":"' not in payload:
+        return set()
+    found = _BATCH.search(payload)
+    return {found[1]} if found else set()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from outrider.inspection.record import STATES, JobRecord
-from outrider.search.seen import ALL_STATES, KINDS, ODD_NUMBER, Seen, is_ruled_out, seen_of
+from outrider.search.seen import ALL_STATES, KINDS, ODD_NUMBER, Seen, hiding, seen_of
 from outrider.search.terms import Argument, Needles, OneOf, Term
+from outrider.store.bundle import Bundle
 from outrider.store.place import Place
 
 
@@ -42,19 +44,29 @@ class Filter:
                 return False
         return True
 
-    def may_match(self, payload: bytes) -> bool:
-        """False when the bytes alone show that it means no job in them: quick, and never wrong.
-
-        They may be one payload, or many in a row.
+    def sift(self, page: Bundle) -> Collection[int]:
+        """Which payloads of a page it may mean, by their numbers in order: the bytes alone show
+        that it means none of the others. Quick, and never wrong.
         """
-        if not self.needles or not is_ruled_out(payload, *self.needles):
-            return True
-        return self._has_numbers and ODD_NUMBER.search(payload) is not None
+        if not self.needles:
+            return range(len(page))
+        small = page.text.lower()
+        found: set[int] | None = None
+        for group in self.needles:
+            holding = {number for needle in group for number in page.numbers(small, needle)}
+            found = holding if found is None else found & holding
+            if not found:
+                break
+        others = {number for text in hiding(page.text) for number in page.numbers(page.text, text)}
+        if self._has_numbers:
+            odd = ODD_NUMBER.finditer(page.text)
+            others |= {bisect_right(page.ends, one.start()) - 1 for one in odd}
+        return sorted(others | (found or set()))
 
     @cached_property
     def needles(self) -> tuple[Needles, ...]:
         """Of each of these, a payload without escapes holds one when put in small letters."""
-        return tuple(term.needles for term in self.terms if term.needles)
+        return tuple(needles for term in self.terms for needles in term.needles)
 
     @cached_property
     def _has_numbers(self) -> bool:

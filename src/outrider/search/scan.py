@@ -16,8 +16,8 @@ from outrider.search.parse import parse
 from outrider.search.seen import KINDS, Seen
 from outrider.store import held, overview, place
 from outrider.store.overview import Overview
-from outrider.store.place import PAGE, Entry, Place
-from outrider.walk import Walk
+from outrider.store.place import Entry, Place
+from outrider.walk import STRIDE, Walk
 
 BYTES = 1 << 27
 """How many bytes of payloads one search reads, whatever it may scan: about a second's work."""
@@ -135,15 +135,18 @@ class _Scan:
 
     def _place(self, one: Place, here: tuple[int, str], after: str) -> Flow[None]:
         walk = Walk(self._hub.keys, one, after or None)
+        state, lies_in = STATES[one.kind], one.name if one.kind == "queue" else None
         looked = size = 0
         while not walk.is_over:
             entries: list[Entry] = yield from walk.page(
-                count=min(PAGE, self._most - self.scanned), sieve=self._meant.may_match
+                count=min(STRIDE, self._most - self.scanned), sieve=self._meant.sift
             )
             self.scanned, looked = self.scanned + walk.looked - looked, walk.looked
             self._size, size = self._size + walk.size - size, walk.size
             for entry in entries:
-                self._look(entry, one)
+                if not self._meant.holds(Seen(entry.payload, state, lies_in, entry.score)):
+                    continue
+                self.records.append(read(entry.payload, entry.score, one))
                 if len(self.records) == self._limit:
                     left = walk.left_after(entry)
                     self.scanned -= left
@@ -152,9 +155,3 @@ class _Scan:
             if self._is_over and not walk.is_over:
                 self.next = self.next or cursor.write(*here, walk.cursor())
                 return
-
-    def _look(self, entry: Entry, one: Place) -> None:
-        lies_in = one.name if one.kind == "queue" else None
-        seen = Seen(entry.payload, STATES[one.kind], lies_in, entry.score)
-        if self._meant.holds(seen):
-            self.records.append(read(entry.payload, entry.score, one))

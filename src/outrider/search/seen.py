@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _RUN = re.compile(r"[ -~]+")
 # Numbers whose digits need not be those of a whole number that they are: 1.5e3, 4.9999999999999999.
 ODD_NUMBER = re.compile(rb"\.\d+[eE]|\.\d{15}")
+_ESCAPES = (b"\\",)
+_HIDES = (*_ESCAPES, "\u212a".encode(), "\u0130".encode())
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # Packed by zlib, and random to who reads it as text.
 _PACKED = "error_backtrace"
@@ -31,11 +34,25 @@ class _Head(msgspec.Struct, gc=False):
 
     created_at: Any = None
     enqueued_at: Any = None
+    retried_at: Any = None
     failed_at: Any = msgspec.UNSET
     retry_count: Any = None
 
 
 _head = msgspec.json.Decoder(_Head)
+
+
+class _Body(msgspec.Struct, gc=False, rename={"name": "class"}):
+    """Where most words stand that are sought."""
+
+    name: msgspec.Raw = msgspec.Raw()
+    error_class: msgspec.Raw = msgspec.Raw()
+    error_message: msgspec.Raw = msgspec.Raw()
+    args: msgspec.Raw = msgspec.Raw()
+    kwargs: msgspec.Raw = msgspec.Raw()
+
+
+_body = msgspec.json.Decoder(_Body)
 
 
 @dataclass(slots=True)
@@ -102,7 +119,12 @@ class Seen:
         return None
 
     def words(self) -> Iterator[str]:
-        """All of it that may be sought as text, folded: its texts, lists and objects."""
+        """All of it that may be sought as text, folded: its texts, lists and objects.
+
+        Some come twice: most that is sought stands in a few of them, and to read all takes longer.
+        """
+        if self.payload.isascii() and b"\\" not in self.payload:
+            yield from _first_words(self.payload)
         if not self.fields:
             yield fold(self.payload.decode("utf-8", "replace"))
             return
@@ -121,6 +143,20 @@ def seen_of(record: JobRecord) -> Seen:
     return Seen(record.raw, record.state or "", lies_in, None if at is None else at.timestamp())
 
 
+def _first_words(payload: bytes) -> Iterator[str]:
+    """Words of the fields of a Body. In a payload without escapes they stand as they are, so that
+    they are found in it also when the rest of it is no job.
+    """
+    try:
+        body = _body.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    for raw in (body.name, body.error_class, body.error_message, body.args, body.kwargs):
+        value = str(raw, "ascii")
+        if value.startswith(('"', "[", "{")):
+            yield fold(value)
+
+
 def _unescaped(value: str) -> str:
     if "\\" not in value:
         return value
@@ -132,33 +168,31 @@ def fold(text: str) -> str:
     return text.lower()
 
 
+@lru_cache(256)
 def needle(text: str) -> bytes:
     """What any payload without escapes must hold, in small letters, to have this text in it."""
     return max(_RUN.findall(fold(text)), key=len, default="").encode()
 
 
-def is_ruled_out(payload: bytes, *needles: Sequence[bytes]) -> bool:
-    """Whether of some of these a payload holds none: quick, and never wrong.
+def hiding(text: bytes) -> list[bytes]:
+    """Which of the bytes it holds that let a needle be there and not be seen.
 
-    With escapes it may spell any letter, and two letters are ASCII only when they are folded:
+    With an escape any letter may be spelled, and two letters are ASCII only when they are folded:
     KELVIN SIGN, and I WITH DOT ABOVE.
     """
-    small = payload.lower()
-    for group in needles:
-        if not any(map(small.__contains__, group)):
-            break
-    else:
-        return False
-    if b"\\" in payload:
-        return False
-    return payload.isascii() or not (b"\xe2\x84\xaa" in payload or b"\xc4\xb0" in payload)
+    return [one for one in (_ESCAPES if text.isascii() else _HIDES) if one in text]
+
+
+def is_ruled_out(payload: bytes, wanted: bytes) -> bool:
+    """Whether a payload can't hold this needle, however it is spelled: quick, and never wrong."""
+    return wanted not in payload.lower() and not hiding(payload)
 
 
 def is_like(pattern: str, text: str) -> bool:
     """Whether a text is the pattern, where `*` stands for any text."""
-    first, *others = pattern.split("*")
-    if not others:
+    if "*" not in pattern:
         return text == pattern
+    first, *others = pattern.split("*")
     if not text.startswith(first):
         return False
     *middle, last = others

@@ -48,10 +48,9 @@ class Term:
     negated: bool
 
     @property
-    def needles(self) -> Needles:
-        """Texts of which a payload without escapes must hold one; () when none need be."""
-        wanted = () if self.negated else self._needles()
-        return wanted if all(wanted) else ()
+    def needles(self) -> list[Needles]:
+        """Of each of these a payload without escapes must hold one of the texts."""
+        return [] if self.negated else [group for group in self._needles() if all(group)]
 
     def __str__(self) -> str:
         return ("-" if self.negated else "") + self._spelled()
@@ -60,8 +59,8 @@ class Term:
         """Whether the condition holds for a job, negated or not."""
         raise NotImplementedError
 
-    def _needles(self) -> Needles:
-        return ()
+    def _needles(self) -> list[Needles]:
+        return []
 
     def _spelled(self) -> str:
         raise NotImplementedError
@@ -74,13 +73,16 @@ class Word(Term):
     text: str
 
     def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
-        if is_ruled_out(seen.payload, (needle(self.text),)):
+        if is_ruled_out(seen.payload, needle(self.text)):
             return False
         wanted = fold(self.text)
-        return any(wanted in words for words in seen.words())
+        for words in seen.words():  # noqa: SIM110 - as in Filter.holds
+            if wanted in words:
+                return True
+        return False
 
-    def _needles(self) -> Needles:
-        return (needle(self.text),)
+    def _needles(self) -> list[Needles]:
+        return [(needle(self.text),)]
 
     def _spelled(self) -> str:
         return _quoted(self.text, _PLAIN_WORD)
@@ -94,19 +96,26 @@ class OneOf(Term):
     values: tuple[str, ...]
 
     def test(self, seen: Seen, now: float) -> bool:  # noqa: ARG002
-        return any(FITS[self.name](seen, value) for value in self.values)
+        fits = FITS[self.name]
+        for value in self.values:  # noqa: SIM110 - as in Filter.holds
+            if fits(seen, value):
+                return True
+        return False
 
     def allows(self, text: str) -> bool:
         """Whether it can hold for a job whose state, queue or name this is."""
         fits = _is_job if self.name == "job" else is_like
         return any(fits(value, text) for value in self.values) != self.negated
 
-    def _needles(self) -> Needles:
+    def _needles(self) -> list[Needles]:
         if self.name in ("state", "queue", "group"):  # these do not stand in what it says
-            return ()
+            return []
         before, after = _SPELLED.get(self.name, ("", ""))
         texts = (f"{before}{value}{after}".split("*") for value in self.values)
-        return tuple(max(map(needle, pieces), key=len) for pieces in texts)
+        return [
+            tuple(max(map(needle, pieces), key=len) for pieces in texts),
+            _FIELDS.get(self.name, (b"",)),
+        ]
 
     def _spelled(self) -> str:
         return f"{self.name}:{listed(self.values)}"
@@ -141,6 +150,8 @@ FITS: dict[str, Callable[[Seen, str], bool]] = {
 }
 
 
+# Of fields that most jobs don't have, how their names begin.
+_FIELDS = {"tag": (b'"tags"',), "error": (b'"error_',), "batch": (b'"bid"', b'"cb"')}
 # What stands around a value in a payload, where that is known.
 _SPELLED = {"job": ("", '"'), "tag": ('"', '"'), "batch": ('"', ""), "jid": ('"', '"')}
 
@@ -172,12 +183,9 @@ class Argument(Term):
                 inside = inside.get(step, _NOTHING) if isinstance(inside, dict) else _NOTHING
         return any(_is_value(inside, value) for value in self.values)
 
-    def _needles(self) -> Needles:
-        texts = tuple(_needle_of(value) for value in self.values)
-        if all(texts):
-            return texts
-        keys = (needle(f'"{step}"') for step in self.path if _index(step) is None)
-        return (max(keys, key=len, default=b""),)
+    def _needles(self) -> list[Needles]:
+        keys = [(needle(f'"{step}"'),) for step in self.path if _index(step) is None]
+        return [tuple(map(_needle_of, self.values)), *keys]
 
     def _spelled(self) -> str:
         steps = (_quoted(step, _PLAIN_STEP) for step in self.path)

@@ -5,14 +5,12 @@ What is on its way to a queue or into the schedule belongs to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
 from typing import Any, Literal, NamedTuple
 
 from outrider.keys import Keys
 from outrider.script import Call, command, script
 from outrider.store import queue as queues
+from outrider.store.bundle import Bundle
 
 PAGE = 1000
 PAGE_BYTES = 1 << 17
@@ -25,7 +23,6 @@ NO_JOB = -2
 Mark = tuple[str, int]
 """The id of a job, and how many that have none lie between it and where a page is to begin."""
 Kind = Literal["queue", "held", "schedule", "retry", "dead"]
-Sieve = Callable[[bytes], bool]
 SetName = Literal["schedule", "retry", "dead"]
 
 
@@ -56,59 +53,6 @@ class Entry(NamedTuple):
     score: float | None
     at: int
     is_coming: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """Payloads that came as one text: what none of them holds is seen at one look."""
-
-    sizes: bytes = b""
-    text: bytes = b""
-    ends: list[int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        ends = [0, *accumulate(map(int, self.sizes.split()))]
-        object.__setattr__(self, "ends", ends)
-
-    @classmethod
-    def of(cls, payloads: Sequence[bytes]) -> Bundle:
-        """These payloads."""
-        return cls(b" ".join(b"%d" % len(one) for one in payloads), b"".join(payloads))
-
-    def __len__(self) -> int:
-        return len(self.ends) - 1
-
-    def __getitem__(self, number: int) -> bytes:
-        return self.text[self.ends[number] : self.ends[number + 1]]
-
-    def cut(self) -> list[bytes]:
-        """The payloads."""
-        return [self.text[first:end] for first, end in pairwise(self.ends)]
-
-    def holding(self, needles: Sequence[bytes], *, literally: bool) -> list[tuple[int, bytes]]:
-        """Payloads that may hold all the needles, numbered.
-
-        Others may write any letter as an escape: who has one is among them, unless `literally`.
-        """
-        hides = bool(needles) and not literally and b"\\" in self.text
-        if not hides and not all(needle in self.text for needle in needles):
-            return []
-        numbered = list(enumerate(self.cut()))
-        return (
-            [
-                one
-                for one in numbered
-                if all(needle in one[1] for needle in needles) or (hides and b"\\" in one[1])
-            ]
-            if needles
-            else numbered
-        )
-
-    def sifted(self, sieve: Sieve) -> list[tuple[int, bytes]]:
-        """Payloads that pass a sieve, numbered: none, where all together don't."""
-        if not sieve(self.text):
-            return []
-        return [one for one in enumerate(self.cut()) if sieve(one[1])]
 
 
 class Line(NamedTuple):
