@@ -127,16 +127,26 @@ def worker(
 
 
 @cli.command()
-@click.argument("bid")
+@click.argument("bid", required=False)
 @click.option("--watch", is_flag=True, help="Follow it and its children until it is settled.")
 @click.option("--explain", is_flag=True, help="Say what it waits for.")
+@click.option("--dead", is_flag=True, help="Without BID: list those with dead jobs.")
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", default="", help="The prefix of the app's keys.")
-def batch(bid: str, watch: bool, explain: bool, url: str | None, prefix: str) -> None:
-    """Show how the batch BID stands."""
-    from outrider.cli.batch import show
+def batch(
+    bid: str | None, watch: bool, explain: bool, dead: bool, url: str | None, prefix: str
+) -> None:
+    """Show how the batch BID stands; without it, list the batches that are not settled."""
+    from outrider.cli.batch import show, show_all
 
-    show(bid, watch=watch, explain=explain, url=url, prefix=prefix)
+    if bid is None and (watch or explain):
+        raise click.UsageError("--watch and --explain are for one batch: say which, by its BID")
+    if bid is None:
+        show_all(dead=dead, url=url, prefix=prefix)
+    elif dead:
+        raise click.UsageError("--dead lists batches: leave out the BID")
+    else:
+        show(bid, watch=watch, explain=explain, url=url, prefix=prefix)
 
 
 @cli.command()

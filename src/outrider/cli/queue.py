@@ -11,7 +11,7 @@ from outrider.app import App
 from outrider.cli.server import app_of, with_server
 from outrider.inspection.record import JobRecord
 from outrider.options import check_job_name, check_queue
-from outrider.words import printable
+from outrider.words import aligned, printable
 
 MOST = 1000
 
@@ -29,10 +29,8 @@ def queue(context: click.Context, url: str | None, prefix: str) -> None:
     for name, line in app_of(url, prefix).stats.queues.items():
         paused = "paused" if line.paused else ""
         found.append((printable(name), f"{line.size:,}", f"{line.latency:,.1f} s", paused))
-    width, digits, seconds = (max(len(row[column]) for row in found) for column in range(3))
-    for name, size, latency, paused in found:
-        text = f"{name:<{width}}  {size:>{digits}}  {latency:>{seconds}}  {paused}"
-        click.echo(text.rstrip())
+    for text in aligned(found, "<>><"):
+        click.echo(text)
 
 
 @queue.command()

@@ -10,7 +10,7 @@ from outrider.clock import now_ms
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.operations.operation import Operation, Wish, begin, not_found
-from outrider.operations.record import VERBS, Verb
+from outrider.operations.record import VERBS, Verb, is_sound
 from outrider.options import positive_number
 from outrider.search.parse import parse
 from outrider.store import operation as store
@@ -110,13 +110,13 @@ class Operations:
 
     def _get(self, id: str) -> Flow[Operation | None]:
         fields: Fields = yield store.read(self._hub.keys, id)
-        return Operation(self._hub, fields) if fields else None
+        return Operation(self._hub, fields) if is_sound(fields) else None
 
     def _page(self, limit: int, after: str | None) -> Flow[OperationPage]:
         found: store.Recent = yield store.recent(
             self._hub.keys, after=after or "", count=min(positive_number("limit", limit), MOST)
         )
-        operations = [Operation(self._hub, fields) for fields in found.operations]
+        operations = [Operation(self._hub, one) for one in found.operations if is_sound(one)]
         return OperationPage(operations, found.after)
 
 

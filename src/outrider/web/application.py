@@ -36,15 +36,21 @@ from outrider.web.visit import Act
 
 API = "/api/v1"
 _log = logging.getLogger("outrider.web")
+_SPELT = re.compile("~((?:[0-9a-fA-F]{2})+)")
 
 
 class _Name(Convertor[str]):
-    """A name in a path, of any characters: others may have pushed to a queue called `a/b`."""
+    """A name in a path, of any characters: others may have pushed to a queue called `a/b`.
+
+    `~` and the hex digits of its UTF-8 stand for any name, as for one that a path can't hold
+    (`..`) or that means something else there (`a/jobs`).
+    """
 
     regex = r"[\s\S]+"
 
     def convert(self, value: str) -> str:
-        return value
+        spelt = _SPELT.fullmatch(value)
+        return bytes.fromhex(spelt[1]).decode("utf-8", "replace") if spelt else value
 
     def to_string(self, value: str) -> str:
         return value

@@ -16,8 +16,9 @@ _REFERENCE = "#/components/schemas/{name}"
 _WORDS = """Look at, and operate, background jobs and batches.
 
 Times are seconds since the epoch. Whole numbers of jobs' arguments beyond 2^53 are texts. Lists go
-on after a cursor, `next`, which means nothing but that. Every answer to a GET has an ETag. What
-changes anything is refused when a page of another site asks for it."""
+on after a cursor, `next`, which means nothing but that. A name that a path can't hold, such as `..`
+or `a/jobs`, is written there as `~` and the hex digits of its UTF-8: `~2e2e`. Every answer to a GET
+has an ETag. What changes anything is refused when a page of another site asks for it."""
 KEY_HEADER = "Idempotency-Key"
 _KEY = {
     "name": KEY_HEADER,
