@@ -17,6 +17,13 @@ from tests.web.site import Site
 JUNK = (b"junk", b"", b"-1", b"9" * 40, b"\xff\xfe", b"1.5", b"[[[", b"{}")
 
 
+def put_back(app: App, key: str, name: str, value: bytes | None) -> None:
+    """Make a field what it was."""
+    raw(app, "HDEL", key, name)
+    if value is not None:
+        raw(app, "HSET", key, name, value)
+
+
 @pytest.mark.parametrize("junk", JUNK)
 def test_batches(site: Site, app: App, job: Job[..., None], junk: bytes) -> None:
     """Every field of a record, one after the other; the batch beside it is shown as ever."""
@@ -39,7 +46,7 @@ def test_batches(site: Site, app: App, job: Job[..., None], junk: bytes) -> None
         assert listed[whole] == {field: seen[field] for field in listed[whole]}, name
         assert site.get(f"/batches/{damaged}")["bid"] == damaged, name
         assert damaged in site.get(f"/batches/{damaged}/explanation")["text"], name
-        _ = raw(app, "HDEL", key, name) if before is None else raw(app, "HSET", key, name, before)
+        put_back(app, key, name, before)
 
 
 def test_notes_of_failed_members(site: Site, app: App, job: Job[..., None]) -> None:
@@ -64,7 +71,7 @@ def test_operations(site: Site, app: App, junk: bytes) -> None:
         raw(app, "HSET", key, name, junk)
         listed = [one["id"] for one in site.get("/operations")["operations"]]
         assert whole.id in listed, name
-        raw(app, "HSET", key, name, before)
+        put_back(app, key, name, before)
     raw(app, "HDEL", key, "filter")
     assert [one["id"] for one in site.get("/operations")["operations"]] == [whole.id]
     app.perform(drive(app.keys, damaged.id, "driver", now_ms))
@@ -103,3 +110,4 @@ def test_other_lists(site: Site, app: App, path: str) -> None:
     for junk in JUNK:
         raw(app, command, app.keys(kind), *words, junk)
         site.get(path)
+    raw(app, "DEL", app.keys(kind))
