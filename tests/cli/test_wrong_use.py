@@ -104,6 +104,8 @@ COMMANDS = {
     ("batch", "0" * 16, "--url", "redis://localhost:port"): "port",
     ("batch", "0" * 16, "--url", "nonsense"): "nonsense",
     ("batch", "0" * 16, "--nothing"): "--nothing",
+    ("search", "job:x", "state:dead", "--url", NOWHERE): "put all of it in quotes (see outrider",
+    ("stats",): "--url",
     ("alive",): "PORT",
     ("alive", "9" * 5000): "say HOST:PORT",
     ("alive", "nobody.invalid:7434"): "no worker answers",

@@ -37,7 +37,7 @@ def test_batches(site: Site, app: App, job: Job[..., None], junk: bytes) -> None
     damaged, whole = bids
     seen = site.get(f"/batches/{whole}")
     key = app.keys("batch", damaged)
-    fields: dict[bytes, bytes] = app.batches[damaged].fields
+    fields = app.batches[damaged].fields
     for name in sorted(set(fields) | {"complete_at", "settled_at", "held", "callbacks:death"}):
         before = fields.get(name)
         raw(app, "HSET", key, name, junk)
@@ -79,6 +79,12 @@ def test_operations(site: Site, app: App, junk: bytes) -> None:
     fields = app.perform(store.read(app.keys, damaged.id))
     assert fields["state"] == "cancelled"
     whole.cancel()
+
+
+@pytest.mark.parametrize("after", ["junk", "0" * 15, "../etc", "0" * 17])
+def test_what_is_no_cursor_of_operations(site: Site, after: str) -> None:
+    """It is refused, and not taken for the end of the list."""
+    assert site.refused("GET", "/operations", params={"after": after}) == (400, "wrong-request")
 
 
 def test_trash(site: Site, app: App) -> None:

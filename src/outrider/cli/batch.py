@@ -96,7 +96,11 @@ def _numbers(status: BatchStatus) -> Iterator[tuple[str, str]]:
     yield from ((word, count(number, "job")) for number, word in out if number)
     if marks := status.picture.children.values():
         open_ones = sum(not bits & SETTLED for bits in marks)
-        yield "children", f"{len(marks):,}, of which {open_ones:,} not settled"
+        yield (
+            "children",
+            f"{len(marks):,}, "
+            + (f"of which {open_ones:,} not settled" if open_ones else "all settled"),
+        )
 
 
 def _bars(status: BatchStatus) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ def cli() -> None:
     """Background jobs and batches for Python on Valkey/Redis."""
 
 
-@cli.command()
+@cli.command(short_help="Run jobs.")
 @click.argument("target")
 @click.option("-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue to serve.")
 @click.option(
@@ -126,7 +126,7 @@ def worker(
     Supervisor(options).run()
 
 
-@cli.command()
+@cli.command(short_help="Show, follow or explain a batch; list batches.")
 @click.argument("bid", required=False)
 @click.option("--watch", is_flag=True, help="Follow it and its children until it is settled.")
 @click.option("--explain", is_flag=True, help="Say what it waits for.")
@@ -149,7 +149,7 @@ def batch(
         show(bid, watch=watch, explain=explain, url=url, prefix=prefix)
 
 
-@cli.command()
+@cli.command(short_help="Make a gallery of photographs in a batch.")
 @click.option("--images", type=click.Path(path_type=Path), help="Your own folder of photographs.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("outrider-demo"), show_default=True
@@ -180,6 +180,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors become one line and a non-zero status, never a traceback."""
     try:
         cli.main(arguments, prog_name="outrider", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.UsageError as error:
+        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        _fail(f"{error.format_message().rstrip('.')}{where}", 2)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except click.exceptions.Exit as request:

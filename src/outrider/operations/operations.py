@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from outrider.clock import now_ms
-from outrider.errors import ConfigError
+from outrider.errors import ConfigError, CursorError
 from outrider.hub import Flow, Hub
 from outrider.operations.operation import Operation, Wish, begin, not_found
 from outrider.operations.record import VERBS, Verb, is_sound
@@ -19,6 +20,7 @@ from outrider.store.operation import Fields
 __all__ = ["Operation", "OperationPage", "Operations"]
 
 PAGE, MOST = 50, 200
+_ID = re.compile("[0-9a-f]{16}")
 
 
 class OperationPage(NamedTuple):
@@ -113,6 +115,8 @@ class Operations:
         return Operation(self._hub, fields) if is_sound(fields) else None
 
     def _page(self, limit: int, after: str | None) -> Flow[OperationPage]:
+        if after and not _ID.fullmatch(after):
+            raise CursorError(f"{after[:100]!r} is no cursor of operations: leave it out to begin")
         found: store.Recent = yield store.recent(
             self._hub.keys, after=after or "", count=min(positive_number("limit", limit), MOST)
         )

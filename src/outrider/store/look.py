@@ -31,10 +31,7 @@ def _picture(answer: list[Any]) -> Picture:
         _fields(answer[0]),
         failures,
         dict(zip(failures, answer[2], strict=True)),
-        {
-            _text(bid): int(bits) if bits.isdigit() else 0
-            for bid, bits in sorted(_pairs(answer[3]))
-        },
+        {_text(bid): int(bits) if bits.isdigit() else 0 for bid, bits in sorted(_pairs(answer[3]))},
         answer[4] if answer[4] >= 0 else None,
         bool(answer[5]),
     )

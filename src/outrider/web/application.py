@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from html import escape
+from http import HTTPStatus
 
 import msgspec
 from starlette.applications import Starlette
@@ -29,7 +30,7 @@ from outrider.web.auth import Auth, Scope
 from outrider.web.desk import REQUEST_ID, Desk
 from outrider.web.openapi import describe
 from outrider.web.principals import PERMISSIONS, Principal
-from outrider.web.problems import Refusal, refusal_of
+from outrider.web.problems import Refusal, not_there, refusal_of
 from outrider.web.serving import Handler, serve, tagged, to_problem
 from outrider.web.showing import Redaction
 from outrider.web.visit import Act
@@ -186,6 +187,8 @@ class _Guard:
 
 async def _failed(request: Request, error: Exception) -> Response:
     refusal = refusal_of(error)
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+        refusal = not_there(f"there is nothing at this path: {API}/openapi.json has all paths")
     if refusal is None:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
         refusal = Refusal(500, "failed", "this was not foreseen: the log of the server has more")

@@ -67,7 +67,8 @@ def _operation(one: Endpoint, components: dict[str, Any]) -> dict[str, Any]:
     if one.needs is None:
         found["security"] = []
     if one.body is not None:
-        found["requestBody"] = {"required": True, "content": _json(one.body)}
+        needed = any(field.required for field in msgspec.structs.fields(one.body))
+        found["requestBody"] = {"required": needed, "content": _json(one.body)}
     return found
 
 
