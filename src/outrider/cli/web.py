@@ -86,9 +86,12 @@ def _site(app: App, host: str, auth: str | None, hosts: tuple[str, ...], is_open
 def _serve(site: Any, host: str, port: int) -> None:
     import uvicorn
 
-    listening = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]
+        raise ConfigError(f"can't listen on {host}, port {port}: {why}; see --port") from None
     name = f"[{host}]" if ":" in host else host
     click.echo(f"http://{name}:{listening.getsockname()[1]}")
     server = uvicorn.Server(

@@ -188,7 +188,8 @@ class _Guard:
 async def _failed(request: Request, error: Exception) -> Response:
     refusal = refusal_of(error)
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
-        refusal = not_there(f"there is nothing at this path: {API}/openapi.json has all paths")
+        root = request.scope.get("root_path", "")
+        refusal = not_there(f"nothing is at this path: {root}{API}/openapi.json has all there are")
     if refusal is None:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
         refusal = Refusal(500, "failed", "this was not foreseen: the log of the server has more")
