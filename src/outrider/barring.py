@@ -6,6 +6,8 @@ may be added, so a part of the jobs that is missed now may be reached yet.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from outrider.hub import Flow, Hub
 from outrider.standing import SETTLED, SUCCEEDED, Standing
 from outrider.store import look
@@ -21,7 +23,10 @@ def takes_part(batch: Standing) -> bool:
 
 
 def _goal(batch: Standing) -> tuple[float, int]:
-    return float(batch.picture.fields.get("success_ratio", 0)), batch.number("success_count")
+    ratio = 0.0
+    with suppress(ValueError):  # what is no ratio asks for nothing
+        ratio = float(batch.fields.get("success_ratio", ratio))
+    return ratio, batch.number("success_count")
 
 
 def mendable(batch: Standing) -> list[str]:

@@ -22,8 +22,8 @@ def server_url(given: str | None) -> str:
     if is_tested():
         return EMBEDDED
     raise ConfigError(
-        "no server is configured: give App a URL, or set OUTRIDER_URL or REDIS_URL "
-        "(redis://localhost:6379/0); for a server of its own, App('embedded://')"
+        "no server is configured: give App (or a command, as --url) a URL, or set OUTRIDER_URL or "
+        "REDIS_URL (redis://localhost:6379/0); for a server of its own, App('embedded://')"
     )
 
 

@@ -11,6 +11,7 @@ from outrider.slots import recount
 from outrider.standing import SETTLED, SUCCEEDED, Standing, not_found
 from outrider.store import batch as store
 from outrider.store import look
+from outrider.tally import BatchRecord
 from outrider.whereabouts import Found, find
 from outrider.words import count, moment, printable
 
@@ -65,16 +66,21 @@ def _faults(hub: Hub, bid: str, picture: look.Picture) -> Flow[list[str]]:
     counted = yield from recount(hub, bid, PAGES)
     again: dict[str, bytes] = yield store.read(hub.keys, bid)
     states = range(1, 9)
-    kept = {state: int(picture.fields.get(f"s{state}", 0)) for state in states}
-    now = {state: int(again.get(f"s{state}", 0)) for state in states}
+    kept = {state: _told(picture.fields, state) for state in states}
+    now = {state: _told(again, state) for state in states}
     if counted is None or kept != now or "v" not in again:
         return []
     return [
-        f"its count of state {state} is {kept[state]:,}, but its slots have {counted[state]:,}: "
+        f"its count of state {state} is {kept[state]}, but its slots have {counted[state]}: "
         "the record is damaged"
         for state in states
-        if counted[state] != kept[state]
+        if str(counted[state]) != kept[state]
     ]
+
+
+def _told(fields: dict[str, bytes], state: int) -> str:
+    """The count of a state as it stands there, whatever that is."""
+    return printable(fields.get(f"s{state}", b"0")[:20].decode("utf-8", "replace"))
 
 
 def _alive(batch: Standing) -> int:
@@ -96,7 +102,7 @@ def _lines(node: _Node, found: Found) -> Iterator[str]:
         yield f"  {item}"
 
 
-def state(batch: Standing) -> str:
+def state(batch: BatchRecord) -> str:
     """How far a batch is, in a few words."""
     if batch.is_success:
         word = "succeeded"

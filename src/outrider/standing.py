@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -73,23 +75,24 @@ class Standing(BatchRecord):
     @property
     def failure_info(self) -> list[FailedJob]:
         """Members that are failing or dead now: up to 1,000 of them."""
-        return [_failed(text) for _, text in sorted(self.picture.failures.items())]
+        return [one for _, one in self._failed()]
 
     @property
     def dead_jobs(self) -> list[FailedJob]:
         """Those of `failure_info` that are dead now."""
         states = self.picture.states
-        found = sorted(self.picture.failures.items())
-        return [_failed(text) for number, text in found if states[number] == DEAD]
+        return [one for number, one in self._failed() if states[number] == DEAD]
+
+    def _failed(self) -> Iterator[tuple[int, FailedJob]]:
+        """What is noted, by numbers of members; what is no such note is passed by."""
+        for number, text in sorted(self.picture.failures.items()):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                yield number, msgspec.json.decode(text, type=FailedJob)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, as the status endpoint gives it; times are float seconds."""
         told = [msgspec.to_builtins(job) for job in self.failure_info]
         return {**super().to_dict(), "fail_info": told}
-
-
-def _failed(text: bytes) -> FailedJob:
-    return msgspec.json.decode(text, type=FailedJob)
 
 
 def not_found(bid: str) -> BatchNotFound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,6 +12,17 @@ from outrider.ids import EVENTS
 
 _WAITING, _FAILING, _DISCARDED, _DEAD = "s1", "s2", "s5", "s6"
 _CANCELLED, _DELETED = "s7", "s8"
+_DIGITS = 14
+"""Of a number of ours at most, of a time in ms too."""
+
+T = TypeVar("T")
+
+
+class _Given(msgspec.Struct, array_like=True):
+    """The beginning of a callback as its batch has it."""
+
+    queue: str = ""
+    target: str = ""
 
 
 class CallbackState(NamedTuple):
@@ -55,7 +66,7 @@ class BatchRecord:
     @property
     def tags(self) -> list[str]:
         """Its tags."""
-        return msgspec.json.decode(self.fields.get("tags", b"[]"), type=list[str])
+        return _read(self.fields.get("tags", b"[]"), list[str], [])
 
     @property
     def created_at(self) -> datetime:
@@ -68,9 +79,10 @@ class BatchRecord:
         found = []
         for event in EVENTS:
             for index in range(self.number(f"callbacks:{event}")):
-                target = msgspec.json.decode(self.fields[f"cb:{event}:{index}"])[1]
+                if (given := self.fields.get(f"cb:{event}:{index}")) is None:
+                    break
                 state = self._text(f"cs:{event}:{index}") or "waiting"
-                found.append(CallbackState(event, target, state))
+                found.append(CallbackState(event, _read(given, _Given, _Given()).target, state))
         return found
 
     # -- how it stands ----------------------------------------------------------------------------
@@ -218,14 +230,23 @@ class BatchRecord:
     # -- fields -----------------------------------------------------------------------------------
 
     def number(self, name: str) -> int:
-        """A field that is a number; 0 where there is none."""
-        return int(self.fields.get(name, 0))
+        """A field that is a number; 0 where there is none, or what can't be one of ours."""
+        value = self.fields.get(name, b"")
+        return int(value) if value.isdigit() and len(value) <= _DIGITS else 0
 
     def _text(self, name: str) -> str | None:
         value = self.fields.get(name)
-        return None if value is None else value.decode()
+        return None if value is None else value.decode("utf-8", "replace")
 
     def at(self, event: str) -> datetime | None:
         """When an event fired."""
         ms = self.number(f"{event}_at")
         return clock.utc(ms / 1000) if ms else None
+
+
+def _read(text: bytes, kind: type[T], other: T) -> T:
+    """What we have written there as JSON; `other` where somebody else has."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return other

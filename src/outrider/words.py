@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from outrider import clock
 
 
@@ -28,3 +30,11 @@ def span(seconds: float) -> str:
         if seconds >= unit * enough:
             return f"{seconds / unit:,.0f} {name}"
     return f"{seconds:.0f} s"
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
+    """Rows as lines with columns, each to the left or to the right (`<` or `>`)."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, sides, widths, strict=True)
+        yield "  ".join(f"{text:{side}{width}}" for text, side, width in cells).rstrip()

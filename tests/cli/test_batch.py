@@ -45,6 +45,22 @@ def test_explain_says_what_it_waits_for(tmp_path: Path, app: App, work: ModuleTy
     assert "succeeded, 1 of 1 job done, waits for nothing" in ran.stdout
 
 
+def test_batches_are_listed(tmp_path: Path, app: App, work: ModuleType) -> None:
+    """Those that are not settled, or with dead jobs, for who has lost a BID."""
+    batch = nest(work, 1)
+    listed = outrider(tmp_path, "batch", "--url", app.url).stdout.splitlines()
+    assert listed[0].split() == ["batch", "done", "failures", "state", "description"]
+    (told,) = (line for line in listed if batch.bid in line)
+    assert told == f"{batch.bid}   0/1         0  not complete  top [red]7[/]\ufffd]0;evil\ufffd"
+    assert len(listed) == 3
+    assert outrider(tmp_path, "batch", "--dead", "--url", app.url).stdout.splitlines() == [
+        "batch  done  failures  state  description"
+    ]
+    app.queues["default"].kill(app.batches[batch.bid].pending_jids(1)[0])
+    (_, told) = outrider(tmp_path, "batch", "--dead", "--url", app.url).stdout.splitlines()
+    assert told.split()[:3] == [batch.bid, "0/1", "1"]
+
+
 def test_a_batch_in_trouble_is_shown(tmp_path: Path, app: App, work: ModuleType) -> None:
     """Its state, what bars it, the dead before the failing, its callbacks and children."""
     parent = work.app.batch(description="parent", parent=None)

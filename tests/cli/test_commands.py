@@ -55,11 +55,16 @@ def test_help_names_all_options_of_the_worker(tmp_path: Path) -> None:
 
 def test_a_bare_command_shows_the_help(tmp_path: Path) -> None:
     """`outrider` alone lists its commands, without a traceback."""
-    ran = outrider(tmp_path)
-    text = ran.stdout + ran.stderr
-    assert "Usage: outrider" in text
-    assert {"worker", "batch", "demo"} <= set(text.split())
-    assert "Traceback" not in text
+    for words in ((), ("job",)):
+        ran = outrider(tmp_path, *words)
+        assert ran.stderr == outrider(tmp_path, *words, "--help").stdout
+        assert (ran.returncode, ran.stdout) == (2, "")
+
+
+def test_no_command_is_cut_short_in_the_help(tmp_path: Path) -> None:
+    """What each does is said in full."""
+    for words in ((), ("job",), ("queue",)):
+        assert "..." not in outrider(tmp_path, *words, "--help").stdout.partition("Commands:")[2]
 
 
 def test_a_batch_is_shown(tmp_path: Path, app: App, work: ModuleType) -> None:

@@ -26,6 +26,13 @@ def test_jobs_are_shown_where_they_lie(tmp_path: Path, app: App) -> None:
     assert (ran.returncode, ran.stdout) == (0, "-  queued  no job: some\ufffdtext\n")
 
 
+def test_a_job_that_says_another_queue(tmp_path: Path, app: App) -> None:
+    """Other programs may have put it there: it is told where it lies."""
+    put(app, "here", write("a" * 24, "there"))
+    ran = outrider(tmp_path, "search", "queue:here", "--url", app.url)
+    assert ran.stdout == f"{'a' * 24}  queued  here  app.job()\n"
+
+
 def test_it_goes_on_until_enough_is_found(tmp_path: Path, app: App) -> None:
     """In pages, as many as are needed; more there are is said."""
     put(app, "low", *(write(f"{i:024}", "low", args=[i % 2]) for i in range(60)))

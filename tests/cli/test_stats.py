@@ -91,6 +91,16 @@ def test_the_view_fits_its_terminal(reading: Reading) -> None:
     assert any(re.match(r"… \d+ more", one) for one in lines)
 
 
+@pytest.mark.parametrize("width", [48, 70, 100])
+def test_names_are_cut_and_not_numbers(reading: Reading, width: int) -> None:
+    """Others may have given a queue any name; a number without its end would say nothing."""
+    lines = drawn(history(later(reading, 5, 50, **{"x" * 300: 1_234_567})), width)
+    (told,) = (one for one in lines if one.startswith("xxx"))
+    assert "…" in told
+    assert told.split()[1:4] == ["1,234,567", "0.0", "s"]
+    assert max(map(len, lines)) <= width
+
+
 def test_shares() -> None:
     """Each table has what it wants where there is room, else about the same."""
     assert shares(20, [3, 5, 2]) == [3, 5, 2]

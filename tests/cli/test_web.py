@@ -65,6 +65,15 @@ def test_streams_are_ended_when_it_stops(tmp_path: Path, work: ModuleType) -> No
     assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_a_port_that_is_taken(tmp_path: Path, work: ModuleType) -> None:
+    """One line that says which, and what to do."""
+    with web(tmp_path) as (address, _):
+        port = address.rpartition(":")[2]
+        ran = outrider(tmp_path, "web", "work", "--port", port)
+    told = f"outrider: can't listen on 127.0.0.1, port {port}: Address already in use; see --port\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", told)
+
+
 def test_the_address_that_it_tells_is_answered(tmp_path: Path, work: ModuleType) -> None:
     """Each of 127.0.0.0/8 is this machine."""
     with web(tmp_path, "--host", "127.0.0.2") as (address, _):

@@ -50,7 +50,7 @@ def test_the_page(app: App) -> None:
     # It may close its source with the last event only: a browser tells a closed one nothing more.
     assert re.findall(r'addEventListener\("(\w+)"', page.script) == ["success", "settled"]
     assert page.script.count("source.close()") == 1
-    assert 'addEventListener("settled", () => source.close())' in page.script
+    assert 'addEventListener("settled", ({ data }) => {\n    source.close();' in page.script
 
 
 def test_what_the_page_asks_for(app: App) -> None:

@@ -10,7 +10,7 @@ from outrider import App
 from outrider.job import Job
 from outrider.script import command
 from outrider.web.principals import Principal
-from tests.app.hands import Hands
+from tests.app.hands import Hands, put, write
 from tests.web.site import API, Site, path_of
 
 
@@ -178,6 +178,24 @@ def test_queues_of_any_name(site: Site, app: App, name: str) -> None:
     assert site.get(path_of("/queues/{name}", name=name))["paused"]
     site.post(path_of("/queues/{name}:resume", name=name))
     assert not app.queues[name].paused
+
+
+@pytest.mark.parametrize("name", ["a/jobs", "a:pause", "..", ".", "é €", "~2e2e", "\n", "plain"])
+def test_names_that_a_path_can_not_hold(site: Site, app: App, name: str) -> None:
+    """Spelt in digits any name has an address, and all that others have."""
+    put(app, name, write("0" * 24, name))
+    path = f"/queues/~{name.encode().hex()}"
+    assert site.get(path)["name"] == name
+    assert [one["jid"] for one in site.get(f"{path}/jobs")["jobs"]] == ["0" * 24]
+    site.post(f"{path}:pause")
+    assert app.queues[name].paused
+    assert site.post(f"{path}:clear") == {"count": 1}
+
+
+@pytest.mark.parametrize("name", ["~", "~2", "~xy", "~2e2", "2e2e", "a~2e2e"])
+def test_names_that_are_spelt_as_they_are(site: Site, name: str) -> None:
+    """What is not all digits after its `~` is itself."""
+    assert site.get(path_of("/queues/{name}", name=name))["name"] == name
 
 
 def test_clearing_a_queue(site: Site, app: App, job: Job[..., None]) -> None:

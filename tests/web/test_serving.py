@@ -77,6 +77,8 @@ def test_a_wrong_method_says_which_there_are(site: Site) -> None:
     [
         (b"{}", "text/plain", (415, "wrong-media-type")),
         (b"{}", "", (415, "wrong-media-type")),
+        (b"", "", (404, "not-found")),
+        (b"", "text/plain", (415, "wrong-media-type")),
         (b"{", "application/json", (400, "wrong-request")),
         (b"", "application/json", (400, "wrong-request")),
         (b"[]", "application/json", (400, "wrong-request")),
@@ -94,6 +96,18 @@ def test_bodies_are_read_with_care(
     path = f"/batches/{'0' * 16}:cancel"
     headers = {"content-type": media} if media else {}
     assert site.refused("POST", path, content=body, headers=headers) == expected
+
+
+def test_who_posts_nothing_lacks_what_is_needed(site: Site) -> None:
+    """An empty body is one without fields."""
+    assert site.refused("POST", "/marks") == (400, "wrong-request")
+
+
+def test_a_path_that_there_is_not_leads_to_those_there_are(site: Site) -> None:
+    """Also the root of the API, where people look first."""
+    for path in ("", "/", "/nothing"):
+        answer = site.ask("GET", API + path)
+        assert (answer.status_code, "/openapi.json" in answer.json()["detail"]) == (404, True)
 
 
 def test_a_client_that_leaves_is_no_fault(

@@ -144,14 +144,15 @@ def test_viewers_share_one_connection(app: App) -> None:
     start(app, 1)
     hands = Hands(app)
     token = hands.take()
+    raw(app, "CONFIG", "RESETSTAT")  # the server has served other tests
     with serving("alone", app, batch_status(app)) as site, ExitStack() as stack:
         streams = [messages(stack.enter_context(site.stream(BID))) for _ in range(10)]
         assert {next(one).data["pending"] for one in streams} == {1}
         until(lambda: listeners(app) == 1, "it listens")
-        calls = raw(app, "INFO", "commandstats")
+        stats = raw(app, "INFO", "commandstats")
         hands.ack(token)
         assert {tuple(one.name for one in stream) for stream in streams} == {tuple(ENDS)}
-        assert b"cmdstat_subscribe:calls=1," in calls
+        assert b"cmdstat_subscribe:calls=1," in stats
     until(lambda: listeners(app) == 0, "nobody listens any more")
 
 

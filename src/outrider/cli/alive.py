@@ -21,7 +21,7 @@ class Answer(msgspec.Struct):
     troubles: list[str]
 
 
-@click.command()
+@click.command(short_help="Ask a worker whether it claims jobs.")
 @click.argument("worker", metavar="[HOST:]PORT")
 @click.option("--ready", is_flag=True, help="Ask whether it takes jobs, instead.")
 def alive(worker: str, ready: bool) -> None:

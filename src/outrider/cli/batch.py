@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -14,9 +15,10 @@ from outrider.cli.tree import follow
 from outrider.explain import state
 from outrider.standing import SETTLED
 from outrider.status import BatchStatus
-from outrider.words import count, printable, span
+from outrider.words import aligned, count, printable, span
 
 FAILED = 20
+LISTED = 200
 _NAMES = 14
 
 
@@ -34,6 +36,23 @@ def show(bid: str, *, watch: bool, explain: bool, url: str | None, prefix: str) 
         return
     for name, value in _lines(status):
         _print(console, name, printable(value))
+
+
+def show_all(*, dead: bool, url: str | None, prefix: str) -> None:
+    """Print the batches that are not settled, or with `dead` those with dead jobs: the first of
+    them, a line each.
+    """
+    batches = app_of(url, prefix).batches
+    page = batches.page(LISTED, state="dead" if dead else "live")
+    rows = [("batch", "done", "failures", "state", "description")]
+    for one in page.records:
+        done = f"{one.total - one.pending:,}/{one.total:,}"
+        told = printable(one.description or "")
+        rows.append((one.bid, done, f"{one.failures:,}", state(one), told))
+    for row in aligned(rows, "<>><<"):
+        click.echo(row)
+    if page.next is not None:
+        click.echo(f"… more than {LISTED}; app.batches.page() goes on")
 
 
 def _print(console: Console, name: str, value: str) -> None:
@@ -77,7 +96,11 @@ def _numbers(status: BatchStatus) -> Iterator[tuple[str, str]]:
     yield from ((word, count(number, "job")) for number, word in out if number)
     if marks := status.picture.children.values():
         open_ones = sum(not bits & SETTLED for bits in marks)
-        yield "children", f"{len(marks):,}, of which {open_ones:,} not settled"
+        yield (
+            "children",
+            f"{len(marks):,}, "
+            + (f"of which {open_ones:,} not settled" if open_ones else "all settled"),
+        )
 
 
 def _bars(status: BatchStatus) -> Iterator[tuple[str, str]]:

@@ -154,17 +154,18 @@ def _sections(history: History) -> list[Section]:
 
 def _table(titles: tuple[str, ...], rows: Rows, share: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    numbers = ("jobs", "latency", "growth", "busy", "memory", "seen")
+    numbers = ("jobs", "latency", "growth", "busy", "memory", "seen", "running for")
     for title in titles:
+        # Where there is little room names are cut first: a number without its end says nothing.
         table.add_column(
             title,
             justify="right" if title in numbers else "left",
-            no_wrap=True,
+            no_wrap=title in numbers,
             overflow="ellipsis",
         )
     hidden = len(rows) - share
     for row in rows[: max(0, share - 1) if hidden > 0 else share]:
-        table.add_row(*(Text(printable(text)) for text in row))
+        table.add_row(*(Text(printable(text), no_wrap=True) for text in row))
     if hidden > 0:
         table.add_row(Text(f"… {len(rows) - max(0, share - 1):,} more", "dim"))
     return table

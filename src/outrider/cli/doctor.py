@@ -24,7 +24,7 @@ from outrider.worker.target import load
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "unknown": "dim"}
 
 
-@click.command()
+@click.command(short_help="Check the server's configuration.")
 @click.argument("target", required=False)
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", help="The prefix of the app's keys.")

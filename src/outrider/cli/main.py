@@ -27,7 +27,7 @@ def cli() -> None:
     """Background jobs and batches for Python on Valkey/Redis."""
 
 
-@cli.command()
+@cli.command(short_help="Run jobs.")
 @click.argument("target")
 @click.option("-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue to serve.")
 @click.option(
@@ -127,20 +127,30 @@ def worker(
     Supervisor(options).run()
 
 
-@cli.command()
-@click.argument("bid")
+@cli.command(short_help="Show, follow or explain a batch; list batches.")
+@click.argument("bid", required=False)
 @click.option("--watch", is_flag=True, help="Follow it and its children until it is settled.")
 @click.option("--explain", is_flag=True, help="Say what it waits for.")
+@click.option("--dead", is_flag=True, help="Without BID: list those with dead jobs.")
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", default="", help="The prefix of the app's keys.")
-def batch(bid: str, watch: bool, explain: bool, url: str | None, prefix: str) -> None:
-    """Show how the batch BID stands."""
-    from outrider.cli.batch import show
+def batch(
+    bid: str | None, watch: bool, explain: bool, dead: bool, url: str | None, prefix: str
+) -> None:
+    """Show how the batch BID stands; without it, list the batches that are not settled."""
+    from outrider.cli.batch import show, show_all
 
-    show(bid, watch=watch, explain=explain, url=url, prefix=prefix)
+    if bid is None and (watch or explain):
+        raise click.UsageError("--watch and --explain are for one batch: say which, by its BID")
+    if bid is None:
+        show_all(dead=dead, url=url, prefix=prefix)
+    elif dead:
+        raise click.UsageError("--dead lists batches: leave out the BID")
+    else:
+        show(bid, watch=watch, explain=explain, url=url, prefix=prefix)
 
 
-@cli.command()
+@cli.command(short_help="Make a gallery of photographs in a batch.")
 @click.option("--images", type=click.Path(path_type=Path), help="Your own folder of photographs.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("outrider-demo"), show_default=True
@@ -172,6 +182,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors become one line and a non-zero status, never a traceback."""
     try:
         cli.main(arguments, prog_name="outrider", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.UsageError as error:
+        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        _fail(f"{error.format_message().rstrip('.')}{where}", 2)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except click.exceptions.Exit as request:

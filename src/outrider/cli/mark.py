@@ -8,7 +8,7 @@ from outrider import words
 from outrider.cli.server import app_of
 
 
-@click.command()
+@click.command(short_help="Mark this moment in metrics.")
 @click.argument("label")
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", default="", help="The prefix of the app's keys.")

@@ -9,14 +9,15 @@ import click
 
 from outrider.app import App
 from outrider.cli.server import app_of, with_server
+from outrider.inspection.queues import Queue
 from outrider.inspection.record import JobRecord
 from outrider.options import check_job_name, check_queue
-from outrider.words import printable
+from outrider.words import aligned, count, printable
 
 MOST = 1000
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="List, pause, resume or clear queues.")
 @with_server
 @click.pass_context
 def queue(context: click.Context, url: str | None, prefix: str) -> None:
@@ -29,10 +30,8 @@ def queue(context: click.Context, url: str | None, prefix: str) -> None:
     for name, line in app_of(url, prefix).stats.queues.items():
         paused = "paused" if line.paused else ""
         found.append((printable(name), f"{line.size:,}", f"{line.latency:,.1f} s", paused))
-    width, digits, seconds = (max(len(row[column]) for row in found) for column in range(3))
-    for name, size, latency, paused in found:
-        text = f"{name:<{width}}  {size:>{digits}}  {latency:>{seconds}}  {paused}"
-        click.echo(text.rstrip())
+    for text in aligned(found, "<>><"):
+        click.echo(text)
 
 
 @queue.command()
@@ -40,9 +39,12 @@ def queue(context: click.Context, url: str | None, prefix: str) -> None:
 @with_server
 def pause(name: str, url: str | None, prefix: str) -> None:
     """Let workers take no jobs from NAME; those that run go on."""
-    queues = app_of(url, prefix).queues
-    queues[name if name in queues else check_queue(name)].pause()
+    found, is_known = _named(name, url, prefix)
+    if not is_known:
+        check_queue(name)
+    found.pause()
     click.echo(f"{name} is paused")
+    _note(name, is_known)
 
 
 @queue.command()
@@ -50,8 +52,10 @@ def pause(name: str, url: str | None, prefix: str) -> None:
 @with_server
 def resume(name: str, url: str | None, prefix: str) -> None:
     """Let workers take jobs from NAME again."""
-    app_of(url, prefix).queues[name].resume()
+    found, is_known = _named(name, url, prefix)
+    found.resume()
     click.echo(f"{name} goes on")
+    _note(name, is_known)
 
 
 @queue.command()
@@ -59,10 +63,24 @@ def resume(name: str, url: str | None, prefix: str) -> None:
 @with_server
 def clear(name: str, url: str | None, prefix: str) -> None:
     """Delete all jobs that wait in NAME; their batches are told."""
-    click.echo(f"{name}: {app_of(url, prefix).queues[name].clear():,} jobs deleted")
+    found, is_known = _named(name, url, prefix)
+    click.echo(f"{name}: {count(found.clear(), 'job')} deleted")
+    _note(name, is_known)
 
 
-@click.group()
+def _named(name: str, url: str | None, prefix: str) -> tuple[Queue, bool]:
+    """A queue, and whether anything was ever pushed to it, or it is paused."""
+    queues = app_of(url, prefix).queues
+    return queues[name], name in queues
+
+
+def _note(name: str, is_known: bool) -> None:
+    if not is_known:
+        told = f"note: nothing was ever pushed to {printable(name)}; see that it is spelt right"
+        click.echo(told, err=True)
+
+
+@click.group(short_help="Pause or resume all jobs of a name.")
 def job() -> None:
     """Pause all jobs of a name, or let them go on."""
 
@@ -90,7 +108,7 @@ def _is_met(app: App, name: str) -> bool:
     return any(job.job == name for place in places for job in islice(place, MOST))
 
 
-@job.command("resume")
+@job.command("resume", short_help="Let workers run jobs called NAME again.")
 @click.argument("name")
 @with_server
 def resume_job(name: str, url: str | None, prefix: str) -> None:

@@ -22,8 +22,10 @@ _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = WIDTH
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("wanted", metavar="FILTER")
+@click.command(
+    short_help="Find jobs, wherever they are.", context_settings={"ignore_unknown_options": True}
+)
+@click.argument("words", metavar="FILTER", nargs=-1, required=True)
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -43,7 +45,7 @@ _SHORT.maxstring = _SHORT.maxother = WIDTH
 @click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
 @click.option("--prefix", default="", help="The prefix of the app's keys.")
 def search(
-    wanted: str, limit: int, as_json: bool, as_count: bool, url: str | None, prefix: str
+    words: tuple[str, ...], limit: int, as_json: bool, as_count: bool, url: str | None, prefix: str
 ) -> None:
     """Find jobs by FILTER, such as 'job:resize state:dead error:Timeout age:>1h -word'.
 
@@ -53,6 +55,9 @@ def search(
     """
     if as_count and as_json:
         raise click.UsageError("--count prints no jobs, so there is nothing for --json")
+    if len(words) > 1:  # the shell has taken the quotes off: who knows where they were
+        raise click.UsageError("a filter is one argument: put all of it in quotes")
+    (wanted,) = words
     app = app_of(url, prefix)
     if as_count:
         _count(app, wanted, limit)
@@ -113,7 +118,9 @@ def _line(record: JobRecord) -> str:
         return printable(f"-  {where}  no job: {_cut(record.text)}")
     named = (f"{name}={_SHORT.repr(value)}" for name, value in record.kwargs.items())
     given = ", ".join([*map(_SHORT.repr, record.args), *named])
-    told = f"{record.jid or '-'}  {where}  {record.queue}  {record.job}({_cut(given)})"
+    place = record.place
+    queue = place.name if place is not None and place.kind == "queue" else record.queue
+    told = f"{record.jid or '-'}  {where}  {queue}  {record.job}({_cut(given)})"
     if record.error_class:
         told += f"  {record.error_class}: {_cut(record.error_message or '')}"
     return printable(told)

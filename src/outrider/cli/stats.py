@@ -14,7 +14,7 @@ from outrider.inspection.processes import Process
 from outrider.words import count, printable, span
 
 
-@click.command()
+@click.command(short_help="Show numbers, queues, workers, what runs.")
 @click.option("--watch", is_flag=True, help="Go on, with a reading each second.")
 @with_server
 def stats(*, watch: bool, url: str | None, prefix: str) -> None:
@@ -35,7 +35,7 @@ def _lines(read: Reading) -> Iterator[tuple[str, str]]:
         if field.name != "queues":
             yield field.name, f"{value:,.1f} s" if isinstance(value, float) else f"{value:,}"
     for name, line in read.stats.queues.items():
-        told = f"{name}: {line.size:,} jobs, {line.latency:,.1f} s"
+        told = f"{name}: {count(line.size, 'job')}, {line.latency:,.1f} s"
         yield "queue", told + (", paused" if line.paused else "")
     for process in read.processes:
         yield "process", f"{process.identity}: {_state(process)}"

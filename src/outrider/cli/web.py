@@ -21,7 +21,7 @@ _GRACE = 5
 """Seconds that answers have to end when it stops: some clients listen for ever."""
 
 
-@click.command()
+@click.command(short_help="Serve the JSON API of an app.")
 @click.argument("target")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -42,7 +42,7 @@ def web(
     i_know_this_is_open: bool,
     log_level: str,
 ) -> None:
-    """Show the jobs of TARGET in the browser and as JSON: module:attribute, or a module's `app`.
+    """Serve the jobs and batches of TARGET as JSON: module:attribute, or a module with an `app`.
 
     Open to everybody on this machine, and to nobody else. To listen elsewhere say who may ask, by
     --auth or a token in OUTRIDER_WEB_TOKEN.
@@ -86,9 +86,12 @@ def _site(app: App, host: str, auth: str | None, hosts: tuple[str, ...], is_open
 def _serve(site: Any, host: str, port: int) -> None:
     import uvicorn
 
-    listening = socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]
+        raise ConfigError(f"can't listen on {host}, port {port}: {why}; see --port") from None
     name = f"[{host}]" if ":" in host else host
     click.echo(f"http://{name}:{listening.getsockname()[1]}")
 

@@ -10,10 +10,10 @@ end)
 local last
 for _, entry in ipairs(found) do
   local head, of = string.match(entry, '^([^:]*:%a+:[^:]*:(%x*):)')
-  last = string.match(head, '^[^:]*')
-  if operation == '' then
+  last = head and string.match(head, '^[^:]*') or last
+  if head and operation == '' then
     table.insert(answer, entry)
-  elseif of == operation then
+  elseif head and of == operation then
     table.insert(answer, head .. '0:')
   end
 end

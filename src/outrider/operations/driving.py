@@ -18,7 +18,7 @@ from outrider.inspection.collection import note
 from outrider.inspection.record import read
 from outrider.keys import Keys
 from outrider.operations.meant import batches_of, is_meant, places, rank
-from outrider.operations.record import reading
+from outrider.operations.record import is_sound, reading
 from outrider.search.filter import Filter
 from outrider.search.parse import parse
 from outrider.store import operation as store
@@ -65,6 +65,9 @@ def drive(keys: Keys, id: str, driver: str, now: Callable[[], int]) -> Flow[None
     """
     fields: Fields = yield store.read(keys, id)
     if fields.get("state") != "running":
+        return
+    if not is_sound(fields):  # damaged: nobody can tell to what it was to be done
+        yield store.halt(keys, id=id, now=now())
         return
     course = _Course(keys, driver, now, fields)
     try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from outrider.clock import now_ms
-from outrider.errors import ConfigError
+from outrider.errors import ConfigError, CursorError
 from outrider.hub import Flow, Hub
 from outrider.operations.operation import Operation, Wish, begin, not_found
-from outrider.operations.record import VERBS, Verb
+from outrider.operations.record import VERBS, Verb, is_sound
 from outrider.options import positive_number
 from outrider.search.parse import parse
 from outrider.store import operation as store
@@ -19,6 +20,7 @@ from outrider.store.operation import Fields
 __all__ = ["Operation", "OperationPage", "Operations"]
 
 PAGE, MOST = 50, 200
+_ID = re.compile("[0-9a-f]{16}")
 
 
 class OperationPage(NamedTuple):
@@ -110,13 +112,15 @@ class Operations:
 
     def _get(self, id: str) -> Flow[Operation | None]:
         fields: Fields = yield store.read(self._hub.keys, id)
-        return Operation(self._hub, fields) if fields else None
+        return Operation(self._hub, fields) if is_sound(fields) else None
 
     def _page(self, limit: int, after: str | None) -> Flow[OperationPage]:
+        if after and not _ID.fullmatch(after):
+            raise CursorError(f"{after[:100]!r} is no cursor of operations: leave it out to begin")
         found: store.Recent = yield store.recent(
             self._hub.keys, after=after or "", count=min(positive_number("limit", limit), MOST)
         )
-        operations = [Operation(self._hub, fields) for fields in found.operations]
+        operations = [Operation(self._hub, one) for one in found.operations if is_sound(one)]
         return OperationPage(operations, found.after)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast, get_args
@@ -12,6 +13,9 @@ from outrider.store.operation import Fields
 Verb = Literal["delete", "retry", "kill", "undo"]
 State = Literal["running", "done", "cancelled", "failed"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
+_NUMBER = re.compile("[0-9]{1,14}")
+_NEEDED = ("step", "as_of", "started_at")
+_COUNTED = ("scanned", "matched", "done", "refused", "expect", "ended_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,20 @@ class Reading:
     undoes: str | None
 
 
+def is_sound(fields: Fields) -> bool:
+    """Whether a record is as we write it; what is not is no operation: who knows what it was."""
+    numbers = [fields.get(name, "") for name in _NEEDED]
+    numbers += [value for name in _COUNTED if (value := fields.get(name))]
+    return (
+        {"id", "filter"} <= fields.keys()
+        and fields.get("verb") in VERBS
+        and fields.get("state") in get_args(State)
+        and all(map(_NUMBER.fullmatch, numbers))
+    )
+
+
 def reading(fields: Fields) -> Reading:
-    """Read the fields of a record."""
+    """Read the fields of a record that is sound."""
 
     def number(name: str) -> int:
         return int(fields.get(name) or 0)

@@ -28,13 +28,21 @@ class Picture(NamedTuple):
 def _picture(answer: list[Any]) -> Picture:
     failures = {int(number): text for number, text in _pairs(answer[1])}
     return Picture(
-        {name.decode(): value for name, value in _pairs(answer[0])},
+        _fields(answer[0]),
         failures,
         dict(zip(failures, answer[2], strict=True)),
-        {bid.decode(): int(bits) for bid, bits in sorted(_pairs(answer[3]))},
+        {_text(bid): int(bits) if bits.isdigit() else 0 for bid, bits in sorted(_pairs(answer[3]))},
         answer[4] if answer[4] >= 0 else None,
         bool(answer[5]),
     )
+
+
+def _fields(words: Iterable[bytes]) -> dict[str, bytes]:
+    return {_text(name): value for name, value in _pairs(words)}
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
 
 
 def _pairs(words: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -63,10 +71,10 @@ def _catalogue(answer: list[Any]) -> Catalogue:
         bool(answer[0]),
         [
             Listed(
-                bid.decode(),
+                _text(bid),
                 score.decode(),
                 expires_at if expires_at >= 0 else None,
-                {name.decode(): value for name, value in _pairs(fields)},
+                _fields(fields),
             )
             for bid, score, expires_at, fields in answer[1:]
         ],

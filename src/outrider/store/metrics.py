@@ -19,6 +19,8 @@ SLICE, NUMBERS = 50, 2000
 Each is added in three places: its minute, its hour and the totals.
 """
 QUEUES = 100
+DIGITS = 14
+"""Of a time in ms, at most."""
 
 # What has become too large for an integer in a script comes as a float.
 _unpack = msgspec.msgpack.Decoder(list[int | float]).decode
@@ -81,7 +83,7 @@ def marks(keys: Keys) -> Call[list[tuple[int, str]]]:
 def _marks(answer: Iterable[bytes]) -> Iterator[tuple[int, str]]:
     for word in answer:
         at, _, label = word.decode("utf-8", "replace").partition(" ")
-        if at.isdecimal():
+        if at.isdecimal() and len(at) <= DIGITS:
             yield int(at), label
 
 

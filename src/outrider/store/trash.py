@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple, cast
 
 from outrider.keys import Keys
@@ -11,6 +12,12 @@ from outrider.store.place import Place
 
 LIFE = 600.0
 SLICE = 250
+_ENTRY = re.compile(
+    rb"(\d{1,17}):(queue|held|schedule|retry|dead):"
+    rb"(|-?(?:inf|\d{1,99}(?:\.\d{1,99})?(?:e[+-]\d{1,3})?)):([0-9a-f]*):(\d{1,6}):(.*)",
+    re.DOTALL,
+)
+"""What is there is ours, and looks like this; anything else is passed by."""
 
 
 class Trashed(NamedTuple):
@@ -43,11 +50,13 @@ class Restored(NamedTuple):
 
 def _rummaged(answer: list[Any]) -> Rummaged:
     before, *found = answer
-    return Rummaged(before.decode() or None, [_trashed(one) for one in found])
+    entries = [one for text in found if (one := _ENTRY.match(text))]
+    return Rummaged(before.decode() or None, [_trashed(*one.groups()) for one in entries])
 
 
-def _trashed(text: bytes) -> Trashed:
-    at, kind, score, operation, length, rest = text.split(b":", 5)
+def _trashed(
+    at: bytes, kind: bytes, score: bytes, operation: bytes, length: bytes, rest: bytes
+) -> Trashed:
     name = rest[: int(length)].decode("utf-8", "replace")
     place = Place(cast("Any", kind.decode()), name)
     return Trashed(int(at), place, score.decode(), operation.decode(), rest[int(length) :])

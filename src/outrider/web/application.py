@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from html import escape
+from http import HTTPStatus
 
 import msgspec
 from starlette.applications import Starlette
@@ -29,22 +30,28 @@ from outrider.web.auth import Auth, Scope
 from outrider.web.desk import REQUEST_ID, Desk
 from outrider.web.openapi import describe
 from outrider.web.principals import PERMISSIONS, Principal
-from outrider.web.problems import Refusal, refusal_of
+from outrider.web.problems import Refusal, not_there, refusal_of
 from outrider.web.serving import Handler, serve, tagged, to_problem
 from outrider.web.showing import Redaction
 from outrider.web.visit import Act
 
 API = "/api/v1"
 _log = logging.getLogger("outrider.web")
+_SPELT = re.compile("~((?:[0-9a-fA-F]{2})+)")
 
 
 class _Name(Convertor[str]):
-    """A name in a path, of any characters: others may have pushed to a queue called `a/b`."""
+    """A name in a path, of any characters: others may have pushed to a queue called `a/b`.
+
+    `~` and the hex digits of its UTF-8 stand for any name, as for one that a path can't hold
+    (`..`) or that means something else there (`a/jobs`).
+    """
 
     regex = r"[\s\S]+"
 
     def convert(self, value: str) -> str:
-        return value
+        spelt = _SPELT.fullmatch(value)
+        return bytes.fromhex(spelt[1]).decode("utf-8", "replace") if spelt else value
 
     def to_string(self, value: str) -> str:
         return value
@@ -187,6 +194,9 @@ class _Guard:
 
 async def _failed(request: Request, error: Exception) -> Response:
     refusal = refusal_of(error)
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+        root = request.scope.get("root_path", "")
+        refusal = not_there(f"nothing is at this path: {root}{API}/openapi.json has all there are")
     if refusal is None:
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
         refusal = Refusal(500, "failed", "this was not foreseen: the log of the server has more")

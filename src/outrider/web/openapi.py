@@ -16,8 +16,10 @@ _REFERENCE = "#/components/schemas/{name}"
 _WORDS = """Look at, and operate, background jobs and batches.
 
 Times are seconds since the epoch. Whole numbers of jobs' arguments beyond 2^53 are texts. Lists go
-on after a cursor, `next`, which means nothing but that. Every answer to a GET but a stream has an
-ETag. What changes anything is refused when a page of another site asks for it."""
+on after a cursor, `next`, which means nothing but that. A name that a path can't hold, such as `..`
+or `a/jobs`, is written there as `~` and the hex digits of its UTF-8: `~2e2e`. Every answer to a GET
+but a stream has an ETag. What changes anything is refused when a page of another site asks for
+it."""
 KEY_HEADER = "Idempotency-Key"
 _KEY = {
     "name": KEY_HEADER,
@@ -66,7 +68,8 @@ def _operation(one: Endpoint, components: dict[str, Any]) -> dict[str, Any]:
     if one.needs is None:
         found["security"] = []
     if one.body is not None:
-        found["requestBody"] = {"required": True, "content": _json(one.body)}
+        needed = any(field.required for field in msgspec.structs.fields(one.body))
+        found["requestBody"] = {"required": needed, "content": _json(one.body)}
     return found
 
 

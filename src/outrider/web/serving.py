@@ -83,8 +83,6 @@ def _query(request: Request) -> list[tuple[str, str]]:
 
 async def _posted(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise Refusal(415, "wrong-media-type", "post JSON, as application/json")
     text = bytearray()
     try:
         async for chunk in request.stream():
@@ -93,6 +91,10 @@ async def _posted(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struc
                 raise Refusal(413, "too-large", f"a body has {MOST:,} bytes at most")
     except ClientDisconnect:  # no fault of ours: nobody is there to read this
         raise wrong("the body ends too early") from None
+    if not text and not media:
+        text += b"{}"  # who posts nothing asks for nothing but what is needed
+    elif media != "application/json":
+        raise Refusal(415, "wrong-media-type", "post JSON, as application/json")
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError:

@@ -22,6 +22,7 @@ from outrider.errors import ConfigError, StoreError
 from outrider.io import Address, Executor
 from outrider.keys import Keys
 from outrider.store import process
+from outrider.words import count
 from outrider.worker.audit import Audit
 from outrider.worker.boot import check_server
 from outrider.worker.channel import Message
@@ -179,8 +180,9 @@ class Supervisor:
         slow: list[Loop] = [audit, sampler, self._canceller, self._operator]
         self._janitor = Keeper(slow, self._reach, "outrider-janitor", told_at=2)
         log.info(
-            "worker %s serves %s on queues %s: %d slots in %d processes",
-            *(identity, options.target, " ".join(self._order.names), slots, options.processes),
+            "worker %s serves %s on queues %s: %s in %s",
+            *(identity, options.target, " ".join(self._order.names)),
+            *(count(slots, "slot"), count(options.processes, "process", "processes")),
         )
 
     def _let_in(self, child: Child) -> None:
