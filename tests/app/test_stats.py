@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from outrider import App, ConfigError
 from outrider.clock import now, utc_day
-from outrider.inspection.stats import Day, QueueReading, StatsReading
+from outrider.inspection.queues import QueueReading
+from outrider.inspection.stats import Day
 from outrider.store.queue import Other
 from tests.app.conftest import Way
 from tests.app.hands import NOW, Hands, put, raw, write
@@ -77,7 +79,7 @@ def test_everything_in_one_request(way: Way, app: App) -> None:
     waits = [queue.latency for queue in found.queues.values()]
     assert waits == pytest.approx([50, 100, 200, 0], abs=10)
     assert found.latency == max(waits)
-    rest = {**{name: getattr(found, name) for name in StatsReading.__slots__}}
+    rest = asdict(found)
     for name in ("queues", "latency"):
         del rest[name]
     assert rest == {

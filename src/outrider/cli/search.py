@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from outrider.app import App
-from outrider.cli.server import app_of
+from outrider.cli.server import app_of, with_server
 from outrider.inspection.record import JobRecord, decode
 from outrider.inspection.work import RunRecord
 from outrider.search.scan import SearchPage
@@ -36,8 +36,7 @@ _SHORT.maxstring = _SHORT.maxother = WIDTH
     is_flag=True,
     help="Print each job as a line of JSON, with its whole payload.",
 )
-@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
-@click.option("--prefix", default="", help="The prefix of the app's keys.")
+@with_server
 def search(wanted: str, limit: int, as_json: bool, url: str | None, prefix: str) -> None:
     """Find jobs by FILTER, such as 'job:resize state:dead error:Timeout age:>1h -word'.
 

@@ -27,6 +27,8 @@ Mark = tuple[str, int]
 Kind = Literal["queue", "held", "schedule", "retry", "dead"]
 Sieve = Callable[[bytes], bool]
 SetName = Literal["schedule", "retry", "dead"]
+_PAUSED = {"queue": "paused", "held": "pausednames"}
+"""Where the names of those that are paused lie."""
 
 
 class Place(NamedTuple):
@@ -281,11 +283,16 @@ def lying(keys: Keys, place: Place) -> Call[int]:
     return command(words, keys(*place), decode=int)
 
 
-def pause(keys: Keys, queue: str) -> Call[None]:
-    """Let no worker take jobs from a queue."""
-    return command("SADD", keys("paused"), queue, decode=lambda _: None)
+def pause(keys: Keys, place: Place) -> Call[None]:
+    """Let no worker take jobs from a queue, or run jobs of a name."""
+    return command("SADD", keys(_PAUSED[place.kind]), place.name, decode=lambda _: None)
 
 
-def resume(keys: Keys, queue: str) -> Call[None]:
-    """Let workers take jobs from a queue again."""
-    return command("SREM", keys("paused"), queue, decode=lambda _: None)
+def resume(keys: Keys, place: Place) -> Call[None]:
+    """Let workers do so again; what is held for a name goes back within a second."""
+    return command("SREM", keys(_PAUSED[place.kind]), place.name, decode=lambda _: None)
+
+
+def is_paused(keys: Keys, place: Place) -> Call[bool]:
+    """Whether a queue, or jobs of a name, are paused."""
+    return command("SISMEMBER", keys(_PAUSED[place.kind]), place.name, decode=bool)

@@ -125,5 +125,5 @@ def _problems(one: Endpoint) -> dict[str, Any]:
     return unchanged | answers
 
 
-def _json(kind: type[msgspec.Struct]) -> dict[str, Any]:
+def _json(kind: type) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=kind.__name__)}}}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 
 from outrider.errors import StoreError
+from outrider.inspection.stats import Numbers
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import Refusal
@@ -35,4 +35,5 @@ async def me(visit: Visit) -> Me:
 async def overview(visit: Visit) -> Overview:
     """Numbers of one moment, and all queues."""
     found = await visit.app.stats.aread()
-    return Overview(**{**asdict(found), "queues": views.queues(found)})
+    numbers = {name: getattr(found, name) for name in Numbers.__slots__}
+    return Overview(**numbers, queues=views.queues(found))
