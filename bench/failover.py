@@ -10,6 +10,7 @@ sentinels, tell how long work and pushes stop.
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
 import threading
 import time
@@ -64,10 +65,10 @@ class Door(Proxy):
         self.port = self.target = 0
         super().__init__(None, "")
 
-    async def _listen(self) -> asyncio.Server:
-        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        return server
+    def _bind(self) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        return listener
 
     async def _connect(self) -> Streams:
         return await asyncio.open_connection("127.0.0.1", self.target)

@@ -47,7 +47,8 @@ class Proxy:
         self._target = url.removeprefix("unix://")
         self._requests = 0
         self._links: list[_Link] = []
-        self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
         self._open = asyncio.Event()
         self._open.set()
         self._loop = asyncio.new_event_loop()
@@ -77,6 +78,7 @@ class Proxy:
 
     def close(self) -> None:
         """Stop, and close all connections."""
+        self.open()
         self.down()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -92,22 +94,28 @@ class Proxy:
 
     # -- where it listens, and whom it asks -------------------------------------------------------
 
-    async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_unix_server(self.serve, self._path)
+    def _bind(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self._path))
+        return listener
 
     async def _connect(self) -> Streams:
         return await asyncio.open_unix_connection(self._target)
 
     async def _up(self) -> None:
-        if self._server is None:
-            self._server = await self._listen()
+        if self._listener is None:
+            self._listener = self._bind()
+            self._listener.setblocking(False)
+            self._listener.listen(100)
+            self._loop.add_reader(self._listener, self._accept, self._listener)
 
     async def _down(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
             if self._path is not None:
-                self._path.unlink(missing_ok=True)
+                self._path.unlink()
         await self._cut()
 
     async def _cut(self) -> None:
@@ -119,9 +127,17 @@ class Proxy:
 
     # -- one connection ---------------------------------------------------------------------------
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Let somebody in."""
+    def _accept(self, listener: socket.socket) -> None:
+        # asyncio's own server loses who comes just as it is closed.
+        with contextlib.suppress(OSError):
+            front, _ = listener.accept()
+            task = self._loop.create_task(self._serve(front, listener))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, front: socket.socket, listener: socket.socket) -> None:
         self.connections += 1
+        reader, writer = await asyncio.open_connection(sock=front)
         await self._open.wait()
         try:
             if self.refusing:
@@ -129,10 +145,11 @@ class Proxy:
             back_reader, back_writer = await self._connect()
         except OSError:
             writer.close()
+            await writer.wait_closed()
             return
         link = _Link(writer, back_writer)
         self._links.append(link)
-        if self._server is None:  # since then
+        if self._listener is not listener:  # it is down since then
             link.cut()
         answers = self._loop.create_task(self._answer(back_reader, link))
         try:
@@ -140,6 +157,7 @@ class Proxy:
         finally:
             link.close()
             await answers
+            await link.closed()
             self._links.remove(link)
 
     async def _ask(self, reader: asyncio.StreamReader, link: _Link) -> None:

@@ -63,8 +63,9 @@ for _, identity in ipairs(identities) do
   end
 end
 
-local held = {}
-for _, name in ipairs(redis.call('SUNION', key_pausednames, key_heldnames)) do
+local jobs, held = redis.call('SMEMBERS', key_heldnames), {}
+for _, name in ipairs(redis.call('SDIFF', key_pausednames, key_heldnames)) do table.insert(jobs, name) end
+for _, name in ipairs(jobs) do
   table.insert(held, name)
   table.insert(held, redis.call('LLEN', key_held(name)))
   table.insert(held, redis.call('SISMEMBER', key_pausednames, name))
