@@ -12,6 +12,7 @@ import pytest
 
 from outrider import App, ConfigError
 from outrider.clock import now, utc_day
+from outrider.inspection.held import HeldReading
 from outrider.inspection.queues import QueueReading
 from outrider.inspection.stats import Day
 from outrider.store.queue import Other
@@ -108,6 +109,35 @@ def test_queues_by_name(way: Way, app: App) -> None:
     assert list(found.items()) == [
         ("default", QueueReading(1, 0.0, False)),
         ("low", QueueReading(1, 0.0, True)),
+    ]
+
+
+def test_one_queue_in_one_round_trip(way: Way, app: App) -> None:
+    """As all queues show it, what is on its way to it included; also where nothing was pushed."""
+    assert way(app.queues["low"], "read") == QueueReading(0, 0.0, False)
+    put(app, "low", write("a", enqueued_at=now() - 50), write("b"))
+    app.queues["low"].pause()
+    with counted() as sent:
+        found = way(app.queues["low"], "read")
+    assert sent == ["queued SISMEMBER"]
+    assert (found.size, found.paused) == (2, True)
+    assert found.latency == pytest.approx(50, abs=20)
+
+
+def test_all_held_names_in_one_round_trip(way: Way, app: App) -> None:
+    """By name: those that are paused, and those for which jobs are held."""
+    assert way(app.held, "read") == {}
+    app.held["some.job"].pause()
+    app.held["app.job"].pause()
+    put(app, "default", write("a"), write("b"))
+    Hands(app).claim(want=2)
+    app.held["app.job"].resume()
+    with counted() as sent:
+        found = way(app.held, "read")
+    assert sent == ["overview"]
+    assert [*found.items()] == [
+        ("app.job", HeldReading(2, False)),
+        ("some.job", HeldReading(0, True)),
     ]
 
 

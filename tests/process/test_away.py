@@ -357,7 +357,7 @@ def test_a_quiet_worker_outlasts_it(field: Field) -> None:
     gate = field.folder / "gate"
     field.work.waiting.enqueue(1, str(gate), str(field.ran))
     one = field.start("-c", "1")  # no slot is free until the child has heard that it is to be quiet
-    until(lambda: claimed(field.direct) == 1, "it runs")
+    until(lambda: field.direct.work.size == 1, "it runs")  # what is only claimed would go back
     one.send(signal.SIGTSTP)
     until(lambda: one.said("quiet"), "it is quiet")
     field.push()
