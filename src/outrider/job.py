@@ -13,7 +13,7 @@ from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.options import Options, Seconds
-from outrider.store import place
+from outrider.store import pauses
 from outrider.store.place import Place
 
 P = ParamSpec("P")
@@ -119,30 +119,30 @@ class Job(Enqueuer[P], Generic[P, R]):
     @property
     def paused(self) -> bool:
         """Whether workers run none of these jobs."""
-        return self.hub.perform(place.is_paused(self.hub.keys, self._held))
+        return self.hub.perform(pauses.is_paused(self.hub.keys, self._held))
 
     async def apaused(self) -> bool:
         """The same for asyncio."""
-        return await self.hub.aperform(place.is_paused(self.hub.keys, self._held))
+        return await self.hub.aperform(pauses.is_paused(self.hub.keys, self._held))
 
     def pause(self) -> None:
         """Let workers run none of these jobs, on whatever queue, until `resume`.
 
         What is running goes on. The others wait in `app.held[name]`; no other job waits for them.
         """
-        self.hub.perform(place.pause(self.hub.keys, self._held))
+        self.hub.perform(pauses.pause(self.hub.keys, self._held))
 
     async def apause(self) -> None:
         """The same for asyncio."""
-        await self.hub.aperform(place.pause(self.hub.keys, self._held))
+        await self.hub.aperform(pauses.pause(self.hub.keys, self._held))
 
     def resume(self) -> None:
         """Let workers run these jobs again; those that were held go first."""
-        self.hub.perform(place.resume(self.hub.keys, self._held))
+        self.hub.perform(pauses.resume(self.hub.keys, self._held))
 
     async def aresume(self) -> None:
         """The same for asyncio."""
-        await self.hub.aperform(place.resume(self.hub.keys, self._held))
+        await self.hub.aperform(pauses.resume(self.hub.keys, self._held))
 
     def using(self, **options: Any) -> Enqueuer[P]:
         """The same job with other options for one call: `resize.using(queue="bulk").enqueue(42)`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outrider.hub import Hub
 from outrider.inspection.collection import Collection
-from outrider.store import place as store
+from outrider.store import pauses
 from outrider.store.place import Kind, Place
 
 
@@ -21,27 +21,27 @@ class Pausable(Collection):
     @property
     def paused(self) -> bool:
         """Whether workers leave such jobs alone."""
-        return self._hub.perform(store.is_paused(self._hub.keys, self._place))
+        return self._hub.perform(pauses.is_paused(self._hub.keys, self._place))
 
     async def apaused(self) -> bool:
         """The same for asyncio."""
-        return await self._hub.aperform(store.is_paused(self._hub.keys, self._place))
+        return await self._hub.aperform(pauses.is_paused(self._hub.keys, self._place))
 
     def pause(self) -> None:
         """Let workers leave such jobs alone, members and callbacks of batches too, until `resume`.
 
         What workers have goes on.
         """
-        self._hub.perform(store.pause(self._hub.keys, self._place))
+        self._hub.perform(pauses.pause(self._hub.keys, self._place))
 
     async def apause(self) -> None:
         """The same for asyncio."""
-        await self._hub.aperform(store.pause(self._hub.keys, self._place))
+        await self._hub.aperform(pauses.pause(self._hub.keys, self._place))
 
     def resume(self) -> None:
         """Let workers go on with them."""
-        self._hub.perform(store.resume(self._hub.keys, self._place))
+        self._hub.perform(pauses.resume(self._hub.keys, self._place))
 
     async def aresume(self) -> None:
         """The same for asyncio."""
-        await self._hub.aperform(store.resume(self._hub.keys, self._place))
+        await self._hub.aperform(pauses.resume(self._hub.keys, self._place))

@@ -11,7 +11,7 @@ from outrider.inspection.pausable import Pausable
 from outrider.inspection.record import read
 from outrider.keys import Keys
 from outrider.script import Call, Look
-from outrider.store import place, queue
+from outrider.store import pauses, place, queue
 from outrider.store.place import Line
 
 
@@ -48,7 +48,7 @@ class Queue(Pausable):
     def _look(self) -> Look[QueueReading]:
         keys = self._hub.keys
         return Look(
-            [_first(keys, self.name), place.is_paused(keys, self._place)],
+            [_first(keys, self.name), pauses.is_paused(keys, self._place)],
             lambda found: QueueReading(found[0].total, waited(found[0].bundle.text), found[1]),
         )
 

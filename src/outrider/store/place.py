@@ -27,8 +27,6 @@ Mark = tuple[str, int]
 Kind = Literal["queue", "held", "schedule", "retry", "dead"]
 Sieve = Callable[[bytes], bool]
 SetName = Literal["schedule", "retry", "dead"]
-_PAUSED = {"queue": "paused", "held": "pausednames"}
-"""Where the names of those that are paused lie."""
 
 
 class Place(NamedTuple):
@@ -41,6 +39,11 @@ class Place(NamedTuple):
     def is_list(self) -> bool:
         """Whether jobs lie there in a line, not by time."""
         return self.kind in ("queue", "held")
+
+    @property
+    def is_queue(self) -> bool:
+        """Whether it is a queue."""
+        return self.kind == "queue"
 
     def is_goal(self, moving: str) -> bool:
         """Whether what is on its way under this name comes here."""
@@ -281,18 +284,3 @@ def lying(keys: Keys, place: Place) -> Call[int]:
     """How many jobs lie there, without those on their way."""
     words = "LLEN" if place.is_list else "ZCARD"
     return command(words, keys(*place), decode=int)
-
-
-def pause(keys: Keys, place: Place) -> Call[None]:
-    """Let no worker take jobs from a queue, or run jobs of a name."""
-    return command("SADD", keys(_PAUSED[place.kind]), place.name, decode=lambda _: None)
-
-
-def resume(keys: Keys, place: Place) -> Call[None]:
-    """Let workers do so again; what is held for a name goes back within a second."""
-    return command("SREM", keys(_PAUSED[place.kind]), place.name, decode=lambda _: None)
-
-
-def is_paused(keys: Keys, place: Place) -> Call[bool]:
-    """Whether a queue, or jobs of a name, are paused."""
-    return command("SISMEMBER", keys(_PAUSED[place.kind]), place.name, decode=bool)

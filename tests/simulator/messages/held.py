@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outrider.script import Call
-from outrider.store import held, place
+from outrider.store import held, pauses
 from outrider.store.place import Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.model import Model
@@ -22,7 +22,7 @@ class PauseName(Message):
     on: bool
 
     def call(self) -> Call[Any]:
-        return (place.pause if self.on else place.resume)(KEYS, Place("held", self.name))
+        return (pauses.pause if self.on else pauses.resume)(KEYS, Place("held", self.name))
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         (model.paused_names.add if self.on else model.paused_names.discard)(self.name)
