@@ -10,11 +10,12 @@ sentinels, tell how long work and pushes stop.
 from __future__ import annotations
 
 import asyncio
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from bench.jobs import stamp
 from bench.rig import Figure, Rig
 from bench.stamps import COUNT
 from outrider import App, StoreError
+from tests.process.proxy import Proxy, Streams
 from tests.process.sentinels import Fleet, until
 
 THREADS = 4
@@ -56,56 +58,20 @@ CASES = [
 ]
 
 
-class Door:
-    """A way to the primary, which can be shut: nothing passes, and nobody is told so."""
+class Door(Proxy):
+    """A way to the primary, which can be shut."""
 
     def __init__(self) -> None:
-        self.port, self.target = 0, 0
-        self._loop = asyncio.new_event_loop()
-        self._open = asyncio.Event()
-        self._open.set()
-        self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self._listening.wait()
+        self.port = self.target = 0
+        super().__init__(None, "")
 
-    def shut(self) -> None:
-        """Let nothing pass."""
-        self._loop.call_soon_threadsafe(self._open.clear)
+    def _bind(self) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        return listener
 
-    def open(self) -> None:
-        """Let everything pass, also what has waited."""
-        self._loop.call_soon_threadsafe(self._open.set)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def _run(self) -> None:
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        self._listening.set()
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._open.wait()
-        with suppress(OSError, asyncio.CancelledError):
-            back = await asyncio.open_connection("127.0.0.1", self.target)
-            pipes = (self._pipe(reader, back[1]), self._pipe(back[0], writer))
-            await asyncio.gather(*pipes)
-
-    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(1 << 16):
-                await self._open.wait()
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+    async def _connect(self) -> Streams:
+        return await asyncio.open_connection("127.0.0.1", self.target)
 
 
 class Pushers:

@@ -1,7 +1,7 @@
 """What an idle worker costs: round trips and CPU, serving queues that are empty, or paused.
 
-Each worker talks to the server through a proxy of ours that counts: see proxy.py. Round trips do
-not depend on the machine.
+Each worker talks to the server through a proxy of ours that counts: see tests/process/proxy.py.
+Round trips do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.jobs import app, noop
-from bench.proxy import Proxy
 from bench.rig import Figure, Rig
+from tests.process.proxy import Proxy
 
 SECONDS = 20.0
 MOST = {"one queue": 2.0, "two queues": 2.0, "one paused queue": 3.0, "ten paused queues": 3.0}

@@ -19,7 +19,7 @@ from outrider.keys import Keys
 from outrider.middleware import Middleware
 from outrider.options import check_durability, positive_number, positive_seconds
 from outrider.registry import Registry
-from outrider.script import Call
+from outrider.script import Call, Look
 
 if TYPE_CHECKING:
     from outrider.buffer.buffer import Buffer
@@ -116,11 +116,11 @@ class Hub:
             self.push_buffer.open()
         return AsyncExecutor(Address(self.url, self.timeout), self.timeout)
 
-    def perform(self, work: Flow[T] | Call[T]) -> T:
-        """Perform a Call, or drive a flow of Calls to its end."""
+    def perform(self, work: Flow[T] | Call[T] | Look[T]) -> T:
+        """Perform a Call, or a Look, or drive a flow of Calls to its end."""
         return self.executor.drive(work)
 
-    async def aperform(self, work: Flow[T] | Call[T]) -> T:
+    async def aperform(self, work: Flow[T] | Call[T] | Look[T]) -> T:
         """The same for asyncio."""
         return await self.async_executor.drive(work)
 

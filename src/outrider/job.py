@@ -13,7 +13,8 @@ from outrider.client import EnqueuedJob
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.options import Options, Seconds
-from outrider.store import held
+from outrider.store import pauses
+from outrider.store.place import Place
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -102,6 +103,7 @@ class Job(Enqueuer[P], Generic[P, R]):
             raise ConfigError(f"log_arguments of {name}: no parameter {', '.join(unknown)}")
         functools.update_wrapper(self, function)
         self.function = function
+        self._held = Place("held", name)
 
     @functools.cached_property
     def callback_signature(self) -> Signature:
@@ -117,30 +119,30 @@ class Job(Enqueuer[P], Generic[P, R]):
     @property
     def paused(self) -> bool:
         """Whether workers run none of these jobs."""
-        return self.hub.perform(held.is_paused(self.hub.keys, self.name))
+        return self.hub.perform(pauses.is_paused(self.hub.keys, self._held))
 
     async def apaused(self) -> bool:
         """The same for asyncio."""
-        return await self.hub.aperform(held.is_paused(self.hub.keys, self.name))
+        return await self.hub.aperform(pauses.is_paused(self.hub.keys, self._held))
 
     def pause(self) -> None:
         """Let workers run none of these jobs, on whatever queue, until `resume`.
 
         What is running goes on. The others wait in `app.held[name]`; no other job waits for them.
         """
-        self.hub.perform(held.pause(self.hub.keys, self.name))
+        self.hub.perform(pauses.pause(self.hub.keys, self._held))
 
     async def apause(self) -> None:
         """The same for asyncio."""
-        await self.hub.aperform(held.pause(self.hub.keys, self.name))
+        await self.hub.aperform(pauses.pause(self.hub.keys, self._held))
 
     def resume(self) -> None:
         """Let workers run these jobs again; those that were held go first."""
-        self.hub.perform(held.resume(self.hub.keys, self.name))
+        self.hub.perform(pauses.resume(self.hub.keys, self._held))
 
     async def aresume(self) -> None:
         """The same for asyncio."""
-        await self.hub.aperform(held.resume(self.hub.keys, self.name))
+        await self.hub.aperform(pauses.resume(self.hub.keys, self._held))
 
     def using(self, **options: Any) -> Enqueuer[P]:
         """The same job with other options for one call: `resize.using(queue="bulk").enqueue(42)`.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -88,6 +88,13 @@ class Call(Generic[T]):
     def lasting(self, wishes: Collection[str]) -> Call[T]:
         """The same, done only when what it writes lasts as is wished."""
         return replace(self, durable=tuple(sorted(wishes))) if wishes else self
+
+
+class Look(NamedTuple, Generic[T]):
+    """Requests that go in one piece, and how to read the answers."""
+
+    calls: Sequence[Call[Any]]
+    read: Callable[[list[Any]], T]
 
 
 def portion(count: int, size: int, most: int) -> int:

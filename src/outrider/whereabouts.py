@@ -8,7 +8,7 @@ import msgspec
 
 from outrider.hub import Flow, Hub
 from outrider.ids import FIRST_CALLBACK
-from outrider.store import held, process, queue
+from outrider.store import held, pauses, process, queue
 from outrider.store.place import Place
 from outrider.walk import Walk
 from outrider.words import printable
@@ -73,9 +73,9 @@ def find(hub: Hub, bids: set[str], wanted: int, limit: int = LIMIT) -> Flow[Foun
     yield from _place(hub, found, Place("schedule"), "scheduled", "on the way to the schedule")
     names: list[str] = [] if found.is_over else (yield queue.names(hub.keys))
     for name in names:
-        is_paused: bool = False if found.is_over else (yield queue.is_paused(hub.keys, name))
-        which = printable(name) + (", which is paused" if is_paused else "")
         place = Place("queue", name)
+        is_paused: bool = False if found.is_over else (yield pauses.is_paused(hub.keys, place))
+        which = printable(name) + (", which is paused" if is_paused else "")
         yield from _place(hub, found, place, f"queued on {which}", f"on the way to queue {which}")
     yield from _held(hub, found)
     return found
@@ -84,9 +84,9 @@ def find(hub: Hub, bids: set[str], wanted: int, limit: int = LIMIT) -> Flow[Foun
 def _held(hub: Hub, found: Found) -> Flow[None]:
     names: list[str] = [] if found.is_over else (yield held.names(hub.keys))
     for name in names:
-        is_paused: bool = False if found.is_over else (yield held.is_paused(hub.keys, name))
-        words = f"held because the job {printable(name)} is paused"
         place = Place("held", name)
+        is_paused: bool = False if found.is_over else (yield pauses.is_paused(hub.keys, place))
+        words = f"held because the job {printable(name)} is paused"
         yield from _place(
             hub, found, place, words if is_paused else "on the way back to a queue", ""
         )

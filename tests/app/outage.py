@@ -17,7 +17,7 @@ from outrider.buffer.buffer import Buffer
 from outrider.buffer.journal import Journal
 from outrider.job import Job
 from outrider.script import command
-from tests.app.line import Line
+from tests.process.proxy import Proxy
 
 
 def note(number: int) -> None: ...
@@ -28,7 +28,7 @@ class Outage:
 
     def __init__(self, app: App, folder: Path, *, is_journal: bool) -> None:
         self.app = app
-        self.line = Line(folder / "line.sock", app.url)
+        self.line = Proxy(folder / "line.sock", app.url)
         self.journal = folder / "journal" if is_journal else None
         self._buffers: list[Buffer] = []
 
@@ -61,7 +61,7 @@ class Outage:
             with contextlib.suppress(ConfigError, sqlite3.Error):
                 buffer._store.clear()
             buffer.close()
-        self.line.down()
+        self.line.close()
 
 
 def _gone() -> sqlite3.Connection:

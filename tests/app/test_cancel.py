@@ -11,11 +11,13 @@ from outrider import App, BatchCancelled, BatchFinished, BatchNotFound, cancelli
 from outrider.batch import Batch
 from outrider.job import Job
 from outrider.payload import decode
+from outrider.script import Call
 from outrider.store import life
 from outrider.store.queue import Other
 from outrider.worker.outcome import decide
 from tests.app.conftest import Way
 from tests.app.hands import NOW, Hands, counts, fields, inside, listed, raw, scored, slots
+from tests.app.trips import noted
 
 HERE = "tests.app.conftest"
 EVENTS = ("complete", "success", "death", "settled")
@@ -175,16 +177,12 @@ def test_a_running_one_whose_worker_is_lost(
     hands.take()
     raw(app, "SADD", "paused", "default")
     if during:
-        flow = cancelling.cancel(app.keys, batch.bid)
-        call = next(flow)
-        try:
-            while True:
-                answer = app.perform(call)
-                if call.script and call.script.name == "cancel_members":
-                    hands.recall()
-                call = flow.send(answer)
-        except StopIteration:
-            pass
+
+        def meanwhile(call: Call[Any], _: Any) -> None:
+            if call.script and call.script.name == "cancel_members":
+                hands.recall()
+
+        app.perform(noted(cancelling.cancel(app.keys, batch.bid), meanwhile))
     else:
         batch.cancel()
         hands.recall()

@@ -12,10 +12,12 @@ from outrider import App, BatchCancelled, cancelling
 from outrider.batch import Batch
 from outrider.hub import Flow
 from outrider.job import Job
+from outrider.script import Call
 from outrider.store.queue import Other
 from tests.app.conftest import Way, closing
 from tests.app.hands import NOW, Hands, counts, fields, raw, scored, stat
 from tests.app.test_cancel import CANCELLED, filled, has_fired, mark, upkeep
+from tests.app.trips import noted
 
 
 def family(app: App, job: Job[..., None]) -> tuple[Batch, Batch, Batch]:
@@ -143,13 +145,12 @@ def test_a_dead_job_below_a_cancelled_batch(
 def performed(app: App, flow: Flow[Any]) -> Counter[str]:
     """Perform a flow; how often it made which request."""
     made: Counter[str] = Counter()
-    try:
-        call = next(flow)
-        while True:
-            made[call.script.name if call.script else str(call.words[0])] += 1
-            call = flow.send(app.perform(call))
-    except StopIteration:
-        return made
+
+    def note(call: Call[Any], _: Any) -> None:
+        made[call.script.name if call.script else str(call.words[0])] += 1
+
+    app.perform(noted(flow, note))
+    return made
 
 
 def test_one_scan_for_a_whole_tree(app: App, job: Job[..., None], hands: Hands) -> None:

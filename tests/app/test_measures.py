@@ -87,12 +87,12 @@ def test_a_flush_that_comes_to_harm_counts_once(
 def test_a_server_that_is_away_costs_no_number(app: App, away: App, proxy: Proxy) -> None:
     """It is tried again every few seconds, and jobs go on meanwhile."""
     measures = Measures(away)
-    proxy.down = True
+    proxy.refusing = True
     proxy.cut()
     for _ in range(5):
         measures.add(event())
         assert 0 < flush(measures) <= module.PERIOD
-    proxy.down = False
+    proxy.refusing = False
     while flush(measures) < math.inf:
         pass
     assert counted(app) == {"a": 5}
@@ -273,7 +273,7 @@ def test_a_child_that_leaves_says_what_is_lost(
     """The server may be away for longer than a child has time."""
     measures = Measures(away)
     measures.add(event())
-    proxy.down = True
+    proxy.refusing = True
     proxy.cut()
     measures.end()
     assert "metrics of this child are lost" in caplog.text

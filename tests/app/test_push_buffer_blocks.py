@@ -198,7 +198,7 @@ def test_what_was_staged_lapses_at_replay(outage: Outage, producer: App) -> None
     """All is staged anew from its first chunk: between staging and commit the line went down."""
     outage.line.down()
     bid = fill(producer, 0, 23)
-    outage.line.harms.extend(["", "", "", "reply lost", "request cut", "request cut"])
+    outage.line.plan.extend(["", "", "", "reply lost", "request cut", "request cut"])
     buffer = buffer_of(producer)
     fix = buffer._store.fix
 
@@ -221,7 +221,7 @@ def test_a_reply_is_lost_while_a_block_is_sent(outage: Outage, producer: App, ha
     """Whichever request it is, the next attempt meets nothing of this one."""
     outage.line.down()
     bid = fill(producer, 0, 18)
-    outage.line.harms.extend([""] * harmed + ["reply lost"])
+    outage.line.plan.extend([""] * harmed + ["reply lost"])
     outage.line.up()
     sent(producer)
     assert sorted(numbers(outage.app)) == list(range(18))
@@ -234,9 +234,9 @@ def test_a_commit_whose_outcome_is_unknown_counts_once(
 ) -> None:
     """It is kept with its ticket."""
     job_of(producer).enqueue(0)
-    outage.line.harms.extend([harm] * 30)
+    outage.line.plan.extend([harm] * 30)
     bid = fill(producer, 1, 3)
-    outage.line.harms.clear()
+    outage.line.plan.clear()
     sent(producer)
     assert numbers(outage.app) == [0, 1, 2, 3]
     assert outage.app.batches[bid].total == 3

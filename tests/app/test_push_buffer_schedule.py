@@ -39,7 +39,7 @@ class Schedule:
         for _ in range(STEPS):
             self.chance.choice(acts)()
         self.up()
-        self.outage.line.harms.clear()
+        self.outage.line.plan.clear()
         sent(self.producer)
 
     def single(self) -> None:
@@ -65,7 +65,7 @@ class Schedule:
 
     def harm(self) -> None:
         kinds = ("reply lost", "request cut", "")
-        self.outage.line.harms += self.chance.choices(kinds, k=self.chance.randrange(6))
+        self.outage.line.plan += self.chance.choices(kinds, k=self.chance.randrange(6))
 
     def wait(self) -> None:
         buffer_of(self.producer).flush(self.chance.uniform(0, 0.05))

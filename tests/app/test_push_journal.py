@@ -211,13 +211,13 @@ def test_an_unknown_outcome_that_cannot_be_kept(outage: Outage) -> None:
     """It may have been enqueued, so the error does not say that nothing was."""
     producer = outage.producer(jobs=1)
     job_of(producer).enqueue(0)
-    outage.line.harms.extend(["reply lost"] * 50)
+    outage.line.plan.extend(["reply lost"] * 50)
     with pytest.raises(StoreUnavailable, match="may have been enqueued") as caught:
         job_of(producer).enqueue_many([(1,), (2,)])
     assert caught.value.executed is None
     assert caught.value.ticket is not None
     assert buffer_of(producer).jobs == 0
-    outage.line.harms.clear()
+    outage.line.plan.clear()
 
 
 def test_a_journal_that_breaks_meanwhile(outage: Outage) -> None:

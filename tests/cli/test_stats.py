@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -18,11 +16,11 @@ from outrider import App
 from outrider.cli.dashboard import draw, line, shares
 from outrider.cli.history import KEPT, History
 from outrider.cli.reading import Reading, take
-from outrider.inspection.stats import QueueReading
+from outrider.inspection.queues import QueueReading
 from tests.app.hands import Hands, put, start, write
-from tests.app.line import Line as Wire
-from tests.cli.test_batch import _read
-from tests.process.harness import OUTRIDER, environment, until
+from tests.cli.terminal import Terminal
+from tests.process.harness import OUTRIDER, environment
+from tests.process.proxy import Proxy
 
 EVIL = "evil\x1b]0;x\x07[red]"
 
@@ -140,37 +138,22 @@ def test_one_line(reading: Reading) -> None:
 
 def test_watch_in_a_terminal(tmp_path: Path, app: App) -> None:
     """It shows what is there and what comes, through an outage; Ctrl-C ends it in good order."""
-    wire = Wire(tmp_path / "line", app.url)
+    line = Proxy(tmp_path / "line", app.url)
     app.enqueue("some.job", queue="early")
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*OUTRIDER, "stats", "--watch", "--url", wire.url],
-        cwd=tmp_path,
-        env=environment() | {"TERM": "xterm-256color", "COLUMNS": "300", "LINES": "40"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as watching:
-        os.close(theirs)
-        screen = bytearray()
-        try:
-            until(lambda: b"early" in _read(ours, screen), "it is drawn")
-            app.enqueue("some.job", queue="late")
-            until(lambda: b"late" in _read(ours, screen).replace(b"latency", b""), "it goes on")
-            wire.down()
-            until(lambda: b"does not answer" in _read(ours, screen), "it says what is wrong")
-            wire.up()
+    try:
+        with Terminal(tmp_path, "stats", "--watch", "--url", line.url, columns=300) as one:
+            one.shows(b"early")
+            app.enqueue("some.job", queue="later")
+            one.shows(b"later")
+            line.down()
+            one.shows(b"does not answer")
+            line.up()
             app.enqueue("some.job", queue="again")
-            until(lambda: b"again" in _read(ours, screen), "it goes on after that")
-            watching.send_signal(signal.SIGINT)
-            until(lambda: _read(ours, screen) is screen and watching.poll() is not None, "it ends")
-            err = watching.stderr.read() if watching.stderr else ""
-        finally:
-            watching.kill()
-            os.close(ours)
-            wire.down()
-    assert (watching.returncode, err) == (0, "")
+            one.shows(b"again")
+            one.process.send_signal(signal.SIGINT)
+            assert one.end() == (0, "")
+    finally:
+        line.close()
 
 
 def test_watch_without_a_terminal(tmp_path: Path, app: App) -> None:

@@ -15,7 +15,7 @@ import pytest
 from outrider import App, clock, ids
 from outrider.hub import Flow
 from outrider.job import Job
-from outrider.script import Call, Script
+from outrider.script import Call, Look, Script
 from tests.machine.model import SETS, Copy
 from tests.simulator.world import KEYS, Snapshot, Wire
 
@@ -40,8 +40,11 @@ class FaultyApp(App):
 
     faulty: Mapping[str, Script] = {}
 
-    def perform(self, work: Flow[T] | Call[T]) -> T:
-        """Perform a Call or a flow, with the faulty scripts in it."""
+    def perform(self, work: Flow[T] | Call[T] | Look[T]) -> T:
+        """Perform a Call, a Look or a flow, with the faulty scripts in it."""
+        if isinstance(work, Look):
+            swapped: Look[T] = Look([*map(self._swap, work.calls)], work.read)
+            return super().perform(swapped)
         return super().perform(self._swap(work) if isinstance(work, Call) else self._through(work))
 
     def _swap(self, call: Call[T]) -> Call[T]:

@@ -138,17 +138,23 @@ def outrider(
 
 def children(pid: int) -> list[int]:
     """The living children of a process, from its main thread, in the order they were started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    found, before = [], None
     try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        # Where one has come or gone meanwhile, others may be left out, or have ended by now.
+        while (now := listed.read_text()) != before:
+            found = [int(child) for child in now.split() if state(int(child)) not in ("", "Z")]
+            before = now
     except OSError:
         return []
-    return [int(child) for child in found.split() if state(int(child)) not in ("", "Z")]
+    return found
 
 
-def state(pid: int) -> str:
-    """A process's state letter: Z for a zombie, nothing when it is gone."""
+def state(pid: int, task: int | None = None) -> str:
+    """The state letter of a process, or of a thread: Z for a zombie, nothing when it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        stat = Path(f"/proc/{pid}/task/{task or pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0]
     except OSError:
         return ""
 

@@ -270,13 +270,19 @@ WAYS = {
 BUSY = 300
 
 
-def away(field: Field, way: str, seconds: float) -> float:
-    """Be away for so long; the moment at which it is back, a monotonic time."""
+def away(field: Field, way: str, seconds: float, one: Worker) -> float:
+    """Be away for so long, and until a worker says so; the monotonic time at which it is back."""
     back = WAYS[way](field)
     time.sleep(seconds)
+    until(lambda: tells(one), "the worker has noticed")
     back()
     ask(field.direct, "PING")
     return time.monotonic()
+
+
+def tells(one: Worker) -> int:
+    """How often a worker has said that the server is away."""
+    return sum(one.said(text) for text in AWAY)
 
 
 def goes_on(field: Field, back: float, what: str) -> None:
@@ -292,7 +298,7 @@ def goes_on(field: Field, back: float, what: str) -> None:
 def told_once(one: Worker) -> None:
     """One line when it goes, and one when it is back; nothing has died."""
     until(lambda: one.said(BACK), "the worker says that it is back")
-    assert sum(one.said(text) for text in AWAY) == 1, one.messages
+    assert tells(one) == 1, one.messages
     assert one.said(BACK) == 1, one.messages
     assert not one.said("ended with status")
     assert "Traceback" not in one.log, one.log
@@ -322,7 +328,7 @@ def test_busy_producers_and_workers_outlast_it(field: Field, way: str) -> None:
     producer = Producer(field)
     until(lambda: len(field.runs()) > 20 and producer.acknowledged, "they work")
     field.direct.close()
-    back = away(field, way, SECONDS)
+    back = away(field, way, SECONDS, one)
     goes_on(field, back, f"{way}, busy")
     until(lambda: max(producer.acknowledged) > max(producer.refused, default=0), "it pushes again")
     producer.end()
@@ -341,7 +347,7 @@ def test_an_idle_worker_outlasts_it(field: Field, way: str) -> None:
     """It had nothing to do; a job that is pushed afterwards starts at once (R1, N2)."""
     one = field.start("-p", "2")
     field.direct.close()
-    goes_on(field, away(field, way, SECONDS), f"{way}, idle")
+    goes_on(field, away(field, way, SECONDS, one), f"{way}, idle")
     told_once(one)
     assert one.stop() == 0
 
@@ -350,14 +356,14 @@ def test_a_quiet_worker_outlasts_it(field: Field) -> None:
     """What it ran is reported afterwards, and it takes nothing new."""
     gate = field.folder / "gate"
     field.work.waiting.enqueue(1, str(gate), str(field.ran))
-    one = field.start()
-    until(lambda: claimed(field.direct) == 1, "it runs")
+    one = field.start("-c", "1")  # no slot is free until the child has heard that it is to be quiet
+    until(lambda: field.direct.work.size == 1, "it runs")  # what is only claimed would go back
     one.send(signal.SIGTSTP)
     until(lambda: one.said("quiet"), "it is quiet")
     field.push()
     field.direct.close()
     back = killed(field)
-    until(lambda: any(one.said(text) for text in AWAY), "it has noticed")
+    until(lambda: tells(one), "it has noticed")
     gate.touch()
     until(lambda: field.runs() == {1: 1}, "the job ends meanwhile")
     back()
@@ -374,7 +380,7 @@ def test_a_draining_worker_outlasts_it(field: Field, way: str) -> None:
     one = field.start("--drain", "-c", "2")
     until(lambda: len(field.runs()) > 20, "it works")
     field.direct.close()
-    away(field, way, SECONDS)
+    away(field, way, SECONDS, one)
     assert one.wait() == 0
     assert field.runs() == Counter(range(BUSY))
     told_once(one)
@@ -403,16 +409,16 @@ def test_flapping(field: Field) -> None:
             field.push()
         until(partial(field.has_run, 20 * (number + 1)), "work goes on")
         before = field.proxy.connections
-        field.proxy.down = True
+        field.proxy.refusing = True
         field.proxy.cut()
         time.sleep(1.0)
         tried += field.proxy.connections - before
-        field.proxy.down = False
+        field.proxy.refusing = False
     measured(f"{tried / rounds:.0f} connections a second tried by a worker of two processes")
     # Six threads, and each waits longer from one time to the next.
     assert tried / rounds < 100
     assert field.runs() == Counter(range(20 * rounds))
-    until(lambda: one.said(BACK) == sum(one.said(text) for text in AWAY), "it is told")
+    until(lambda: one.said(BACK) == tells(one), "it is told")
     assert one.stop() == 0
     assert not one.said("ended with status")
     assert one.said(BACK) <= rounds
@@ -428,7 +434,7 @@ def test_a_minute_away(patient: Field, way: str, jobs: int) -> None:
         patient.push()
     until(lambda: len(patient.runs()) >= jobs / 10, "it works")
     patient.direct.close()
-    goes_on(patient, away(patient, way, 60.0), f"{way}, a minute")
+    goes_on(patient, away(patient, way, 60.0, one), f"{way}, a minute")
     told_once(one)
     runs = all_ran(patient, one, {*range(jobs)}, set())
     assert {number for number, count in runs.items() if count > 1} <= {-1}

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outrider import App
-from outrider.store import held, process, queue, schedule
+from outrider.store import held, pauses, process, queue, schedule
+from outrider.store.place import Place
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -164,7 +165,7 @@ def _give_back(app: App, hands: Hands, token: int, road: str) -> None:
         raw(app, "ZADD", "o:leases", -1, IDENTITY)
         assert app.perform(process.reap(app.keys, limit=250, override=0)).moved == 1
     else:
-        app.perform(held.resume(app.keys, "app.job"))
+        app.perform(pauses.resume(app.keys, Place("held", "app.job")))
         assert app.perform(held.handback_slice(app.keys)) == 0
 
 
@@ -174,7 +175,7 @@ def test_whose_queue_is_none(app: App, road: str) -> None:
     raw(app, "SET", "queue:odd", "theirs")
     put(app, "default", write("a", "odd"))
     if road == "handback":
-        app.perform(held.pause(app.keys, "app.job"))
+        app.perform(pauses.pause(app.keys, Place("held", "app.job")))
     hands = Hands(app)
     _give_back(app, hands, hands.claim().first, road)
     assert listed(app) == [write("a", "odd")]

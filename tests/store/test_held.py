@@ -10,7 +10,8 @@ import pytest
 from outrider import App
 from outrider.ids import FIRST_CALLBACK
 from outrider.store import audit as audits
-from outrider.store import held, queue
+from outrider.store import held, pauses, queue
+from outrider.store.place import Place
 from outrider.store.queue import Other
 from tests.app.hands import (
     BID,
@@ -48,11 +49,11 @@ KINDS = {
 
 
 def pause(app: App, name: str = "app.job") -> None:
-    app.perform(held.pause(app.keys, name))
+    app.perform(pauses.pause(app.keys, Place("held", name)))
 
 
 def resume(app: App, name: str = "app.job") -> None:
-    app.perform(held.resume(app.keys, name))
+    app.perform(pauses.resume(app.keys, Place("held", name)))
 
 
 def aside(app: App, name: str = "app.job") -> list[str]:

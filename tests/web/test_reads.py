@@ -61,4 +61,5 @@ def test_looks_take_few_round_trips(
     for path in LOOKS:
         trips.clear()
         site.get(path.format(**names))
-        assert len(trips) <= MOST, f"{path}: {trips}"
+        most = 1 if path in ("/queues/{name}", "/held") else MOST
+        assert len(trips) <= most, f"{path}: {trips}"

@@ -21,8 +21,8 @@ from outrider.web import batch_status, status_asgi, status_viewers, status_wsgi
 from outrider.web.status_events import FAILED, Tale, _resumed
 from outrider.worker.outcome import decide
 from tests.app.hands import BID, NOW, Hands, raw, start
-from tests.app.line import Line
 from tests.process.harness import until
+from tests.process.proxy import Proxy
 from tests.web.sites import KINDS, Message, Site, messages, serving
 
 ENDS = ["message", "complete", "success", "settled"]
@@ -206,7 +206,7 @@ def test_an_outage_is_waited_through(
     start(app, 1)
     hands = Hands(app)
     token = hands.take()
-    line = Line(tmp_path / "line", app.url)
+    line = Proxy(tmp_path / "line", app.url)
     behind = App(line.url, timeout=0.2)
     failed = _failing(behind)
     try:
@@ -220,7 +220,7 @@ def test_an_outage_is_waited_through(
             line.up()
             assert [one.name for one in told] == ENDS
     finally:
-        line.down()
+        line.close()
         behind.close()
 
 

@@ -143,7 +143,7 @@ def _sections(history: History) -> list[Section]:
         for process in now.processes
     ]
     runs: Rows = [(span(run.elapsed), run.job, run.jid, run.process) for run in now.runs]
-    held: Rows = [(name, f"{size:,}", _paused(paused)) for name, (size, paused) in now.held.items()]
+    held: Rows = [(name, f"{one.size:,}", _paused(one.paused)) for name, one in now.held.items()]
     return [
         (("queue", "jobs", "latency", "growth", ""), queues),
         (("worker", "busy", "memory", "seen", "serves"), workers),

@@ -16,6 +16,7 @@ from outrider.cli.errors import errors
 from outrider.cli.mark import mark
 from outrider.cli.queue import job, queue
 from outrider.cli.search import search
+from outrider.cli.server import with_server
 from outrider.cli.stats import stats
 from outrider.cli.web import web
 from outrider.errors import ConfigError, OutriderError
@@ -132,8 +133,7 @@ def worker(
 @click.option("--watch", is_flag=True, help="Follow it and its children until it is settled.")
 @click.option("--explain", is_flag=True, help="Say what it waits for.")
 @click.option("--dead", is_flag=True, help="Without BID: list those with dead jobs.")
-@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
-@click.option("--prefix", default="", help="The prefix of the app's keys.")
+@with_server
 def batch(
     bid: str | None, watch: bool, explain: bool, dead: bool, url: str | None, prefix: str
 ) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import click
 
 from outrider import words
-from outrider.cli.server import app_of
+from outrider.cli.server import app_of, with_server
 
 
 @click.command(short_help="Mark this moment in metrics.")
 @click.argument("label")
-@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
-@click.option("--prefix", default="", help="The prefix of the app's keys.")
+@with_server
 def mark(label: str, url: str | None, prefix: str) -> None:
     """Mark this moment with LABEL, such as a release, in charts of metrics.
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from outrider.app import App
+from outrider.inspection.held import HeldReading
 from outrider.inspection.processes import Process
 from outrider.inspection.stats import StatsReading
 from outrider.inspection.work import RunRecord
@@ -17,7 +18,7 @@ LONGEST = 20
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`at` in seconds of a clock that nobody sets; `runs` are those of all `running` that have run
-    longest; `held` has, by name, how many jobs are held and whether it is paused.
+    longest.
     """
 
     at: float
@@ -25,7 +26,7 @@ class Reading:
     processes: list[Process]
     runs: list[RunRecord]
     running: int
-    held: dict[str, tuple[int, bool]]
+    held: dict[str, HeldReading]
 
     @property
     def slots(self) -> int:
@@ -42,5 +43,5 @@ def take(app: App) -> Reading:
         list(app.processes),
         heapq.nlargest(LONGEST, work, key=lambda run: run.elapsed),
         len(work),
-        {name: (held.size, held.paused) for name, held in app.held.items()},
+        app.held.read(),
     )

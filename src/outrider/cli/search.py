@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from outrider.app import App
-from outrider.cli.server import app_of
+from outrider.cli.server import app_of, with_server
 from outrider.inspection.record import JobRecord, decode
 from outrider.inspection.work import RunRecord
 from outrider.search.counting import Facet
@@ -42,8 +42,7 @@ _SHORT.maxstring = _SHORT.maxother = WIDTH
 @click.option(
     "--count", "as_count", is_flag=True, help="Print how many there are, and of what, not which."
 )
-@click.option("--url", help="The server; OUTRIDER_URL or REDIS_URL otherwise.")
-@click.option("--prefix", default="", help="The prefix of the app's keys.")
+@with_server
 def search(
     words: tuple[str, ...], limit: int, as_json: bool, as_count: bool, url: str | None, prefix: str
 ) -> None:

@@ -43,8 +43,8 @@ def _lines(read: Reading) -> Iterator[tuple[str, str]]:
         yield "running", f"{run.job} {run.jid} for {span(run.elapsed)} on {run.process}"
     if more := read.running - len(read.runs):
         yield "running", f"and {count(more, 'job')} that began later"
-    for name, (size, paused) in read.held.items():
-        yield "job", f"{name}: {size:,} held{', paused' if paused else ''}"
+    for name, held in read.held.items():
+        yield "job", f"{name}: {held.size:,} held{', paused' if held.paused else ''}"
 
 
 def _state(process: Process) -> str:

@@ -11,6 +11,7 @@ from outrider.batch import Batch
 from outrider.errors import ConfigError, CursorError
 from outrider.hub import Flow, Hub
 from outrider.inspection.collection import check_limit
+from outrider.inspection.counted import Counted
 from outrider.keys import Keys
 from outrider.script import BYTES, Call
 from outrider.standing import not_found
@@ -70,8 +71,10 @@ class DeadBatches(Listing):
     _state = "dead"
 
 
-class Batches(Listing):
-    """All batches by id; iterating gives the statuses of those that are not settled."""
+class Batches(Listing, Counted):
+    """All batches by id; iterating gives the statuses of those that are not settled, and these are
+    counted.
+    """
 
     _state = "live"
 
@@ -122,17 +125,8 @@ class Batches(Listing):
     def __contains__(self, bid: object) -> bool:
         return isinstance(bid, str) and self.get(bid) is not None
 
-    def __len__(self) -> int:
-        return self._hub.perform(look.live(self._hub.keys))
-
-    @property
-    def size(self) -> int:
-        """How many are not settled; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(look.live(self._hub.keys))
+    def _count(self) -> Call[int]:
+        return look.live(self._hub.keys)
 
     def _page(self, limit: int, after: str | None, state: BatchState) -> Flow[BatchPage]:
         check_limit(limit)

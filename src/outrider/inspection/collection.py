@@ -11,7 +11,9 @@ from outrider.clock import now_ms
 from outrider.errors import ConfigError, Kill
 from outrider.events import MAX_NAME, JobEvent
 from outrider.hub import Flow, Hub
+from outrider.inspection.counted import Counted
 from outrider.inspection.record import JobRecord, read
+from outrider.script import Call
 from outrider.status import FailedJob
 from outrider.store import place as store
 from outrider.store import queue
@@ -30,7 +32,7 @@ class Page:
     next: str | None
 
 
-class Collection:
+class Collection(Counted):
     """Jobs in a place. Iterating gives their records, the one that is taken first at first.
 
     Jobs of large blocks that are still on their way there belong to it. Iterating goes on page by
@@ -38,20 +40,8 @@ class Collection:
     """
 
     def __init__(self, hub: Hub, place: Place) -> None:
-        self._hub = hub
+        super().__init__(hub)
         self._place = place
-
-    def __len__(self) -> int:
-        return self._hub.perform(store.size(self._hub.keys, self._place))
-
-    @property
-    def size(self) -> int:
-        """How many jobs there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(store.size(self._hub.keys, self._place))
 
     def __iter__(self) -> Iterator[JobRecord]:
         walk = Walk(self._hub.keys, self._place)
@@ -118,6 +108,9 @@ class Collection:
     async def aclear(self) -> int:
         """The same for asyncio."""
         return await self._hub.aperform(self._clear())
+
+    def _count(self) -> Call[int]:
+        return store.size(self._hub.keys, self._place)
 
     def _read(self, entry: Entry) -> JobRecord:
         return read(entry.payload, entry.score, self._place)

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from outrider.hub import Hub
-from outrider.inspection.collection import Collection
+from dataclasses import dataclass
+
+from outrider.hub import Flow
 from outrider.inspection.names import Named
+from outrider.inspection.pausable import Pausable
 from outrider.script import Call
-from outrider.store import held
-from outrider.store.place import Place
+from outrider.store import held, overview
+from outrider.store.overview import Overview
 
 
-class Held(Collection):
+@dataclass(frozen=True, slots=True)
+class HeldReading:
+    """One job name at one moment: jobs that are held for it, and whether it is paused."""
+
+    size: int
+    paused: bool
+
+
+class Held(Pausable):
     """What is held for a job of this name, whether it is registered here or not.
 
-    Jobs come here when a worker meets them on their queue, and go back to the front of it within a
-    second after the name goes on.
+    Jobs come here when a worker meets them on their queue, whichever that is; others pass by them.
+    They go back to the front of it, and so first, within a second after the name goes on.
     """
-
-    def __init__(self, hub: Hub, name: str) -> None:
-        super().__init__(hub, Place("held", name))
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<Held {self.name}>"
-
-    @property
-    def paused(self) -> bool:
-        """Whether workers run no jobs of this name."""
-        return self._hub.perform(held.is_paused(self._hub.keys, self.name))
-
-    async def apaused(self) -> bool:
-        """The same for asyncio."""
-        return await self._hub.aperform(held.is_paused(self._hub.keys, self.name))
-
-    def pause(self) -> None:
-        """Let workers run no jobs of this name, members and callbacks of batches neither.
-
-        What they have goes on; others pass by what is held.
-        """
-        self._hub.perform(held.pause(self._hub.keys, self.name))
-
-    async def apause(self) -> None:
-        """The same for asyncio."""
-        await self._hub.aperform(held.pause(self._hub.keys, self.name))
-
-    def resume(self) -> None:
-        """Let workers run jobs of this name again; what is held goes first."""
-        self._hub.perform(held.resume(self._hub.keys, self.name))
-
-    async def aresume(self) -> None:
-        """The same for asyncio."""
-        await self._hub.aperform(held.resume(self._hub.keys, self.name))
 
 
 class HeldNames(Named[Held]):
@@ -60,7 +35,19 @@ class HeldNames(Named[Held]):
     """
 
     def __getitem__(self, name: str) -> Held:
-        return Held(self._hub, name)
+        return Held(self._hub, "held", name)
+
+    def read(self) -> dict[str, HeldReading]:
+        """All names of one moment, sorted, in one round trip."""
+        return self._hub.perform(self._read())
+
+    async def aread(self) -> dict[str, HeldReading]:
+        """The same for asyncio."""
+        return await self._hub.aperform(self._read())
 
     def _known(self) -> Call[list[str]]:
         return held.known(self._hub.keys)
+
+    def _read(self) -> Flow[dict[str, HeldReading]]:
+        found: Overview = yield overview.sizes(self._hub.keys)
+        return {one.name: HeldReading(one.size, one.paused) for one in found.held}

@@ -6,17 +6,15 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TypeVar
 
-from outrider.hub import Hub
+from outrider.hub import Flow
+from outrider.inspection.counted import Counted
 from outrider.script import Call
 
 T = TypeVar("T")
 
 
-class Named(Mapping[str, T]):
+class Named(Counted, Mapping[str, T]):
     """Places by name. Any name may be asked for; those that the server knows are in it."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
 
     @abstractmethod
     def _known(self) -> Call[list[str]]:
@@ -33,15 +31,6 @@ class Named(Mapping[str, T]):
         for name in await self._hub.aperform(self._known()):
             yield name
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    @property
-    def size(self) -> int:
-        """How many there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        names = await self._hub.aperform(self._known())
+    def _count(self) -> Flow[int]:
+        names: list[str] = yield self._known()
         return len(names)

@@ -6,32 +6,28 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from outrider.hub import Flow, Hub
+from outrider.inspection.counted import Counted
 from outrider.inspection.record import decode, moment, texts
 from outrider.keys import Keys
 from outrider.script import Call
 from outrider.store import board
 from outrider.store.board import Listed, Roll
 
+Time = TypeVar("Time")
 _NUMBER = re.compile(rb"\d{1,15}(\.\d{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """A worker as it described itself at its last beat, up to 5 s ago (Ruby's: 10 s).
+class Described(Generic[Time]):
+    """What is known of a worker, with times of one kind or another."""
 
-    `queues` are names with weights, 0 where they are served strictly in their order; `rss` is in
-    bytes, `rtt` (one round trip to the server) in seconds. `claimed`, read now, is how many jobs it
-    holds, begun or not. What a worker of another kind or version does not say is None, 0 or empty.
-    """
-
-    _hub: Hub = field(repr=False, compare=False)
     identity: str
     hostname: str
     pid: int | None
-    started_at: datetime | None
+    started_at: Time | None
     tag: str
     concurrency: int
     queues: dict[str, int]
@@ -40,9 +36,21 @@ class Process:
     is_quiet: bool
     rss: int
     rtt: float
-    beat: datetime | None
+    beat: Time | None
     labels: list[str]
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process(Described[datetime]):
+    """A worker as it described itself at its last beat, up to 5 s ago (Ruby's: 10 s).
+
+    `queues` are names with weights, 0 where they are served strictly in their order; `rss` is in
+    bytes, `rtt` (one round trip to the server) in seconds. `claimed`, read now, is how many jobs it
+    holds, begun or not. What a worker of another kind or version does not say is None, 0 or empty.
+    """
+
+    _hub: Hub = field(repr=False, compare=False)
 
     def quiet(self) -> bool:
         """Have it take no more jobs, from its next beat on; False when it is gone.
@@ -76,14 +84,11 @@ class Process:
         return sent
 
 
-class Processes:
+class Processes(Counted):
     """All workers that live, by identity; iterating gives them in its order.
 
     One that has said nothing for a minute is gone, and is taken off the list.
     """
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
 
     def __iter__(self) -> Iterator[Process]:
         return iter(self._hub.perform(self._all()))
@@ -101,18 +106,6 @@ class Processes:
     def __contains__(self, identity: object) -> bool:
         return isinstance(identity, str) and self.get(identity) is not None
 
-    def __len__(self) -> int:
-        return len(self._hub.perform(self._all()))
-
-    @property
-    def size(self) -> int:
-        """How many there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return len(await self._hub.aperform(self._all()))
-
     def get(self, identity: str) -> Process | None:
         """The process of this identity; None when there is none, or it is gone."""
         return self._hub.perform(self._one(identity))
@@ -120,6 +113,9 @@ class Processes:
     async def aget(self, identity: str) -> Process | None:
         """The same for asyncio."""
         return await self._hub.aperform(self._one(identity))
+
+    def _count(self) -> Flow[int]:
+        return len((yield from self._all()))
 
     def _all(self) -> Flow[list[Process]]:
         listed = yield from roll_call(self._hub.keys)
@@ -162,7 +158,7 @@ def _read(hub: Hub, listed: Listed, says: dict[str, bytes]) -> Process:
     info = decode(says.get("info", b""))
     pid, concurrency = info.get("pid"), info.get("concurrency")
     return Process(
-        hub,
+        _hub=hub,
         identity=listed.identity,
         hostname=_text(info.get("hostname")),
         pid=pid if type(pid) is int else None,

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from outrider import clock
-from outrider.hub import Flow, Hub
-from outrider.inspection.collection import Collection
+from outrider.hub import Flow
 from outrider.inspection.names import Named
+from outrider.inspection.pausable import Pausable
 from outrider.inspection.record import read
 from outrider.keys import Keys
-from outrider.script import Call
-from outrider.store import place, queue
-from outrider.store.place import Place
+from outrider.script import Call, Look
+from outrider.store import pauses, place, queue
+from outrider.store.place import Line
 
 
-class Queue(Collection):
+@dataclass(frozen=True, slots=True)
+class QueueReading:
+    """One queue at one moment: jobs that wait, for how many seconds the next one has waited, and
+    whether it is paused."""
+
+    size: int
+    latency: float
+    paused: bool
+
+
+class Queue(Pausable):
     """One queue, whether anything was ever pushed to it or not."""
 
-    def __init__(self, hub: Hub, name: str) -> None:
-        super().__init__(hub, Place("queue", name))
-        self.name = name
+    def read(self) -> QueueReading:
+        """Size, latency and whether it is paused, in one round trip."""
+        return self._hub.perform(self._look())
 
-    def __repr__(self) -> str:
-        return f"<Queue {self.name}>"
+    async def aread(self) -> QueueReading:
+        """The same for asyncio."""
+        return await self._hub.aperform(self._look())
 
     @property
     def latency(self) -> float:
@@ -32,37 +45,19 @@ class Queue(Collection):
         """The same for asyncio."""
         return await self._hub.aperform(latency(self._hub.keys, self.name))
 
-    @property
-    def paused(self) -> bool:
-        """Whether workers take no jobs from it."""
-        return self._hub.perform(queue.is_paused(self._hub.keys, self.name))
-
-    async def apaused(self) -> bool:
-        """The same for asyncio."""
-        return await self._hub.aperform(queue.is_paused(self._hub.keys, self.name))
-
-    def pause(self) -> None:
-        """Let workers take no jobs from it; what they have goes on."""
-        self._hub.perform(place.pause(self._hub.keys, self.name))
-
-    async def apause(self) -> None:
-        """The same for asyncio."""
-        await self._hub.aperform(place.pause(self._hub.keys, self.name))
-
-    def resume(self) -> None:
-        """Let workers take jobs from it again."""
-        self._hub.perform(place.resume(self._hub.keys, self.name))
-
-    async def aresume(self) -> None:
-        """The same for asyncio."""
-        await self._hub.aperform(place.resume(self._hub.keys, self.name))
+    def _look(self) -> Look[QueueReading]:
+        keys = self._hub.keys
+        return Look(
+            [_first(keys, self.name), pauses.is_paused(keys, self._place)],
+            lambda found: QueueReading(found[0].total, waited(found[0].bundle.text), found[1]),
+        )
 
 
 class Queues(Named[Queue]):
     """All queues by name. Any name may be asked for; those pushed to are in it."""
 
     def __getitem__(self, name: str) -> Queue:
-        return Queue(self._hub, name)
+        return Queue(self._hub, "queue", name)
 
     def _known(self) -> Call[list[str]]:
         return queue.names(self._hub.keys)
@@ -70,10 +65,14 @@ class Queues(Named[Queue]):
 
 def latency(keys: Keys, name: str) -> Flow[float]:
     """For how many seconds the next job of a queue has waited."""
-    first: place.Line = yield place.queued(
+    first: Line = yield _first(keys, name)
+    return waited(first.bundle.text)
+
+
+def _first(keys: Keys, name: str) -> Call[Line]:
+    return place.queued(
         keys, place="queue", name=name, start=0, length=0, marks=[], ahead=1, limit=1, bytes=1
     )
-    return waited(first.bundle.text)
 
 
 def waited(payload: bytes) -> float:

@@ -9,7 +9,7 @@ from outrider import clock
 from outrider.errors import ConfigError
 from outrider.hub import Flow, Hub
 from outrider.inspection.processes import whole
-from outrider.inspection.queues import latency, waited
+from outrider.inspection.queues import QueueReading, latency, waited
 from outrider.store import overview as store
 from outrider.store.overview import NOWHERE, Overview
 
@@ -18,22 +18,11 @@ MOST_DAYS = 5 * 366
 
 
 @dataclass(frozen=True, slots=True)
-class QueueReading:
-    """One queue at one moment: jobs that wait, for how many seconds the next one has waited, and
-    whether it is paused."""
-
-    size: int
-    latency: float
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StatsReading:
+class Numbers:
     """Numbers of one moment. `processed` counts executions, failed ones included.
 
     `expired` counts jobs and callbacks whose time had passed before their first run. `held` are
-    jobs that are paused by their name. `latency` is the longest of all queues, in seconds. `queues`
-    has each queue by its name, sorted.
+    jobs that are paused by their name. `latency` is the longest of all queues, in seconds.
     """
 
     processed: int
@@ -47,6 +36,12 @@ class StatsReading:
     processes: int
     busy: int
     latency: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReading(Numbers):
+    """Numbers of one moment, and each queue by its name, sorted."""
+
     queues: dict[str, QueueReading] = field(default_factory=dict)
 
 
@@ -105,7 +100,7 @@ class Stats:
         return await self._hub.aperform(self._history(days))
 
     def __getattr__(self, name: str) -> int:
-        if name not in StatsReading.__slots__:
+        if name not in Numbers.__slots__:
             raise AttributeError(f"stats has no {name!r}")
         return int(getattr(self.read(), name))
 
@@ -132,7 +127,7 @@ class Stats:
             first.scheduled,
             first.retries,
             first.dead,
-            first.held,
+            sum(one.size for one in first.held),
             len(busy),
             sum(map(whole, busy.values())),
             max((queue.latency for queue in queues.values()), default=0.0),

@@ -10,7 +10,8 @@ from datetime import datetime
 import msgspec
 
 from outrider import clock
-from outrider.hub import Flow, Hub
+from outrider.hub import Flow
+from outrider.inspection.counted import Counted
 from outrider.inspection.processes import roll_call
 from outrider.inspection.record import JobRecord, State, moment, read
 from outrider.keys import Keys
@@ -50,16 +51,13 @@ class RunRecord(JobRecord):
         return max(0.0, clock.now() - since.timestamp()) if since else 0.0
 
 
-class Work:
+class Work(Counted):
     """The jobs that run now, on all workers, ours and Ruby's.
 
     Workers show what has run for half a second, within another, and what is shorter with each beat
     of 5 s (Ruby's: 10 s for all), so one that is shown may have ended. Iterating goes on page by
     page.
     """
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
 
     def __iter__(self) -> Iterator[RunRecord]:
         tour = Tour(self._hub.keys)
@@ -71,18 +69,6 @@ class Work:
         while page := await self._hub.aperform(tour.step()):
             for run in page:
                 yield run
-
-    def __len__(self) -> int:
-        return self._hub.perform(self._count())
-
-    @property
-    def size(self) -> int:
-        """How many there are; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(self._count())
 
     def find(self, jid: str) -> RunRecord | None:
         """The run of the job of this id, or None."""

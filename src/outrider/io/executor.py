@@ -19,7 +19,7 @@ from outrider.errors import StoreError
 from outrider.io.cancellation import cancellable
 from outrider.io.connections import Address
 from outrider.io.exchange import FULL, LEAST, Lane, Lost, Pause, Send, exchange
-from outrider.script import Call
+from outrider.script import Call, Look
 
 T = TypeVar("T")
 PATIENCE = 5.0
@@ -76,10 +76,15 @@ class Executor:
         finally:
             self._free.append(lent)
 
-    def drive(self, work: Generator[Call[Any], Any, T] | Call[T]) -> T:
-        """Perform a Call, or a generator of Calls to its end; what fails is raised inside it."""
+    def drive(self, work: Generator[Call[Any], Any, T] | Call[T] | Look[T]) -> T:
+        """Perform a Call, a Look, or a generator of Calls to its end.
+
+        What fails is raised inside a generator.
+        """
         if isinstance(work, Call):
             return self.run(work)
+        if isinstance(work, Look):
+            return cast(T, work.read(self.run_all(work.calls)))
         try:
             call = next(work)
             while True:
@@ -191,10 +196,15 @@ class AsyncExecutor:
         finally:
             free.append(lent)
 
-    async def drive(self, work: Generator[Call[Any], Any, T] | Call[T]) -> T:
-        """Perform a Call, or a generator of Calls to its end; what fails is raised inside it."""
+    async def drive(self, work: Generator[Call[Any], Any, T] | Call[T] | Look[T]) -> T:
+        """Perform a Call, a Look, or a generator of Calls to its end.
+
+        What fails is raised inside a generator.
+        """
         if isinstance(work, Call):
             return await self.run(work)
+        if isinstance(work, Look):
+            return cast(T, work.read(await self.run_all(work.calls)))
         try:
             call = next(work)
             while True:

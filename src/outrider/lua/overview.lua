@@ -3,9 +3,9 @@
 -- Numbers of everything at one moment, with a page of the queues and one of the workers: from '0' on until the
 -- cursor is '0' again, '' for none. What is on its way to a queue or into the schedule is counted there. The first
 -- page has the queues that are paused and were never pushed to, too. Returns {{processed, failed, expired},
--- {scheduled, retries, dead, held}, queues' next cursor, {name, size, 1 when paused, the job to be taken first} ...
--- in one list, workers' next cursor, {identity, what it says of `busy`} ...
--- in one list}. Where jobs fill `bytes`, only since when they wait is told of others, as of a job; a job is ''
+-- {scheduled, retries, dead}, {job name, how many are held, 1 when paused} ... in one list, queues' next cursor,
+-- {name, size, 1 when paused, the job to be taken first} ... in one list, workers' next cursor, {identity, what it
+-- says of `busy`} ... in one list}. Where jobs fill `bytes`, only since when they wait is told of others, as of a job; a job is ''
 -- where that is not found near its end, or where so much was read that the server would be held up.
 -- Any program may have written here: a key of another type holds no jobs.
 local function count_of(kind, key)
@@ -63,10 +63,15 @@ for _, identity in ipairs(identities) do
   end
 end
 
-local held = 0
-for _, name in ipairs(redis.call('SMEMBERS', key_heldnames)) do held = held + redis.call('LLEN', key_held(name)) end
+local jobs, held = redis.call('SMEMBERS', key_heldnames), {}
+for _, name in ipairs(redis.call('SDIFF', key_pausednames, key_heldnames)) do table.insert(jobs, name) end
+for _, name in ipairs(jobs) do
+  table.insert(held, name)
+  table.insert(held, redis.call('LLEN', key_held(name)))
+  table.insert(held, redis.call('SISMEMBER', key_pausednames, name))
+end
 local sizes = { count_of('set', key_schedule) + (on_way[''] or 0), count_of('set', key_retry),
-  count_of('set', key_dead), held }
+  count_of('set', key_dead) }
 local counted = redis.call('MGET', key_stat('processed'), key_stat('failed'), key_stat('expired'))
 for i = 1, 3 do counted[i] = counted[i] or '0' end
-return { counted, sizes, following, queues, next_workers, busy }
+return { counted, sizes, held, following, queues, next_workers, busy }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from outrider import clock
 from outrider.errors import ConfigError
 from outrider.keys import Keys
 from outrider.metrics.measured import OTHERS, JobMetrics, Measured, Point
 from outrider.metrics.sampled import Mark, QueueMetrics, QueuePoint
-from outrider.script import Call
+from outrider.script import Call, Look
 from outrider.store import metrics as store
 from outrider.store.metrics import Numbers, Span
 
@@ -19,13 +19,6 @@ T = TypeVar("T")
 STEPS: dict[Span, int] = {"minute": 60, "hour": 3600}
 MOST: dict[Span, int] = {"minute": 480, "hour": 168}
 """For how many minutes and hours back there is something to see."""
-
-
-class Look(NamedTuple, Generic[T]):
-    """Requests that go in one piece, and how to read the answers."""
-
-    calls: list[Call[Any]]
-    read: Callable[[list[Any]], T]
 
 
 class Range(NamedTuple):

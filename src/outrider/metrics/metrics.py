@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeVar
 
 from outrider import clock
 from outrider.errors import ConfigError
 from outrider.hub import Hub
 from outrider.inspection.stats import Stats
 from outrider.metrics import looks, prometheus
-from outrider.metrics.looks import Look, Range
+from outrider.metrics.looks import Range
 from outrider.metrics.measured import JobMetrics, Measured
 from outrider.metrics.sampled import Mark, QueueMetrics
 from outrider.script import Call
 from outrider.store import metrics as store
 
-T = TypeVar("T")
 MAX_LABEL = 100
 
 
@@ -38,63 +36,63 @@ class Metrics:
 
         Jobs that are registered nowhere, and those beyond 1,000 names, are "other jobs".
         """
-        return self._look(looks.jobs(self._hub.keys, Range.of(minutes, hours)))
+        return self._hub.perform(looks.jobs(self._hub.keys, Range.of(minutes, hours)))
 
     async def ajobs(
         self, *, minutes: int | None = None, hours: int | None = None
     ) -> dict[str, JobMetrics]:
         """The same for asyncio."""
-        return await self._alook(looks.jobs(self._hub.keys, Range.of(minutes, hours)))
+        return await self._hub.aperform(looks.jobs(self._hub.keys, Range.of(minutes, hours)))
 
     def job(self, name: str, *, minutes: int | None = None, hours: int | None = None) -> JobMetrics:
         """One job; without points when no run of it has ended."""
-        return self._look(looks.job(self._hub.keys, Range.of(minutes, hours), name))
+        return self._hub.perform(looks.job(self._hub.keys, Range.of(minutes, hours), name))
 
     async def ajob(
         self, name: str, *, minutes: int | None = None, hours: int | None = None
     ) -> JobMetrics:
         """The same for asyncio."""
-        return await self._alook(looks.job(self._hub.keys, Range.of(minutes, hours), name))
+        return await self._hub.aperform(looks.job(self._hub.keys, Range.of(minutes, hours), name))
 
     def queues(
         self, *, minutes: int | None = None, hours: int | None = None
     ) -> dict[str, QueueMetrics]:
         """All queues, as a worker has found them once a minute, by name, sorted."""
-        return self._look(looks.queues(self._hub.keys, Range.of(minutes, hours)))
+        return self._hub.perform(looks.queues(self._hub.keys, Range.of(minutes, hours)))
 
     async def aqueues(
         self, *, minutes: int | None = None, hours: int | None = None
     ) -> dict[str, QueueMetrics]:
         """The same for asyncio."""
-        return await self._alook(looks.queues(self._hub.keys, Range.of(minutes, hours)))
+        return await self._hub.aperform(looks.queues(self._hub.keys, Range.of(minutes, hours)))
 
     def queue(
         self, name: str, *, minutes: int | None = None, hours: int | None = None
     ) -> QueueMetrics:
         """One queue."""
-        return self._look(looks.queue(self._hub.keys, Range.of(minutes, hours), name))
+        return self._hub.perform(looks.queue(self._hub.keys, Range.of(minutes, hours), name))
 
     async def aqueue(
         self, name: str, *, minutes: int | None = None, hours: int | None = None
     ) -> QueueMetrics:
         """The same for asyncio."""
-        return await self._alook(looks.queue(self._hub.keys, Range.of(minutes, hours), name))
+        return await self._hub.aperform(looks.queue(self._hub.keys, Range.of(minutes, hours), name))
 
     def totals(self) -> dict[str, Measured]:
         """All runs that were ever measured, by job, sorted."""
-        return self._look(looks.totals(self._hub.keys))
+        return self._hub.perform(looks.totals(self._hub.keys))
 
     async def atotals(self) -> dict[str, Measured]:
         """The same for asyncio."""
-        return await self._alook(looks.totals(self._hub.keys))
+        return await self._hub.aperform(looks.totals(self._hub.keys))
 
     def marks(self) -> list[Mark]:
         """The newest 1,000 marks, the oldest first."""
-        return self._look(looks.marks(self._hub.keys))
+        return self._hub.perform(looks.marks(self._hub.keys))
 
     async def amarks(self) -> list[Mark]:
         """The same for asyncio."""
-        return await self._alook(looks.marks(self._hub.keys))
+        return await self._hub.aperform(looks.marks(self._hub.keys))
 
     def prometheus(self) -> str:
         """All of now and all that was ever measured, in the text format of Prometheus.
@@ -129,12 +127,6 @@ class Metrics:
             raise ConfigError(f"{at!r} has no time zone: give an aware datetime")
         when = clock.now_ms() if at is None else int(at.timestamp() * 1000)
         return store.mark(self._hub.keys, label=label, at=when)
-
-    def _look(self, look: Look[T]) -> T:
-        return look.read(self._hub.executor.run_all(look.calls))
-
-    async def _alook(self, look: Look[T]) -> T:
-        return look.read(await self._hub.async_executor.run_all(look.calls))
 
 
 def _made(label: str, at: int) -> Mark:

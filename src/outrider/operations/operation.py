@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Generator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from outrider.clock import now_ms
@@ -21,12 +22,12 @@ POLLS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Wish(NamedTuple):
-    """What somebody asks for; `as_of` in ms."""
+    """What somebody asks for; without `as_of` it is as of now."""
 
     verb: Verb
     filter: str
     expect: int | None
-    as_of: int
+    as_of: datetime | None
     key: str | None
     by: str
     undoes: str = ""
@@ -133,7 +134,7 @@ class Operation:
             )
         if not (yield from self._refresh()).is_over:
             raise ConfigError(f"operation {self.reading.id} still runs: cancel it first, or wait")
-        wish = Wish("undo", self.reading.filter, None, now_ms(), None, by, self.reading.id)
+        wish = Wish("undo", self.reading.filter, None, None, None, by, self.reading.id)
         return Operation(self._hub, (yield from begin(self._hub, wish)))
 
     def _waits(self, timeout: float | None) -> Generator[float, None, None]:
@@ -149,21 +150,22 @@ class Operation:
 def begin(hub: Hub, wish: Wish) -> Flow[Fields]:
     """Begin it, unless its key has begun it before; how it stands."""
     id = _random_id() if wish.key is None else _id_of(wish.key)
+    now = now_ms()
     begun: Fields = {
         "v": "1",
         "id": id,
         "verb": wish.verb,
         "filter": wish.filter,
-        "as_of": str(wish.as_of),
+        "as_of": str(now if wish.as_of is None else int(wish.as_of.timestamp() * 1000)),
         "expect": "" if wish.expect is None else str(wish.expect),
         "by": wish.by,
         "undoes": wish.undoes,
         "state": "running",
         "step": "0",
-        "started_at": str(now_ms()),
+        "started_at": str(now),
     }
     words: list[str | int] = [word for pair in begun.items() for word in pair]
-    fields: Fields = yield store.begin(hub.keys, id=id, fields=words, now=now_ms())
+    fields: Fields = yield store.begin(hub.keys, id=id, fields=words, now=now)
     asked = (wish.verb, wish.filter)
     if (fields["verb"], fields["filter"]) != asked:
         raise ConfigError(

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from outrider.clock import now_ms
 from outrider.errors import ConfigError, CursorError
 from outrider.hub import Flow, Hub
 from outrider.operations.operation import Operation, Wish, begin, not_found
@@ -55,7 +54,7 @@ class Operations:
         more with the same `key`, it is not begun again. `by` says who did it. Raises FilterError,
         and ConfigError for a wrong option or a key that was used for something else.
         """
-        return self._hub.perform(self._start(_wish(verb, filter, expect, as_of, key, by)))
+        return self._hub.perform(self._start(Wish(verb, filter, expect, as_of, key, by)))
 
     async def astart(
         self,
@@ -68,7 +67,7 @@ class Operations:
         by: str = "",
     ) -> Operation:
         """The same for asyncio."""
-        return await self._hub.aperform(self._start(_wish(verb, filter, expect, as_of, key, by)))
+        return await self._hub.aperform(self._start(Wish(verb, filter, expect, as_of, key, by)))
 
     def get(self, id: str) -> Operation | None:
         """The operation of this id; None when it is unknown, or forgotten: a week after its end."""
@@ -108,6 +107,7 @@ class Operations:
                 yield one
 
     def _start(self, wish: Wish) -> Flow[Operation]:
+        _check(wish)
         return Operation(self._hub, (yield from begin(self._hub, wish)))
 
     def _get(self, id: str) -> Flow[Operation | None]:
@@ -124,14 +124,8 @@ class Operations:
         return OperationPage(operations, found.after)
 
 
-def _wish(
-    verb: Verb,
-    filter: str,
-    expect: int | None,
-    as_of: datetime | None,
-    key: str | None,
-    by: str,
-) -> Wish:
+def _check(wish: Wish) -> None:
+    verb, filter, expect, as_of, key, by, _ = wish
     if verb not in VERBS or verb == "undo":
         raise ConfigError(f"an operation is to delete, retry or kill, not {verb!r}")
     if not parse(filter).terms:
@@ -143,5 +137,3 @@ def _wish(
     for name, value in (("key", "" if key is None else key), ("by", by)):
         if type(value) is not str:
             raise ConfigError(f"{name} must be a text, not {value!r}")
-    when = now_ms() if as_of is None else int(as_of.timestamp() * 1000)
-    return Wish(verb, filter, expect, when, key, by)

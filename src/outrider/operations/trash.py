@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from outrider.clock import now_ms, utc
 from outrider.errors import CursorError, NotRestorable
-from outrider.hub import Flow, Hub
+from outrider.hub import Flow
+from outrider.inspection.counted import Counted
 from outrider.inspection.record import JobRecord, decode, read
 from outrider.options import positive_number
+from outrider.script import Call
 from outrider.store import trash as store
 from outrider.store.place import Place
 from outrider.store.trash import LIFE, SLICE, Restored, Rummaged, Trashed
@@ -49,23 +51,8 @@ class TrashPage(NamedTuple):
     next: str | None
 
 
-class Trash:
+class Trash(Counted):
     """Deleted jobs, the last one first. What `clear()` deletes is not among them."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def __len__(self) -> int:
-        return self._hub.perform(store.size(self._hub.keys))
-
-    @property
-    def size(self) -> int:
-        """How many jobs lie there; the same as `len`."""
-        return len(self)
-
-    async def asize(self) -> int:
-        """The same for asyncio."""
-        return await self._hub.aperform(store.size(self._hub.keys))
 
     def page(self, limit: int = PAGE, after: str | None = None) -> TrashPage:
         """Up to `limit` jobs (SLICE at most); `after` is the `next` of the page before."""
@@ -123,6 +110,9 @@ class Trash:
     async def aempty(self) -> int:
         """The same for asyncio."""
         return await self._hub.aperform(self._empty())
+
+    def _count(self) -> Call[int]:
+        return store.size(self._hub.keys)
 
     def _page(self, limit: int, after: str | None) -> Flow[TrashPage]:
         if after not in (None, "+inf") and not _CURSOR.fullmatch(after or "+"):

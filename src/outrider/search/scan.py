@@ -10,11 +10,10 @@ from outrider.hub import Flow, Hub
 from outrider.inspection.record import STATES, JobRecord, read
 from outrider.inspection.work import RunRecord, Tour
 from outrider.options import positive_number
-from outrider.script import Call
 from outrider.search.filter import Filter
 from outrider.search.parse import parse
 from outrider.search.seen import KINDS, Seen
-from outrider.store import held, overview, place
+from outrider.store import overview
 from outrider.store.overview import Overview
 from outrider.store.place import Entry, Place
 from outrider.walk import STRIDE, Walk
@@ -87,29 +86,17 @@ class _Scan:
 
     def _sizes(self) -> Flow[dict[Place, int]]:
         """How many jobs lie in each place, as far as they may be wanted."""
-        keys, states = self._hub.keys, self._meant.states
+        states = self._meant.states
         following = overview.BEGIN if "queued" in states else overview.NOWHERE
-        page: Overview = yield self._overview(following)
+        page: Overview = yield overview.sizes(self._hub.keys, following)
         sizes = {Place("retry"): page.retries, Place("dead"): page.dead}
         sizes[Place("schedule")] = page.scheduled
         while True:
             sizes |= {Place("queue", one.name): one.size for one in page.queues}
             if page.next_queues == overview.NOWHERE:
                 break
-            page = yield self._overview(page.next_queues)
-        names: list[str] = (yield held.names(keys)) if "held" in states else []
-        for one in (Place("held", name) for name in names):
-            sizes[one] = yield place.size(keys, one)
-        return sizes
-
-    def _overview(self, queues_from: str) -> Call[Overview]:
-        return overview.overview(
-            self._hub.keys,
-            queues_from=queues_from,
-            workers_from=overview.NOWHERE,
-            count=overview.PAGE,
-            bytes=0,
-        )
+            page = yield overview.sizes(self._hub.keys, page.next_queues)
+        return sizes | {Place("held", one.name): one.size for one in page.held}
 
     @property
     def _has_all(self) -> bool:

@@ -1,4 +1,4 @@
-"""Operations on paused job names, and on the jobs that are held for them."""
+"""Operations on jobs that are held because their name is paused."""
 
 from __future__ import annotations
 
@@ -18,21 +18,6 @@ def handback(keys: Keys, *, limit: int, bytes: int) -> int:
 def handback_slice(keys: Keys) -> Call[int]:
     """Hand back as much as one script may."""
     return handback(keys, limit=250, bytes=1 << 18)
-
-
-def pause(keys: Keys, name: str) -> Call[None]:
-    """Let no worker run jobs of this name."""
-    return command("SADD", keys("pausednames"), name, decode=lambda _: None)
-
-
-def resume(keys: Keys, name: str) -> Call[None]:
-    """Let workers run jobs of this name again; what is held goes back within a second."""
-    return command("SREM", keys("pausednames"), name, decode=lambda _: None)
-
-
-def is_paused(keys: Keys, name: str) -> Call[bool]:
-    """Whether jobs of this name are paused."""
-    return command("SISMEMBER", keys("pausednames"), name, decode=bool)
 
 
 def names(keys: Keys) -> Call[list[str]]:

@@ -28,18 +28,26 @@ class QueueView(NamedTuple):
     first: bytes
 
 
+class HeldView(NamedTuple):
+    """A job name that is paused, or was: how many jobs are held for it."""
+
+    name: str
+    size: int
+    paused: bool
+
+
 class Overview(NamedTuple):
     """Numbers of one moment, with a page of the queues and of the living workers.
 
-    `counted` are as COUNTERS. `next_queues` and `next_workers` are where the next page begins, or
-    NOWHERE. `busy` is what each worker says of itself.
+    `counted` are as COUNTERS. `held` has all names, sorted. `next_queues` and `next_workers` are
+    where the next page begins, or NOWHERE. `busy` is what each worker says of itself.
     """
 
     counted: list[int]
     scheduled: int
     retries: int
     dead: int
-    held: int
+    held: list[HeldView]
     next_queues: str
     queues: list[QueueView]
     next_workers: str
@@ -47,14 +55,15 @@ class Overview(NamedTuple):
 
 
 def _overview(answer: list[Any]) -> Overview:
-    counted, (scheduled, retries, dead, held), next_queues, queues, next_workers, busy = answer
+    counted, (scheduled, retries, dead), held, next_queues, queues, next_workers, busy = answer
     each = zip(queues[::4], queues[1::4], queues[2::4], queues[3::4], strict=True)
+    names = zip(held[::3], held[1::3], held[2::3], strict=True)
     return Overview(
         [*map(_whole, counted)],
         scheduled,
         retries,
         dead,
-        held,
+        sorted(HeldView(_text(name), size, bool(paused)) for name, size, paused in names),
         _following(next_queues),
         [QueueView(_text(name), size, bool(paused), first) for name, size, paused, first in each],
         _following(next_workers),
@@ -86,6 +95,11 @@ def page(keys: Keys, queues_from: str = BEGIN, workers_from: str = BEGIN) -> Cal
     return overview(
         keys, queues_from=queues_from, workers_from=workers_from, count=PAGE, bytes=BYTES
     )
+
+
+def sizes(keys: Keys, queues_from: str = NOWHERE) -> Call[Overview]:
+    """The same without workers and jobs: how many lie where."""
+    return overview(keys, queues_from=queues_from, workers_from=NOWHERE, count=PAGE, bytes=0)
 
 
 def days(keys: Keys, dates: list[str]) -> Call[list[list[int]]]:

@@ -37,6 +37,11 @@ class Place(NamedTuple):
         """Whether jobs lie there in a line, not by time."""
         return self.kind in ("queue", "held")
 
+    @property
+    def is_queue(self) -> bool:
+        """Whether it is a queue."""
+        return self.kind == "queue"
+
     def is_goal(self, moving: str) -> bool:
         """Whether what is on its way under this name comes here."""
         return self.kind in ("queue", "schedule") and self.name == moving.partition(":")[2]
@@ -223,13 +228,3 @@ def lying(keys: Keys, place: Place) -> Call[int]:
     """How many jobs lie there, without those on their way."""
     words = "LLEN" if place.is_list else "ZCARD"
     return command(words, keys(*place), decode=int)
-
-
-def pause(keys: Keys, queue: str) -> Call[None]:
-    """Let no worker take jobs from a queue."""
-    return command("SADD", keys("paused"), queue, decode=lambda _: None)
-
-
-def resume(keys: Keys, queue: str) -> Call[None]:
-    """Let workers take jobs from a queue again."""
-    return command("SREM", keys("paused"), queue, decode=lambda _: None)

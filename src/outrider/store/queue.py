@@ -154,11 +154,6 @@ def wait(keys: Keys, queue: str, seconds: float) -> Call[bool]:
     )
 
 
-def is_paused(keys: Keys, queue: str) -> Call[bool]:
-    """Whether the queue is paused."""
-    return command("SISMEMBER", keys("paused"), queue, decode=bool)
-
-
 def paused(keys: Keys) -> Call[set[str]]:
     """Names of all paused queues."""
     return command(

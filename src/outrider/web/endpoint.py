@@ -41,7 +41,7 @@ class Endpoint:
     function: Callable[..., Awaitable[Any]]
     asks: type[msgspec.Struct] | None
     body: type[msgspec.Struct] | None
-    answers: type[msgspec.Struct]
+    answers: type
     problems: tuple[int, ...]
     created: Callable[[Any], str] | None
     keyed: bool

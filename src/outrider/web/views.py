@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from msgspec import convert
 
 from outrider.inspection.collection import Collection
+from outrider.inspection.queues import QueueReading
 from outrider.inspection.record import JobRecord
-from outrider.inspection.stats import StatsReading
+from outrider.inspection.stats import Numbers, StatsReading
 from outrider.inspection.work import RunRecord
 from outrider.status import BatchStatus
 from outrider.tally import BatchRecord
@@ -104,15 +104,18 @@ def _batch(status: BatchRecord) -> dict[str, Any]:
 
 def overview(found: StatsReading) -> Overview:
     """Numbers of one moment."""
-    return Overview(**{**asdict(found), "queues": queues(found)})
+    numbers = {name: getattr(found, name) for name in Numbers.__slots__}
+    return Overview(**numbers, queues=queues(found))
+
+
+def queue(name: str, found: QueueReading) -> Queue:
+    """A queue, as it was read."""
+    return Queue(name=name, size=found.size, latency=found.latency, paused=found.paused)
 
 
 def queues(found: StatsReading) -> list[Queue]:
     """All queues, as they were read."""
-    return [
-        Queue(name=short(name), size=one.size, latency=one.latency, paused=one.paused)
-        for name, one in found.queues.items()
-    ]
+    return [queue(short(name), one) for name, one in found.queues.items()]
 
 
 async def page(visit: Visit, where: Collection, ask: Paged) -> JobPage:

@@ -54,6 +54,12 @@ LOOKING: Faults = {
             "count_of('list', key_queue(name))",
         )
     ],
+    "paused name for which no job is held not told": [
+        (
+            "redis.call('SDIFF', key_pausednames, key_heldnames)",
+            "redis.call('SDIFF', key_pausednames, key_pausednames)",
+        )
+    ],
     "who is gone counted as a worker": [
         ("if not says.err and (says[1] or says[2] or says[3]) then", "if not says.err then")
     ],

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from outrider.script import Call
-from outrider.store import held
+from outrider.store import held, pauses
+from outrider.store.place import Place
 from tests.simulator.messages.base import Message, in_front, same
 from tests.simulator.model import Model
 from tests.simulator.payloads import read
@@ -21,7 +22,7 @@ class PauseName(Message):
     on: bool
 
     def call(self) -> Call[Any]:
-        return (held.pause if self.on else held.resume)(KEYS, self.name)
+        return (pauses.pause if self.on else pauses.resume)(KEYS, Place("held", self.name))
 
     def expect(self, model: Model, before: Snapshot, after: Snapshot, answer: Any) -> None:
         (model.paused_names.add if self.on else model.paused_names.discard)(self.name)

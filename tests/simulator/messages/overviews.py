@@ -27,8 +27,13 @@ class LookAtAll(Message):
         same("what was counted is told", counted, answer.counted)
         sizes = [len(before.scored(name)) for name in ("schedule", "retry", "dead")]
         sizes[0] += len(before.delayed())
-        sizes.append(sum(len(payloads) for payloads in before.aside.values()))
-        same("sizes are told", sizes, [*answer[1:5]])
+        same("sizes are told", sizes, [answer.scheduled, answer.retries, answer.dead])
+        paused = set(before.rest.get("o:paused", []))
+        held = {
+            name.decode(): (len(before.aside.get(name.decode(), [])), name in paused)
+            for name in {*before.rest.get("o:held", []), *paused}
+        }
+        same("what is held is told", held, {one[0]: tuple(one[1:]) for one in answer.held})
         paused = set(before.rest.get("paused", []))
         queues = {}
         for name in {*before.rest.get("queues", []), *paused}:

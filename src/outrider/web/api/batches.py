@@ -112,6 +112,5 @@ async def _pictures(visit: Visit, bids: list[str]) -> list[BatchStatus]:
     """How these stand that are known, in one round trip."""
     app = visit.app
     calls = [look.picture(app.keys, bid=bid) for bid in bids]
-    pictures = await app.async_executor.run_all(calls) if calls else []
-    pairs = zip(bids, pictures, strict=True)
-    return [BatchStatus(app, bid, picture) for bid, picture in pairs if "v" in picture.fields]
+    pictures = zip(bids, await app.async_executor.run_all(calls), strict=True)
+    return [BatchStatus(app, bid, picture) for bid, picture in pictures if "v" in picture.fields]

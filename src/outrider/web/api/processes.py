@@ -7,11 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from outrider.inspection.processes import Described
 from outrider.inspection.processes import Process as Found
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import not_there
-from outrider.web.shapes.base import Asked, Done, Limit
+from outrider.web.shapes.base import Asked, Done, Limit, seconds
 from outrider.web.shapes.places import Process, Processes, Run, Runs
 from outrider.web.showing import short
 from outrider.web.visit import Visit
@@ -81,13 +82,11 @@ async def _found(visit: Visit, identity: str) -> Found:
 
 
 def _process(found: Found) -> Process:
-    shown = {
-        field.name: getattr(found, field.name) for field in fields(found) if field.name[0] != "_"
-    }
+    shown = {field.name: getattr(found, field.name) for field in fields(Described)}
     for name in ("identity", "hostname", "tag", "version"):
         shown[name] = short(shown[name])
     for name in ("started_at", "beat"):
-        shown[name] = None if shown[name] is None else shown[name].timestamp()
+        shown[name] = seconds(shown[name])
     shown["queues"] = {short(name): weight for name, weight in list(found.queues.items())[:200]}
     shown["labels"] = [short(label) for label in found.labels[:20]]
     return Process(**shown)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from outrider.store import held as store
-from outrider.store.place import Place, size
+from itertools import islice
+
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.shapes.base import Done, Named, PagedByName
@@ -25,13 +25,7 @@ async def queues(visit: Visit) -> Queues:
 @endpoint("GET", "/queues/{name}")
 async def queue(visit: Visit, ask: Named) -> Queue:
     """One queue, whether anything was ever pushed to it or not."""
-    one = visit.app.queues[ask.name]
-    return Queue(
-        name=ask.name,
-        size=await one.asize(),
-        latency=await one.alatency(),
-        paused=await one.apaused(),
-    )
+    return views.queue(ask.name, await visit.app.queues[ask.name].aread())
 
 
 @endpoint("GET", "/queues/{name}/jobs")
@@ -63,15 +57,11 @@ async def clear_queue(visit: Visit, ask: Named) -> Done:
 @endpoint("GET", "/held")
 async def held(visit: Visit) -> Names:
     """Jobs that are paused by their name, or for which jobs are held: the first 200."""
-    app = visit.app
-    names = (await app.aperform(store.known(app.keys)))[:MOST]
-    calls = [(size(app.keys, Place("held", one)), store.is_paused(app.keys, one)) for one in names]
-    flat = [call for pair in calls for call in pair]
-    found = iter(await app.async_executor.run_all(flat) if flat else [])
+    found = await visit.app.held.aread()
     return Names(
         names=[
-            HeldName(name=short(name), held=held, paused=paused)
-            for name, held, paused in zip(names, found, found, strict=True)
+            HeldName(name=short(name), held=one.size, paused=one.paused)
+            for name, one in islice(found.items(), MOST)
         ]
     )
 

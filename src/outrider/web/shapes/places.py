@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
+from outrider.inspection.processes import Described
+from outrider.inspection.stats import Numbers
 from outrider.web.shapes.jobs import Job
 
 
@@ -22,24 +26,14 @@ class Queues(msgspec.Struct, kw_only=True):
     queues: list[Queue]
 
 
-class Overview(msgspec.Struct, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview(Numbers):
     """Numbers of one moment. `processed` counts executions, failed ones included.
 
     `held` are jobs that are paused by their name. `latency` is the longest of all queues, in
     seconds.
     """
 
-    processed: int
-    failed: int
-    expired: int
-    enqueued: int
-    scheduled: int
-    retries: int
-    dead: int
-    held: int
-    processes: int
-    busy: int
-    latency: float
     queues: list[Queue]
 
 
@@ -57,24 +51,9 @@ class Names(msgspec.Struct, kw_only=True):
     names: list[HeldName]
 
 
-class Process(msgspec.Struct, kw_only=True):
+@dataclass(frozen=True, slots=True)
+class Process(Described[float]):
     """A worker as it described itself at its last beat. `rss` is in bytes, `rtt` in seconds."""
-
-    identity: str
-    hostname: str
-    pid: int | None
-    started_at: float | None
-    tag: str
-    concurrency: int
-    queues: dict[str, int]
-    busy: int
-    claimed: int
-    is_quiet: bool
-    rss: int
-    rtt: float
-    beat: float | None
-    labels: list[str]
-    version: str
 
 
 class Processes(msgspec.Struct, kw_only=True):
