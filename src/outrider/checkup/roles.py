@@ -47,7 +47,7 @@ ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn deliver enlist farewell handback measure move operate
+        """ack arm beat check claim condemn deliver enlist farewell halt handback measure move operate
         orphans outstanding overview permitted promote queued reap recall relieve restore review
         rummage sample survey timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
