@@ -47,9 +47,9 @@ ROLES = {
     "producer": _PRODUCER,
     "worker": _role(
         "run jobs, which may do all that producers do",
-        """ack arm beat check claim condemn deliver enlist farewell halt handback measure move operate
-        orphans outstanding overview permitted promote queued reap recall relieve restore review
-        rummage sample survey timed turn upkeep""",
+        """ack arm beat check claim condemn deliver enlist farewell halt handback measure move
+        operate orphans outstanding overview permitted promote queued reap recall relieve restore
+        review rummage sample survey timed turn upkeep""",
         """BLMOVE queue, GET tokens, HEXISTS claims, HGETALL operation, INFO,
         LLEN dead held queue retry schedule, SMEMBERS heldnames, SMEMBERS paused, SMEMBERS queues,
         SUBSCRIBE news, ZADD audit, ZCARD dead held queue retry schedule, ZRANGE moving""",
