@@ -96,5 +96,5 @@ OPERATING: Faults = {
     "page of the trash begins with the last": [
         ("'(' .. before, '-inf', 'BYSCORE'", "before, '-inf', 'BYSCORE'")
     ],
-    "what others deleted undone": [("elseif of == operation then", "else")],
+    "what others deleted undone": [("elseif head and of == operation then", "elseif head then")],
 }
