@@ -167,6 +167,7 @@ def test_only_who_asks_for_an_event_is_told(app: App) -> None:
     # The server may not have heard yet that those of the test before have gone.
     channels = [app.keys.channel("news", name) for name in BY_SERVER]
     until(lambda: not any(raw(app, "PUBSUB", "NUMSUB", *channels)[1::2]))
+    until(lambda: not raw(app, "PUBSUB", "NUMPAT"))
     ear = app.executor.address.connection()
     ear.connect()
     ear.send_command("PSUBSCRIBE", "*")
