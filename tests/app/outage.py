@@ -58,8 +58,12 @@ class Outage:
     def close(self) -> None:
         """Leave nothing to be sent."""
         for buffer in self._buffers:
+            sending = buffer._thread
             with contextlib.suppress(ConfigError, sqlite3.Error):
                 buffer._store.clear()
+            if sending is not None:  # which opens the file again, to see that nothing is there
+                buffer._wake.set()
+                sending.join(20)
             buffer.close()
         self.line.close()
 

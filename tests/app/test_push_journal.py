@@ -289,3 +289,4 @@ def test_settings_by_path(outage: Outage, tmp_path: Path) -> None:
         assert buffer_of(one).settings == PushBuffer(journal=path)
         assert buffer_of(one).jobs == 0
         assert Path(path).exists()
+        one.close()
