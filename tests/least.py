@@ -53,15 +53,17 @@ class LeastExecutor(Executor):
         """Perform Calls; those of different users one after the other."""
         if _is_plain(self.address, calls):
             return super().run_all(calls, timeout=timeout)
-        if len(calls) > 1:
-            return [self.run_all([call], timeout=timeout)[0] for call in calls]
-        assert calls[0].script is not None
-        name, making = user_of(calls[0].script, str(calls[0].words[0]))
+        return [self._perform(call, timeout) for call in calls]
+
+    def _perform(self, call: Call[Any], timeout: float | None) -> Any:
+        if call.script is None:
+            return super().run_all([call], timeout=timeout)[0]
+        name, making = user_of(call.script, str(call.words[0]))
         if name not in self._users:
             super().run_all([making])
             address = Address(as_user(self.address.url, name), self.address.timeout)
             self._users.setdefault(name, Executor(address, self.patience))
-        return self._users[name].run_all(calls, timeout=timeout)
+        return self._users[name].run_all([call], timeout=timeout)[0]
 
     def close(self) -> None:
         """Close the users' connections too."""
@@ -81,21 +83,28 @@ class AsyncLeastExecutor(AsyncExecutor):
         """Perform Calls; those of different users one after the other."""
         if _is_plain(self.address, calls):
             return await super().run_all(calls)
-        if len(calls) > 1:
-            return [(await self.run_all([call]))[0] for call in calls]
-        assert calls[0].script is not None
-        name, making = user_of(calls[0].script, str(calls[0].words[0]))
+        return [await self._perform(call) for call in calls]
+
+    async def _perform(self, call: Call[Any]) -> Any:
+        if call.script is None:
+            return (await super().run_all([call]))[0]
+        name, making = user_of(call.script, str(call.words[0]))
         if name not in self._users:
             await super().run_all([making])
             address = Address(as_user(self.address.url, name), self.address.timeout)
             self._users.setdefault(name, AsyncExecutor(address, self.patience))
-        return await self._users[name].run_all(calls)
+        return (await self._users[name].run_all([call]))[0]
 
     async def close(self) -> None:
         """Close the users' connections too."""
         for user in self._users.values():
             await user.close()
         await super().close()
+
+
+def executors() -> tuple[type[Executor], type[AsyncExecutor]]:
+    """Those that apps have here: each of their calls is one round trip for an app."""
+    return (LeastExecutor, AsyncLeastExecutor) if IS_ON else (Executor, AsyncExecutor)
 
 
 def put_in_place(patch: Callable[[str, object], None]) -> None:

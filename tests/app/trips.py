@@ -11,6 +11,7 @@ from outrider import App
 from outrider.hub import Flow
 from outrider.io import AsyncExecutor, Executor
 from outrider.script import Call
+from tests import least
 from tests.app.hands import raw
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ T = TypeVar("T")
 def counted() -> Iterator[list[str]]:
     """What is sent meanwhile: names of scripts and commands, a text for each round trip."""
     sent: list[str] = []
-    run_all, arun_all = Executor.run_all, AsyncExecutor.run_all
+    kind, akind = least.executors()
+    run_all, arun_all = kind.run_all, akind.run_all
 
     def name(call: Call[Any]) -> str:
         return call.script.name if call.script else str(call.words[0])
@@ -33,11 +35,11 @@ def counted() -> Iterator[list[str]]:
         sent.append(" ".join(map(name, calls)))
         return await arun_all(self, calls)
 
-    Executor.run_all, AsyncExecutor.run_all = note, anote  # type: ignore[method-assign]
+    kind.run_all, akind.run_all = note, anote  # type: ignore[method-assign]
     try:
         yield sent
     finally:
-        Executor.run_all, AsyncExecutor.run_all = run_all, arun_all  # type: ignore[method-assign]
+        kind.run_all, akind.run_all = run_all, arun_all  # type: ignore[method-assign]
 
 
 def noted(flow: Flow[T], note: Callable[[Call[Any], Any], object]) -> Flow[T]:
