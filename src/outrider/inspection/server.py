@@ -16,16 +16,9 @@ from outrider.store.server import permitted
 _ROLE = "console"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerReading:
-    """A server at one moment. What it does not tell is None.
-
-    `kind` is Valkey or Redis, `rtt` how long a request takes, in seconds. Memory is in bytes;
-    `memory_limit` is 0 where there is none, and `eviction` is the policy for when it is reached.
-    With `append_only` each write is appended to a file; `saved_at` is when all was saved last,
-    `unsaved` how many writes came after it. `findings` are those of `outrider doctor`, but for what
-    few users may ask.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerNumbers:
+    """A server at one moment. What it does not tell is None; see `ServerReading`."""
 
     kind: str
     version: str
@@ -42,8 +35,21 @@ class ServerReading:
     eviction: str | None
     evicted: int | None
     append_only: bool | None
-    saved_at: datetime | None
     unsaved: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReading(ServerNumbers):
+    """A server at one moment. What it does not tell is None.
+
+    `kind` is Valkey or Redis, `rtt` how long a request takes, in seconds. Memory is in bytes;
+    `memory_limit` is 0 where there is none, and `eviction` is the policy for when it is reached.
+    With `append_only` each write is appended to a file; `saved_at` is when all was saved last,
+    `unsaved` how many writes came after it. `findings` are those of `outrider doctor`, but for what
+    few users may ask.
+    """
+
+    saved_at: datetime | None
     findings: list[Finding]
 
 

@@ -40,19 +40,16 @@ class Bundle:
 
         Others may write any letter as an escape: who has one is among them, unless `literally`.
         """
-        hides = bool(needles) and not literally and b"\\" in self.text
+        if not needles:
+            return list(enumerate(self.cut()))
+        hides = not literally and b"\\" in self.text
         if not hides and not all(needle in self.text for needle in needles):
             return []
-        numbered = list(enumerate(self.cut()))
-        return (
-            [
-                one
-                for one in numbered
-                if all(needle in one[1] for needle in needles) or (hides and b"\\" in one[1])
-            ]
-            if needles
-            else numbered
-        )
+        return [
+            (number, payload)
+            for number, payload in enumerate(self.cut())
+            if all(needle in payload for needle in needles) or (hides and b"\\" in payload)
+        ]
 
     def numbers(self, text: bytes, needle: bytes) -> Iterator[int]:
         """Which payloads may hold it, in order; who does not is passed over by one search for all.

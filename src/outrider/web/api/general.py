@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from outrider.errors import StoreError
+from outrider.inspection.server import ServerNumbers
 from outrider.web import views
 from outrider.web.endpoint import endpoint
 from outrider.web.problems import Refusal
@@ -62,6 +63,6 @@ async def stream_stats(visit: Visit, ask: Every) -> Stream[Overview]:
 async def server(visit: Visit) -> Server:
     """The server that the jobs lie on: how it is, and what is to be said of its settings."""
     found = await visit.app.server.aread()
-    told = {name: getattr(found, name) for name in found.__slots__}
+    numbers = {name: getattr(found, name) for name in ServerNumbers.__slots__}
     findings = [Finding(**one._asdict()) for one in found.findings]
-    return Server(**told | {"saved_at": seconds(found.saved_at), "findings": findings})
+    return Server(**numbers, saved_at=seconds(found.saved_at), findings=findings)

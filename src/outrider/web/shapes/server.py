@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
+
+from outrider.inspection.server import ServerNumbers
 
 
 class Finding(msgspec.Struct, kw_only=True):
@@ -14,7 +18,8 @@ class Finding(msgspec.Struct, kw_only=True):
     advice: str
 
 
-class Server(msgspec.Struct, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server(ServerNumbers):
     """A server at one moment; what it does not tell is null. Memory is in bytes, times in seconds.
 
     `rtt` is how long one request took. `memory_limit` is 0 where there is none, `eviction` the
@@ -22,21 +27,5 @@ class Server(msgspec.Struct, kw_only=True):
     each write is appended to a file; all was saved last at `saved_at`, `unsaved` writes ago.
     """
 
-    kind: str
-    version: str
-    uptime: int | None
-    role: str | None
-    replicas: int | None
-    rtt: float
-    clients: int | None
-    blocked_clients: int | None
-    operations_per_second: int | None
-    memory_used: int | None
-    memory_peak: int | None
-    memory_limit: int | None
-    eviction: str | None
-    evicted: int | None
-    append_only: bool | None
     saved_at: float | None
-    unsaved: int | None
     findings: list[Finding]
